@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options and attributes that the modules of this collection share."""
+
+    DOCUMENTATION = r"""
+options:
+  path:
+    description:
+      - Path of the agents' configuration, C(agents.json), on the managed host.
+      - Mutually exclusive with O(agents). One of the two is needed.
+    type: path
+  agents:
+    description:
+      - "The same as the value of the key C(agents) of C(agents.json): a dictionary from agent to its settings."
+      - "Of each agent the dictionary C(container) is read, with C(name) (default: the agent's name),
+        C(credentials_host_dir), or the old C(credentials_host_path), and optionally C(cli) (default C(claude)),
+        C(placement) and C(target). Other keys are left alone."
+      - If C(credentials_host_path) is a key of O(mirrored), the directory which that source is mirrored to is meant,
+        else the path's parent directory.
+    type: dict
+  mirrored:
+    description:
+      - The host's mirrors, as a dictionary from source to credentials directory.
+      - The role P(agentops.credentials.agent_containers#role) fills it with those of the role
+        P(agentops.credentials.creds_mirror#role).
+    type: dict
+    default: {}
+  home:
+    description: The directory that C(~/) stands for in paths of the configuration.
+    type: str
+    default: "~"
+  docker_host:
+    description:
+      - Where the Docker engine listens.
+      - The environment variable E(DOCKER_HOST) is used if the option is not set.
+    type: str
+    default: unix:///var/run/docker.sock
+  tls:
+    description:
+      - Speak TLS to the engine without checking its certificate.
+      - The environment variable E(DOCKER_TLS) is used if the option is not set.
+    type: bool
+    default: false
+  validate_certs:
+    description:
+      - Speak TLS to the engine and check its certificate.
+      - The environment variable E(DOCKER_TLS_VERIFY) is used if the option is not set.
+    type: bool
+    default: false
+    aliases:
+      - tls_verify
+  ca_path:
+    description: Path of the certificate authority's certificate, with O(validate_certs).
+    type: path
+  client_cert:
+    description: Path of the client's certificate.
+    type: path
+  client_key:
+    description: Path of the client's key.
+    type: path
+  timeout:
+    description:
+      - Seconds to wait for an answer of the engine.
+      - The environment variable E(DOCKER_TIMEOUT) is used if the option is not set.
+    type: int
+    default: 60
+requirements:
+  - Docker SDK for Python 5.0.3 or newer on the managed host
+  - Docker API 1.41 or newer
+"""

@@ -1,0 +1,230 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""The Docker engine. The only file that imports the Docker SDK; it maps its exceptions and decides nothing."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import posixpath
+import tarfile
+import traceback
+from typing import Any, Callable, Iterator, Mapping, TypeVar, cast
+
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+
+try:
+    import docker
+    import docker.errors
+    import docker.tls
+    import requests.exceptions
+except ImportError:
+    SDK_MISSING: str | None = traceback.format_exc()
+else:
+    SDK_MISSING = None
+
+Document = Mapping[str, Any]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_READ_LIMIT = 1 << 20
+
+
+class NotFound(EngineError):
+    """The container, image or path does not exist."""
+
+
+def _mapped(function: _Function) -> _Function:
+    """Turn what the SDK raises into :class:`EngineError`, with the engine's own words."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except docker.errors.NotFound as error:
+            raise NotFound(_words(error)) from None
+        except docker.errors.APIError as error:
+            raise EngineError(_words(error)) from None
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+            raise EngineError(str(error)) from None
+
+    return cast(_Function, call)
+
+
+def _words(error: Any) -> str:
+    return str(getattr(error, "explanation", None) or error)
+
+
+class Engine:
+    """One connection to a Docker engine.
+
+    :param docker_host: e.g. ``unix:///var/run/docker.sock`` or ``tcp://192.0.2.23:2376``.
+    :param tls: ``None``, or keyword arguments of ``docker.tls.TLSConfig``.
+    :param timeout: seconds to wait for an answer.
+    :raises EngineError: the engine cannot be reached.
+    """
+
+    def __init__(self, docker_host: str, tls: Mapping[str, Any] | None, timeout: int) -> None:
+        try:
+            self._api: Any = docker.APIClient(
+                base_url=docker_host,
+                version="auto",
+                timeout=timeout,
+                tls=docker.tls.TLSConfig(**tls) if tls else False,
+            )
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            reason = str(error).rsplit("Error while fetching server API version: ", 1)[-1]
+            raise EngineError(
+                f"the Docker engine at {docker_host} cannot be reached ({reason}); "
+                f"start it, set docker_host, or use become if the socket is not open to this user."
+            ) from None
+        self.is_local = docker_host.startswith("unix://")
+        major, minor = self._api.api_version.split(".")[:2]
+        self.api_version = (int(major), int(minor))
+
+    # reading
+
+    @_mapped
+    def containers(self) -> list[Document]:
+        """The rows of ``GET /containers/json?all=1``."""
+        return list(self._api.containers(all=True))
+
+    @_mapped
+    def inspect(self, container: str) -> Document:
+        return cast(Document, self._api.inspect_container(container))
+
+    @_mapped
+    def inspect_image(self, image: str) -> Document | None:
+        """``None`` if the engine has no such image."""
+        try:
+            return cast(Document, self._api.inspect_image(image))
+        except docker.errors.NotFound:
+            return None
+
+    @_mapped
+    def changes(self, container: str) -> tuple[Document, ...]:
+        """The rows of ``GET /containers/ID/changes``: what is in the writable layer."""
+        return tuple(self._api.diff(container) or ())
+
+    @_mapped
+    def read_file(self, container: str, path: str) -> bytes | None:
+        """A regular file of the container's file system, running or not; ``None`` if there is none."""
+        try:
+            chunks, _status = self._api.get_archive(container, path)
+        except docker.errors.NotFound:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(_bounded(chunks))) as archive:
+            for member in archive:
+                file = archive.extractfile(member) if member.isfile() else None
+                if file is not None:
+                    return file.read(_READ_LIMIT)
+        return None
+
+    @_mapped
+    def has_path(self, container: str, path: str) -> bool:
+        try:
+            chunks, _status = self._api.get_archive(container, path)
+        except docker.errors.NotFound:
+            return False
+        cast(Any, chunks).close()
+        return True
+
+    # writing
+
+    @_mapped
+    def create(self, name: str, body: Document) -> str:
+        """Returns the new container's id."""
+        return str(self._api.create_container_from_config(dict(body), name)["Id"])
+
+    @_mapped
+    def connect(self, container: str, network: str, endpoint: Document) -> None:
+        ipam = endpoint.get("IPAMConfig") or {}
+        self._api.connect_container_to_network(
+            container,
+            network,
+            ipv4_address=ipam.get("IPv4Address"),
+            ipv6_address=ipam.get("IPv6Address"),
+            link_local_ips=ipam.get("LinkLocalIPs"),
+            aliases=endpoint.get("Aliases"),
+            links=[tuple(link.split(":", 1)) for link in endpoint.get("Links") or ()] or None,
+            driver_opt=endpoint.get("DriverOpts"),
+        )
+
+    @_mapped
+    def disconnect(self, container: str, network: str) -> None:
+        self._api.disconnect_container_from_network(container, network)
+
+    @_mapped
+    def set_restart_policy(self, container: str, policy: Document) -> None:
+        self._api.update_container(container, restart_policy=cast(Any, dict(policy)))
+
+    @_mapped
+    def stop(self, container: str, timeout: int) -> None:
+        self._api.stop(container, timeout=timeout)
+
+    @_mapped
+    def restart(self, container: str, timeout: int) -> None:
+        self._api.restart(container, timeout=timeout)
+
+    @_mapped
+    def rename(self, container: str, new_name: str) -> None:
+        self._api.rename(container, new_name)
+
+    @_mapped
+    def start(self, container: str) -> None:
+        self._api.start(container)
+
+    @_mapped
+    def pause(self, container: str) -> None:
+        self._api.pause(container)
+
+    @_mapped
+    def remove(self, container: str, force: bool) -> None:
+        """Remove a container. Its volumes are kept, always."""
+        self._api.remove_container(container, v=False, force=force)
+
+    @_mapped
+    def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
+        """Make ``path`` in the container, running or not, a symbolic link to ``target``.
+
+        Missing parent directories are made with mode 0700 and the owner given.
+        """
+        base, missing = posixpath.dirname(path), []
+        while base != "/" and not self.has_path(container, base):
+            missing.append(base)
+            base = posixpath.dirname(base)
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            for directory in reversed(missing):
+                archive.addfile(_entry(posixpath.relpath(directory, base), tarfile.DIRTYPE, 0o700, uid, gid))
+            entry = _entry(posixpath.relpath(path, base), tarfile.SYMTYPE, 0o777, uid, gid)
+            entry.linkname = target
+            archive.addfile(entry)
+        self._api.put_archive(container, base, stream.getvalue())
+
+    @_mapped
+    def layer_directory(self, container: str) -> str | None:
+        """The directory of the host that holds the writable layer, where the storage driver has one."""
+        driver = self._api.inspect_container(container).get("GraphDriver") or {}
+        directory = (driver.get("Data") or {}).get("UpperDir")
+        return (
+            directory if driver.get("Name") == "overlay2" and self.is_local and os.path.isdir(directory or "") else None
+        )
+
+
+def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.uid, entry.gid = kind, mode, uid, gid
+    return entry
+
+
+def _bounded(chunks: Iterator[bytes]) -> bytes:
+    content = b""
+    for chunk in chunks:
+        content += chunk
+        if len(content) > 2 * _READ_LIMIT:
+            break
+    return content

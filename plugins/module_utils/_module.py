@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""What the two modules share: their argument spec, and arguments → request and engine."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _plan, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._engine import SDK_MISSING, Engine
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
+
+_SOURCES = ("path", "agents")
+
+
+def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
+    """The options of the documentation fragment ``engine``, and ``more``."""
+    return {
+        "path": {"type": "path"},
+        "agents": {"type": "dict"},
+        "mirrored": {"type": "dict", "default": {}},
+        "home": {"type": "str", "default": "~"},
+        "docker_host": {
+            "type": "str",
+            "default": "unix:///var/run/docker.sock",
+            "fallback": (env_fallback, ["DOCKER_HOST"]),
+        },
+        "tls": {"type": "bool", "default": False, "fallback": (env_fallback, ["DOCKER_TLS"])},
+        "validate_certs": {
+            "type": "bool",
+            "default": False,
+            "aliases": ["tls_verify"],
+            "fallback": (env_fallback, ["DOCKER_TLS_VERIFY"]),
+        },
+        "ca_path": {"type": "path"},
+        "client_cert": {"type": "path"},
+        "client_key": {"type": "path"},
+        "timeout": {"type": "int", "default": 60, "fallback": (env_fallback, ["DOCKER_TIMEOUT"])},
+        **more,
+    }
+
+
+def make_module(**more: dict[str, Any]) -> AnsibleModule:
+    return AnsibleModule(
+        argument_spec=argument_spec(**more),
+        mutually_exclusive=[_SOURCES],
+        required_one_of=[_SOURCES],
+        required_together=[("client_cert", "client_key")],
+        supports_check_mode=True,
+    )
+
+
+def require_sdk(module: AnsibleModule) -> None:
+    if SDK_MISSING is not None:
+        module.fail_json(
+            msg=missing_required_lib(
+                "docker", reason="to talk to the Docker engine; Debian's package is python3-docker"
+            ),
+            exception=SDK_MISSING,
+        )
+
+
+def request(module: AnsibleModule, options: _plan.Options) -> _reconcile.Request:
+    """What the module's arguments ask for.
+
+    :raises ConfigError: the configuration cannot be read.
+    """
+    params = module.params
+    if params["path"]:
+        where, document = params["path"], _agents.load(_read(params["path"]), params["path"])
+    else:
+        where, document = "agents", {"agents": params["agents"]}
+    return _reconcile.Request(
+        document=document,
+        where=where,
+        home=os.path.expanduser(params["home"]),
+        mirrored={os.path.normpath(source): os.path.normpath(to) for source, to in params["mirrored"].items()},
+        options=options,
+        require_all=params.get("require_all", False),
+        check_mode=module.check_mode,
+    )
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist on the managed host; set path to the agents' configuration."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError(f"{path} cannot be read ({reason}); mend its permissions or use become.") from None
+
+
+def engine(module: AnsibleModule) -> Engine:
+    """The engine that the module's arguments name.
+
+    :raises EngineError: it cannot be reached.
+    """
+    params = module.params
+    tls: dict[str, Any] | None = None
+    if params["tls"] or params["validate_certs"]:
+        tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
+        if params["client_cert"]:
+            tls["client_cert"] = (params["client_cert"], params["client_key"])
+    return Engine(params["docker_host"], tls, params["timeout"])
+
+
+def host() -> _procfs.Host:
+    return _procfs.Host()

@@ -1,0 +1,231 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""Look at the agents' containers: one list call, one inspect for each running agent, ``/proc`` for the rest."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Mapping, Protocol
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _mounts, _plan, _procfs
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import (
+    SUFFIX_NEW,
+    SUFFIX_OLD,
+    AgentSpec,
+    DirectoryFacts,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
+    Placed,
+    environment_of,
+    find_user,
+    place,
+)
+
+Document = Mapping[str, Any]
+
+
+class ReadingEngine(Protocol):
+    """What of the engine is needed to look at containers."""
+
+    api_version: tuple[int, int]
+    is_local: bool
+
+    def containers(self) -> list[Document]: ...
+    def inspect(self, container: str) -> Document: ...
+    def inspect_image(self, image: str) -> Document | None: ...
+    def changes(self, container: str) -> tuple[Document, ...]: ...
+    def read_file(self, container: str, path: str) -> bytes | None: ...
+
+
+class ReadingHost(Protocol):
+    """What of the managed host is needed."""
+
+    def directory(self, path: str) -> DirectoryFacts: ...
+    def realpath(self, path: str) -> str: ...
+    def root(self, pid: int, container_id: str) -> _procfs.ContainerRoot: ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The engine's containers by their names, from one list call."""
+
+    rows: Mapping[str, Document]
+
+    @classmethod
+    def of(cls, engine: ReadingEngine) -> Listing:
+        # A name with a second slash is a link's; the engine's own name filter would match substrings.
+        return cls(
+            {
+                name[1:]: row
+                for row in engine.containers()
+                for name in row.get("Names") or ()
+                if name.startswith("/") and "/" not in name[1:]
+            }
+        )
+
+    def leftovers(self, spec: AgentSpec) -> bool:
+        """Whether an earlier recreation of the agent's container did not end."""
+        return spec.container + SUFFIX_NEW in self.rows or spec.container + SUFFIX_OLD in self.rows
+
+
+def observe(engine: ReadingEngine, host: ReadingHost, listing: Listing, spec: AgentSpec) -> _plan.Observed:
+    """One agent's container as it is now."""
+    directory = host.directory(spec.directory)
+    spec = replace(spec, directory=directory.path)
+    blank = _plan.Observed(spec, directory, placed=place(spec, {}, None))
+    row = listing.rows.get(spec.container)
+    if row is None:
+        return blank
+    observed = replace(blank, id=row["Id"], state=str(row["State"]), mounts=_mounts.from_engine(row.get("Mounts")))
+    if observed.state in _plan.RUNNING_STATES:
+        observed = _look_inside(engine, host, observed)
+    elif observed.placed is None:
+        observed = with_container(engine, observed, engine.inspect(row["Id"]))
+    return _with_mount_source(host, observed)
+
+
+def with_container(engine: ReadingEngine, observed: _plan.Observed, container: Document) -> _plan.Observed:
+    """``observed`` with what only the inspect document and the container's ``/etc/passwd`` tell."""
+    passwd = engine.read_file(container["Id"], "/etc/passwd") or b""
+    return _with_user(observed, container, passwd)
+
+
+def _with_user(observed: _plan.Observed, container: Document, passwd: bytes) -> _plan.Observed:
+    config = container["Config"]
+    user = find_user(config.get("User") or "", passwd.decode("utf-8", "replace"))
+    placed = place(observed.spec, environment_of(config.get("Env")), user.home if user else None)
+    return replace(observed, container=container, user=user, placed=placed)
+
+
+def _look_inside(engine: ReadingEngine, host: ReadingHost, observed: _plan.Observed) -> _plan.Observed:
+    container = engine.inspect(str(observed.id))
+    observed = replace(observed, container=container)
+    try:
+        if not engine.is_local:
+            raise _procfs.NotProven("the engine is not on this host")
+        with host.root(int(container["State"]["Pid"]), container["Id"]) as root:
+            observed = _with_user(observed, container, root.read("/etc/passwd") or b"")
+            placed = observed.placed
+            if placed is None:
+                return observed
+            seen = root.see(placed.mount.target)
+            identity = seen.identity if seen.kind == "directory" else (0, 0)
+            return replace(observed, seen=identity, link_state=_link_state(root, observed.spec, placed))
+    except _procfs.NotProven as reason:
+        if observed.placed is None or observed.user is None:
+            observed = with_container(engine, observed, container)
+        return replace(observed, unproven=str(reason))
+
+
+def _link_state(root: _procfs.ContainerRoot, spec: AgentSpec, placed: Placed) -> str | None:
+    if placed.link is None:
+        return None
+    there = root.link(placed.link)
+    if there.kind == "link" and there.link_target == placed.link_target(spec.cli):
+        return "ok"
+    # An empty file is what the engine leaves where a file mount was.
+    is_own = there.kind == "file" and there.fingerprint != _procfs.fingerprint(b"")
+    return "file" if is_own else "missing"
+
+
+def _with_mount_source(host: ReadingHost, observed: _plan.Observed) -> _plan.Observed:
+    placed = observed.placed
+    at_target = [mount for mount in observed.mounts if placed and mount.target == placed.mount.target]
+    if not at_target or at_target[0].type != "bind":
+        return observed
+    return replace(observed, mount_source=host.realpath(at_target[0].source))
+
+
+def recreation_facts(engine: ReadingEngine, listing: Listing, observed: _plan.Observed) -> _plan.RecreationFacts:
+    """What must be known beyond ``observed`` to recreate the container."""
+    container = observed.container or engine.inspect(str(observed.id))
+    tag = engine.inspect_image(str(container["Config"]["Image"]))
+    others = [
+        engine.inspect(row["Id"])
+        for row in {row["Id"]: row for row in listing.rows.values()}.values()
+        if row["Id"] != container["Id"]
+    ]
+    lenders = {name.split(":", 1)[0] for name in container["HostConfig"].get("VolumesFrom") or ()}
+    return _plan.RecreationFacts(
+        container=container,
+        image=engine.inspect_image(str(container["Image"])),
+        tag_image=str(tag["Id"]) if tag else None,
+        api_version=engine.api_version,
+        changes=engine.changes(container["Id"]),
+        dependents=_clone.dependents(container, others),
+        lenders=tuple(other for other in others if other["Name"].lstrip("/") in lenders or other["Id"] in lenders),
+    )
+
+
+def remnant(engine: ReadingEngine, listing: Listing, name: str) -> _plan.Remnant | None:
+    row = listing.rows.get(name)
+    if row is None:
+        return None
+    container = engine.inspect(row["Id"])
+    return _plan.Remnant(row["Id"], bool(container["State"]["Running"]), container)
+
+
+def recovery(
+    engine: ReadingEngine, listing: Listing, agent: str, name: str, was_running: bool | None = None
+) -> tuple[_plan.Operation, ...]:
+    """What puts a cut-off recreation of the container ``name`` in order; see :func:`_plan.recover`."""
+    current, new, old = (remnant(engine, listing, name + suffix) for suffix in ("", SUFFIX_NEW, SUFFIX_OLD))
+    return _plan.recover(agent, name, current, new, old, was_running)
+
+
+_SETTLED = 0.3
+"""Seconds that a container must have been running before it counts as started."""
+
+
+@dataclass(frozen=True)
+class Prover:
+    """Proves that a container which was just started does its work; used by the executor's ``verify``."""
+
+    engine: ReadingEngine
+    host: ReadingHost
+
+    def prove(self, container: str, target: str | None, directory: str, healthy: bool, timeout: int) -> None:
+        """Wait until the container runs (or is healthy) and sees ``directory`` read-only at ``target``.
+
+        :raises EngineError: it ended, did not get there within ``timeout`` seconds, or sees something else.
+        """
+        began = time.monotonic()
+        while True:
+            document = self.engine.inspect(container)
+            state = document["State"]
+            health = (state.get("Health") or {}).get("Status") or ""
+            if not state["Running"] or state.get("Restarting"):
+                raise EngineError(
+                    f"the new container does not keep running (exit status {state.get('ExitCode')}"
+                    + (f", {state['Error']}" if state.get("Error") else "")
+                    + ")"
+                )
+            if health == "unhealthy":
+                raise EngineError("the new container is unhealthy")
+            fault = self._fault(document, target, directory)
+            if fault is None and (not healthy or health in ("", "healthy")):
+                if time.monotonic() - began >= _SETTLED:
+                    return
+            elif time.monotonic() - began > timeout:
+                raise EngineError(fault or f"the new container is not healthy after {timeout} seconds ({health})")
+            time.sleep(0.05)
+
+    def _fault(self, document: Document, target: str | None, directory: str) -> str | None:
+        if target is None or not self.engine.is_local:
+            return None
+        wanted = self.host.directory(directory)
+        try:
+            with self.host.root(int(document["State"]["Pid"]), document["Id"]) as root:
+                seen = root.see(target)
+        except _procfs.NotProven:
+            return None
+        if seen.identity != wanted.identity:
+            return f"the new container does not see {directory} at {target}"
+        if not seen.read_only:
+            return f"the new container can write at {target}"
+        return None

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""What a process in a container really sees, and what is on the host.
+
+Only ``/proc/PID/root`` tells the truth: the archive API and ``--volumes-from`` mount the sources
+anew and so show fresh content for a stale container. Paths below it are resolved by openat2(2) with
+``RESOLVE_IN_ROOT``: a plain open would follow an absolute symbolic link of the container into the host.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import stat
+from dataclasses import dataclass
+
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
+
+_SYS_OPENAT2 = 437  # the same number on every architecture (Linux 5.6)
+_RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_IN_ROOT = 0x10
+_O_PATH = 0o10000000
+_LIMIT = 1 << 20
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the process sees at a path. ``identity`` is ``(st_dev, st_ino)``, ``None`` if nothing is there.
+
+    ``links`` is ``st_nlink``: 0 means that the host has removed it. ``fingerprint`` is the first
+    12 hexadecimal digits of the content's SHA-256, for regular files.
+    """
+
+    kind: str
+    identity: tuple[int, int] | None = None
+    read_only: bool = False
+    links: int = 0
+    fingerprint: str | None = None
+    link_target: str | None = None
+
+
+NOTHING = Sight("missing")
+
+
+class NotProven(Exception):
+    """``/proc`` does not tell what the process sees; ``str()`` says why."""
+
+
+class ContainerRoot:
+    """The root directory of a running container, as its process sees it. A context manager.
+
+    :raises NotProven: the process is not visible from here, is not the container's, or may not be read.
+    """
+
+    def __init__(self, pid: int, container_id: str) -> None:
+        try:
+            with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+                if container_id not in file.read():
+                    raise NotProven(f"process {pid} on this host is not the container's (a remote engine?)")
+            self._descriptor = os.open(f"/proc/{pid}/root", _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise NotProven(f"process {pid} is not visible on this host (a remote engine?)") from None
+        except OSError as error:
+            raise NotProven(f"/proc/{pid}/root cannot be read ({os.strerror(error.errno or 0)}); use become") from None
+        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+
+    def __enter__(self) -> ContainerRoot:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        os.close(self._descriptor)
+
+    def _open(self, path: str, flags: int) -> int:
+        how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+        descriptor: int = self._syscall(
+            ctypes.c_long(_SYS_OPENAT2),
+            ctypes.c_int(self._descriptor),
+            ctypes.c_char_p(os.fsencode(path)),
+            ctypes.byref(how),
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        if descriptor < 0:
+            error = ctypes.get_errno()
+            if error in (38, 22):  # ENOSYS, EINVAL
+                raise NotProven(f"openat2 is not to be had on this kernel ({platform.release()})")
+            raise OSError(error, os.strerror(error), path)
+        return descriptor
+
+    def see(self, path: str) -> Sight:
+        """What is at ``path``, symbolic links followed inside the container's root."""
+        try:
+            descriptor = self._open(path, _O_PATH)
+        except OSError:
+            return NOTHING
+        try:
+            status = os.fstat(descriptor)
+            read_only = bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
+            identity = (status.st_dev, status.st_ino)
+            if stat.S_ISDIR(status.st_mode):
+                return Sight("directory", identity, read_only, status.st_nlink)
+            if not stat.S_ISREG(status.st_mode):
+                return Sight("other", identity, read_only, status.st_nlink)
+        finally:
+            os.close(descriptor)
+        return Sight("file", identity, read_only, status.st_nlink, fingerprint(self.read(path)))
+
+    def link(self, path: str) -> Sight:
+        """What the last component of ``path`` itself is: a ``link`` with its target, or as :meth:`see`."""
+        directory, name = os.path.split(path)
+        try:
+            descriptor = self._open(directory, _O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return NOTHING
+        try:
+            return Sight("link", link_target=os.readlink(name, dir_fd=descriptor))
+        except OSError:
+            return self.see(path)
+        finally:
+            os.close(descriptor)
+
+    def read(self, path: str) -> bytes | None:
+        """The first MiB of the regular file at ``path``; ``None`` if there is none."""
+        try:
+            descriptor = self._open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError:
+            return None
+        return _read_regular(descriptor)
+
+
+def _read_regular(descriptor: int) -> bytes | None:
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(_LIMIT)
+
+
+def fingerprint(content: bytes | None) -> str | None:
+    """What names a version of a credential without telling it: 12 hexadecimal digits."""
+    return None if content is None else hashlib.sha256(content).hexdigest()[:12]
+
+
+class Host:
+    """The file system of the managed host."""
+
+    def directory(self, path: str) -> DirectoryFacts:
+        """What is at ``path``, symbolic links resolved."""
+        path = os.path.realpath(path)
+        try:
+            status = os.stat(path)
+            if not stat.S_ISDIR(status.st_mode):
+                return DirectoryFacts(path, "other")
+            names = tuple(sorted(os.listdir(path)))
+        except FileNotFoundError:
+            return DirectoryFacts(path, "missing")
+        except NotADirectoryError:
+            return DirectoryFacts(path, "other")
+        except PermissionError:
+            return DirectoryFacts(path, "unreadable")
+        identity = (status.st_dev, status.st_ino)
+        return DirectoryFacts(path, "directory", identity, names, stat.S_IMODE(status.st_mode), status.st_uid)
+
+    def realpath(self, path: str) -> str:
+        return os.path.realpath(path)
+
+    def read(self, path: str) -> bytes | None:
+        """The first MiB of the regular file at ``path``, its last component not followed; ``None`` if none is there."""
+        try:
+            return _read_regular(
+                os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            )
+        except OSError:
+            return None
+
+    def inode(self, path: str) -> int | None:
+        """The inode number of what is at ``path``, its last component not followed."""
+        try:
+            return os.lstat(path).st_ino
+        except OSError:
+            return None
+
+    def root(self, pid: int, container_id: str) -> ContainerRoot:
+        return ContainerRoot(pid, container_id)

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""The run of ``agent_mounts``: parse, observe, judge, plan, apply; and that of ``agent_mounts_info``."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping, Sequence
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _observe, _plan
+from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import (
+    AgentMountsError,
+    ConfigError,
+    RefusedError,
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for.
+
+    ``document``  the parsed agents configuration, ``where`` what to call it in messages
+    ``home``      what ``~/`` stands for
+    ``mirrored``  source → credentials directory of the host's mirrors
+    """
+
+    document: Any
+    where: str
+    home: str
+    mirrored: Mapping[str, str]
+    options: _plan.Options
+    require_all: bool = False
+    check_mode: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``recovered`` are the operations that put an earlier, cut-off run in order."""
+
+    plan: _plan.Plan
+    recovered: tuple[_plan.Operation, ...]
+    after: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.recovered or self.plan.operations)
+
+
+class ApplyError(AgentMountsError):
+    """An agent failed while the plan was carried out; ``done`` are the agents before it that changed."""
+
+    def __init__(self, error: AgentMountsError, done: Sequence[str], untouched: Sequence[str]) -> None:
+        sentences = [str(error)]
+        if done:
+            sentences.append(f"Done before it: {', '.join(done)}.")
+        if untouched:
+            sentences.append(f"Not touched: {', '.join(untouched)}.")
+        super().__init__(" ".join(sentences))
+        self.done = tuple(done)
+
+
+def specifications(request: Request, host: Any) -> tuple[tuple[_agents.AgentSpec, ...], tuple[str, ...]]:
+    """The agents, and warnings about their directories.
+
+    :raises ConfigError: with every fault of every agent.
+    """
+    specs = _agents.parse(request.document, request.where, request.home, request.mirrored)
+    faults: list[str] = []
+    warnings: list[str] = []
+    for spec in specs:
+        facts = host.directory(spec.directory)
+        will_be_made = request.check_mode and facts.kind == "missing" and spec.directory in request.mirrored.values()
+        if not will_be_made and request.options.state == "present":
+            faults += _agents.directory_faults(spec, facts)
+        warnings += _agents.directory_warnings(spec, facts)
+    if faults:
+        raise ConfigError(*faults)
+    return specs, tuple(warnings)
+
+
+def reconcile(request: Request, engine: Any, host: Any, executor: Callable[[_observe.Prover], Executor]) -> Outcome:
+    """Make the agents' containers as asked; in check mode only plan it.
+
+    :raises AgentMountsError: nothing was touched, or the message says what was.
+    """
+    specs, warnings = specifications(request, host)
+    listing = _observe.Listing.of(engine)
+    recovered: list[_plan.Operation] = []
+    for spec in specs:
+        if listing.leftovers(spec):
+            recovered += _observe.recovery(engine, listing, spec.name, spec.container)
+    run = executor(_observe.Prover(engine, host))
+    if recovered and not request.check_mode:
+        run.recover(recovered)
+        listing = _observe.Listing.of(engine)
+
+    plan = make_plan(request, engine, host, listing, specs)
+    if not request.check_mode:
+        _carry_out(plan, run)
+    after = {agent.agent: agent.judgement.verdict for agent in plan.agents}
+    if plan.operations:
+        after.update(_verdicts_after(request, engine, host, plan))
+    notes = tuple(note for agent in plan.agents for note in agent.warnings)
+    return Outcome(plan, tuple(recovered), after, (*warnings, *notes))
+
+
+def make_plan(
+    request: Request, engine: Any, host: Any, listing: _observe.Listing, specs: Sequence[_agents.AgentSpec]
+) -> _plan.Plan:
+    """Observe, judge and plan every agent.
+
+    :raises RefusedError: with every refusal of every agent.
+    """
+    agents = []
+    for spec in specs:
+        observed = _observe.observe(engine, host, listing, spec)
+        judgement = _plan.judge(observed, request.options)
+        facts = None
+        stays = observed.state in _plan.STOPPED_STATES and not request.options.recreate_stopped
+        if judgement.mend == "recreate" and not stays:
+            facts = _observe.recreation_facts(engine, listing, observed)
+            if observed.container is None:
+                observed = _observe.with_container(engine, observed, facts.container)
+                judgement = _plan.judge(observed, request.options)
+        agents.append(_plan.plan_agent(observed, judgement, facts, request.options))
+    refusals = [refusal for agent in agents for refusal in agent.refusals]
+    if request.require_all:
+        refusals += [
+            f"{agent.agent}: {reason} (container.name); start it, or set require_all: false."
+            for agent in agents
+            if agent.judgement.verdict == "absent"
+            for reason in agent.judgement.reasons
+        ]
+    if refusals:
+        raise RefusedError("\n".join(refusals))
+    return _plan.Plan(tuple(agents))
+
+
+def _carry_out(plan: _plan.Plan, run: Executor) -> None:
+    todo = [agent for agent in plan.agents if agent.operations]
+    for number, agent in enumerate(todo):
+        try:
+            run.apply(agent)
+        except AgentMountsError as error:
+            done = [earlier.agent for earlier in todo[:number]]
+            raise ApplyError(error, done, [later.agent for later in todo[number + 1 :]]) from error
+
+
+def _verdicts_after(request: Request, engine: Any, host: Any, plan: _plan.Plan) -> dict[str, str]:
+    """The verdicts of the changed agents: seen after a real run, expected in check mode."""
+    changed = [agent for agent in plan.agents if agent.operations]
+    wanted = "ok" if request.options.state == "present" else "missing"
+    if request.check_mode:
+        return {agent.agent: wanted for agent in changed}
+    listing = _observe.Listing.of(engine)
+    verdicts = {}
+    for agent in changed:
+        observed = _observe.observe(engine, host, listing, agent.observed.spec)
+        verdicts[agent.agent] = _plan.judge(observed, request.options).verdict
+    return verdicts
+
+
+def way_back(engine: Any, plan: _plan.AgentPlan) -> tuple[_plan.Operation, ...]:
+    """The rollback of an agent's plan, planned from what the engine shows now."""
+    listing = _observe.Listing.of(engine)
+    was_running = plan.observed.state in _plan.RUNNING_STATES
+    return _observe.recovery(engine, listing, plan.agent, plan.observed.spec.container, was_running)
+
+
+def published_path(spec: _agents.AgentSpec) -> str:
+    """The published credential file on the host."""
+    return posixpath.join(spec.directory, spec.cli.file)

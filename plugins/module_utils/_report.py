@@ -1,0 +1,192 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""Plans and observations as the plain data that modules return. No secret passes: ``Env`` values are masked."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any, Mapping
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _observe, _plan, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import AgentCli
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import docker_arguments
+
+_MASK = "********"
+Document = Mapping[str, Any]
+
+
+def agent_result(agent: _plan.AgentPlan, after: str) -> dict[str, Any]:
+    """One agent's part of what ``agent_mounts`` returns."""
+    observed = agent.observed
+    placed = observed.placed
+    return {
+        "container": observed.spec.container,
+        "cli": observed.spec.cli.name,
+        "directory": observed.spec.directory,
+        "target": placed.mount.target if placed else None,
+        "verdict_before": agent.judgement.verdict,
+        "verdict_after": after,
+        "reasons": list(agent.judgement.reasons),
+        "proven": observed.seen is not None and observed.unproven is None,
+        "operations": [str(operation) for operation in agent.operations],
+        "differences": list(agent.differences),
+        "mounts": [mount_result(mount) for mount in observed.mounts],
+        "docker_args": list(docker_arguments(placed)) if placed else [],
+        "warnings": list(agent.warnings),
+    }
+
+
+def mount_result(mount: MountSpec) -> dict[str, Any]:
+    return {"type": mount.type, "source": mount.source, "target": mount.target, "read_only": mount.read_only}
+
+
+def diff(outcome: _reconcile.Outcome) -> list[dict[str, Any]]:
+    """The diffs of a run: for each changed agent its fields that differ, and the plan as text."""
+    result: list[dict[str, Any]] = []
+    for agent in outcome.plan.agents:
+        if not agent.operations:
+            continue
+        header = f"{agent.agent} (container {agent.observed.spec.container})"
+        before, after = _changed_fields(agent)
+        result.append(
+            {
+                "before_header": header,
+                "after_header": header,
+                "before": {"verdict": agent.judgement.verdict, **before},
+                "after": {"verdict": outcome.after[agent.agent], **after},
+            }
+        )
+    if result or outcome.recovered:
+        recovered = "".join(f"{operation}\n" for operation in outcome.recovered)
+        result.append({"prepared": recovered + str(outcome.plan)})
+    return result
+
+
+def _changed_fields(agent: _plan.AgentPlan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of the create request that a recreation changes; the whole request is compared."""
+    if agent.body is None or agent.observed.container is None:
+        return {}, {}
+    old, new = (
+        _flat(agent.observed.container["Config"], agent.observed.container["HostConfig"]),
+        _flat(
+            {key: value for key, value in agent.body.items() if key not in ("HostConfig", "NetworkingConfig")},
+            agent.body["HostConfig"],
+        ),
+    )
+    # It gets its restart policy back by an operation of the plan.
+    keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key != _POLICY)
+    return {key: old.get(key) for key in keys}, {key: new.get(key) for key in keys}
+
+
+_POLICY = "HostConfig.RestartPolicy"
+
+
+def _flat(config: Document, host_config: Document) -> dict[str, Any]:
+    fields = {**config, "Env": [mask(entry) for entry in config.get("Env") or ()]}
+    return {**fields, **{f"HostConfig.{key}": value for key, value in host_config.items()}}
+
+
+def mask(entry: str) -> str:
+    """``NAME=value`` with the value masked, save for values that this collection sets."""
+    name, equals, value = entry.partition("=")
+    ours = value.startswith("/run/agent-credentials/")
+    return f"{name}{equals}{value if ours else _MASK}" if equals else name
+
+
+def info(host: Any, agent: _plan.AgentPlan) -> dict[str, Any]:
+    """One agent's part of what ``agent_mounts_info`` returns."""
+    observed = agent.observed
+    spec, placed = observed.spec, observed.placed
+    path = _reconcile.published_path(spec)
+    content = host.read(path)
+    published = {
+        "path": path,
+        "inode": host.inode(path),
+        "fingerprint": _procfs.fingerprint(content),
+        "expires_at": expiry(content, spec.cli),
+    }
+    inside: dict[str, Any] | None = None
+    if observed.state in _plan.RUNNING_STATES and placed is not None and observed.unproven is None:
+        try:
+            with host.root(int((observed.container or {})["State"]["Pid"]), str(observed.id)) as root:
+                directory = root.see(placed.mount.target)
+                file = root.see(placed.link_target(spec.cli))
+            inside = {
+                "directory_inode": directory.identity[1] if directory.identity else None,
+                "inode": file.identity[1] if file.identity else None,
+                "fingerprint": file.fingerprint,
+                "read_only": directory.read_only,
+                "link": observed.link_state,
+            }
+        except _procfs.NotProven:
+            inside = None
+    return {
+        "container": spec.container,
+        "cli": spec.cli.name,
+        "state": observed.state,
+        "started_at": ((observed.container or {}).get("State") or {}).get("StartedAt"),
+        "verdict": agent.judgement.verdict,
+        "reasons": list(agent.judgement.reasons),
+        "directory": spec.directory,
+        "directory_inode": observed.directory.identity[1] if observed.directory.identity else None,
+        "target": placed.mount.target if placed else None,
+        "mounts": [mount_result(mount) for mount in observed.mounts],
+        "published": published,
+        "inside": inside,
+        "fresh": _is_fresh(agent, published, inside),
+        "mirror": mirror_status(host, spec.directory),
+        "warnings": list(agent.warnings),
+    }
+
+
+def _is_fresh(agent: _plan.AgentPlan, published: Document, inside: Document | None) -> bool | None:
+    """Whether the process sees the published credential; ``None`` where that is not proven."""
+    if inside is None:
+        return None
+    return (
+        agent.judgement.verdict == "ok"
+        and published["fingerprint"] is not None
+        and all(inside[key] == published[key] for key in ("inode", "fingerprint"))
+    )
+
+
+def expiry(content: bytes | None, cli: AgentCli) -> str | None:
+    """When the access token in ``content`` ends, as ISO 8601 in UTC; ``None`` if it does not tell."""
+    if content is None or cli.mirror.expires is None:
+        return None
+    try:
+        value: Any = json.loads(content)
+        for key in cli.mirror.expires.split("."):
+            value = value[key]
+        moment = datetime.datetime.fromtimestamp(int(value) / 1000, datetime.timezone.utc)
+    except (ValueError, TypeError, KeyError, OverflowError, OSError):
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def mirror_status(host: Any, directory: str) -> dict[str, Any] | None:
+    """The state file that the mirror keeps in its staging directory; ``None`` if there is none."""
+    parent, _slash, name = directory.rpartition("/")
+    content = host.read(f"{parent}/.{name}.staging/status.json")
+    try:
+        status = json.loads(content) if content else None
+    except ValueError:
+        return None
+    return status if isinstance(status, dict) else None
+
+
+def observation(engine: Any, host: Any, request: _reconcile.Request) -> list[_plan.AgentPlan]:
+    """Every agent as it is, judged, with nothing planned."""
+    specs, _warnings = _reconcile.specifications(request, host)
+    listing = _observe.Listing.of(engine)
+    agents = []
+    for spec in specs:
+        observed = _observe.observe(engine, host, listing, spec)
+        judgement = _plan.judge(observed, request.options)
+        agents.append(_plan.AgentPlan(observed, judgement, warnings=_plan.warnings(observed)))
+    return agents

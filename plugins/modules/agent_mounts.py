@@ -1,0 +1,251 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agent_mounts
+author:
+  - The agentops.credentials maintainers (@agentops)
+short_description: Give agent containers their credentials directory, read-only
+version_added: 0.1.0
+description:
+  - Reads the agents' configuration, looks at the agents' containers, and makes each of them show its agent's
+    credentials directory as a read-only directory mount, so that a new login on the host is seen without a restart.
+  - A bind mount of the credential B(file) pins the file's inode and is replaced.
+  - The engine cannot change the mounts of an existing container, so a container that drifted is recreated,
+    with everything else of it kept. If any step fails, the old container is put back in place.
+  - All agents are validated before any container is touched.
+extends_documentation_fragment:
+  - agentops.credentials.engine
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    details:
+      - Plans the same operations as a real run and returns them in RV(ignore:plan).
+  diff_mode:
+    support: full
+    description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
+    details:
+      - Shows every field of the create request that differs, with the values of environment variables masked.
+  idempotent:
+    support: full
+    description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
+  platform:
+    platforms: linux
+    support: full
+    description: Target OS/families that can be operated against.
+options:
+  state:
+    description:
+      - V(present) gives every agent its directory mount.
+      - V(absent) takes it, and the environment variable that belongs to it, away again.
+    type: str
+    choices: [present, absent]
+    default: present
+  require_all:
+    description: Fail if the container of an agent does not exist. Otherwise its verdict is V(absent).
+    type: bool
+    default: false
+  recreate_stopped:
+    description:
+      - Recreate stopped containers too. They stay stopped.
+      - Otherwise they are left as they are and a warning tells so.
+    type: bool
+    default: false
+  writable_layer:
+    description:
+      - What to do with files that the container has written outside of its mounts, and that a recreation would lose.
+      - V(refuse) fails and names some of them.
+      - V(carry) copies them to the new container, exactly. This needs the storage driver overlay2, an engine on this
+        host, and root.
+      - V(discard) loses them.
+    type: str
+    choices: [refuse, carry, discard]
+    default: refuse
+  writable_layer_ignore:
+    description: Directories in the container whose written files need not be kept.
+    type: list
+    elements: path
+    default: [/tmp, /var/tmp, /run, /var/run, /var/cache]
+  wait_for:
+    description:
+      - When a recreated container counts as started. V(healthy) waits for its health check, where it has one.
+    type: str
+    choices: [running, healthy]
+    default: running
+  wait_timeout:
+    description: Seconds to wait for O(wait_for), until the old container is put back.
+    type: int
+    default: 60
+seealso:
+  - module: agentops.credentials.agent_mounts_info
+  - module: community.docker.docker_container
+    description: Declares whole containers. It recreates from its own parameters and loses what they do not state.
+"""
+
+EXAMPLES = r"""
+- name: Give the agents of agents.json their credentials directories
+  agentops.credentials.agent_mounts:
+    path: /home/dev/claude-hooks/config/agents.json
+    home: /home/dev
+    mirrored:
+      /home/dev/.claude/.credentials.json: /home/dev/.config/claude-hooks/claude-credentials
+
+- name: The same for one agent, inline, keeping what its container has written
+  agentops.credentials.agent_mounts:
+    agents:
+      reviewer:
+        container:
+          name: reviewer-1
+          credentials_host_dir: /home/dev/.config/claude-hooks/claude-credentials
+    writable_layer: carry
+"""
+
+RETURN = r"""
+agents:
+  description: One dictionary for each agent, by its name.
+  returned: success
+  type: dict
+  contains:
+    container:
+      description: Name of the agent's container.
+      type: str
+      sample: boss
+    cli:
+      description: The agent CLI.
+      type: str
+      sample: claude
+    directory:
+      description: The credentials directory on the host, symbolic links resolved.
+      type: str
+      sample: /home/dev/.config/claude-hooks/claude-credentials
+    target:
+      description: Where the container shows it.
+      type: str
+      sample: /run/agent-credentials/claude
+    verdict_before:
+      description: >-
+        What was found, one of V(ok), V(file_mount), V(wrong_source), V(writable), V(missing), V(stale), V(absent).
+      type: str
+      sample: file_mount
+    verdict_after:
+      description: The same after the run. In check mode what is expected after a real run.
+      type: str
+      sample: ok
+    reasons:
+      description: Why the verdict is what it is.
+      type: list
+      elements: str
+    proven:
+      description: >-
+        Whether it was seen in the container's own mount namespace, before the run, which directory the process sees.
+      type: bool
+    operations:
+      description: The operations of the plan, each with its cause.
+      type: list
+      elements: str
+      sample:
+        - "boss: create boss.am-new (missing; nothing is mounted at /run/agent-credentials/claude)"
+    differences:
+      description: What the recreation cannot keep.
+      type: list
+      elements: str
+    mounts:
+      description: The container's mounts before the run.
+      type: list
+      elements: dict
+    docker_args:
+      description: The arguments of C(docker run) that give a new container the same mount, for launchers.
+      type: list
+      elements: str
+      sample:
+        - --mount
+        - type=bind,source=/home/dev/claude-credentials,target=/run/agent-credentials/claude,readonly
+        - --env
+        - CLAUDE_SECURESTORAGE_CONFIG_DIR=/run/agent-credentials/claude
+    warnings:
+      description: What should be known of this agent.
+      type: list
+      elements: str
+plan:
+  description: All operations, one on a line, in their order. Empty if nothing is to be done.
+  returned: success
+  type: str
+recovered:
+  description: The operations that put an earlier run which was cut off in order.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import functools
+import signal
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _layer, _module, _plan, _reconcile, _report
+from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor, Interrupted
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
+
+
+def _interrupt(number, frame):
+    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)  # the way back is not to be cut off too
+    raise Interrupted(f"the run was ended by signal {number}")
+
+
+def main():
+    module = _module.make_module(
+        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        require_all={"type": "bool", "default": False},
+        recreate_stopped={"type": "bool", "default": False},
+        writable_layer={"type": "str", "choices": ["refuse", "carry", "discard"], "default": "refuse"},
+        writable_layer_ignore={
+            "type": "list",
+            "elements": "path",
+            "default": ["/tmp", "/var/tmp", "/run", "/var/run", "/var/cache"],
+        },
+        wait_for={"type": "str", "choices": ["running", "healthy"], "default": "running"},
+        wait_timeout={"type": "int", "default": 60},
+    )
+    _module.require_sdk(module)
+    options = _plan.Options(
+        state=module.params["state"],
+        writable_layer=module.params["writable_layer"],
+        writable_layer_ignore=tuple(module.params["writable_layer_ignore"]),
+        recreate_stopped=module.params["recreate_stopped"],
+        wait_for=module.params["wait_for"],
+        wait_timeout=module.params["wait_timeout"],
+    )
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        engine = _module.engine(module)
+        outcome = _reconcile.reconcile(
+            _module.request(module, options),
+            engine,
+            _module.host(),
+            lambda prover: Executor(
+                engine=engine,
+                prove=prover.prove,
+                carry_layer=functools.partial(_layer.carry, engine),
+                way_back=functools.partial(_reconcile.way_back, engine),
+            ),
+        )
+    except AgentMountsError as error:
+        module.fail_json(msg=str(error), changed=bool(getattr(error, "done", ())))
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(
+        changed=outcome.changed,
+        agents={agent.agent: _report.agent_result(agent, outcome.after[agent.agent]) for agent in outcome.plan.agents},
+        plan=str(outcome.plan),
+        recovered=[str(operation) for operation in outcome.recovered],
+        diff=_report.diff(outcome),
+    )
+
+
+if __name__ == "__main__":
+    main()

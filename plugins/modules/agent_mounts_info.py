@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: agent_mounts_info
+author:
+  - The agentops.credentials maintainers (@agentops)
+short_description: Tell which credential each agent container sees now
+version_added: 0.1.0
+description:
+  - Looks at the agents' containers as M(agentops.credentials.agent_mounts) does, and changes nothing.
+  - Tells by inode and fingerprint, out of the container's own mount namespace, whether its process sees the
+    credential that is published on the host. A fingerprint is the first 12 hexadecimal digits of the file's SHA-256.
+  - No token is returned.
+extends_documentation_fragment:
+  - agentops.credentials.engine
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    support: none
+    description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
+  idempotent:
+    support: full
+    description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
+  platform:
+    platforms: linux
+    support: full
+    description: Target OS/families that can be operated against.
+seealso:
+  - module: agentops.credentials.agent_mounts
+"""
+
+EXAMPLES = r"""
+- name: Look at the agents
+  agentops.credentials.agent_mounts_info:
+    path: /home/dev/claude-hooks/config/agents.json
+    home: /home/dev
+    mirrored:
+      /home/dev/.claude/.credentials.json: /home/dev/.config/claude-hooks/claude-credentials
+  register: agents
+
+- name: No agent may be stale
+  ansible.builtin.assert:
+    that: agents.agents.values() | rejectattr('fresh') | length == 0
+"""
+
+RETURN = r"""
+agents:
+  description: One dictionary for each agent, by its name.
+  returned: success
+  type: dict
+  contains:
+    container:
+      description: Name of the agent's container.
+      type: str
+      sample: boss
+    cli:
+      description: The agent CLI.
+      type: str
+      sample: claude
+    state:
+      description: State of the container as the engine tells it, or V(absent).
+      type: str
+      sample: running
+    started_at:
+      description: When the container was started.
+      type: str
+    verdict:
+      description: >-
+        One of V(ok), V(file_mount), V(wrong_source), V(writable), V(missing), V(stale), V(absent).
+      type: str
+      sample: ok
+    reasons:
+      description: Why the verdict is what it is.
+      type: list
+      elements: str
+    fresh:
+      description: Whether the container sees the published credential. V(null) if that is not proven.
+      type: bool
+    directory:
+      description: The credentials directory on the host, symbolic links resolved.
+      type: str
+    directory_inode:
+      description: Its inode.
+      type: int
+    target:
+      description: Where the container shows it, or is to show it.
+      type: str
+    mounts:
+      description: The container's mounts.
+      type: list
+      elements: dict
+    published:
+      description: The published credential on the host.
+      type: dict
+      contains:
+        path:
+          description: The file.
+          type: str
+        inode:
+          description: Its inode. V(null) if there is none.
+          type: int
+        fingerprint:
+          description: Its fingerprint.
+          type: str
+          sample: 3fd4a0c2b1e9
+        expires_at:
+          description: When its access token ends, in UTC.
+          type: str
+          sample: "2026-01-31T08:00:00Z"
+    inside:
+      description: What the container's process sees. V(null) if it does not run or that is not proven.
+      type: dict
+      contains:
+        directory_inode:
+          description: Inode of the directory at the target.
+          type: int
+        inode:
+          description: Inode of the credential file.
+          type: int
+        fingerprint:
+          description: Its fingerprint.
+          type: str
+        read_only:
+          description: Whether the mount is read-only.
+          type: bool
+        link:
+          description: The state of the link, V(ok), V(missing) or V(file). V(null) where none is needed.
+          type: str
+    mirror:
+      description: The state that the mirror keeps of its last publication and refusal. V(null) if there is none.
+      type: dict
+    warnings:
+      description: What should be known of this agent.
+      type: list
+      elements: str
+"""
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _module, _plan, _report
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
+
+
+def main():
+    module = _module.make_module()
+    _module.require_sdk(module)
+    host = _module.host()
+    try:
+        engine = _module.engine(module)
+        observed = _report.observation(engine, host, _module.request(module, _plan.Options()))
+        module.exit_json(changed=False, agents={agent.agent: _report.info(host, agent) for agent in observed})
+    except AgentMountsError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
