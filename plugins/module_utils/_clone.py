@@ -49,6 +49,8 @@ _HOST_CONFIG_FIELDS = frozenset(
 )
 _ENDPOINT_FIELDS = ("IPAMConfig", "Links", "Aliases", "DriverOpts", "MacAddress", "GwPriority")
 _WITHOUT_ENDPOINTS = ("host", "none")
+_ENGINE_FILES = ("/.dockerenv", "/dev", "/sbin/docker-init")
+"""What the engine itself puts into a writable layer."""
 NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -256,7 +258,7 @@ def layer_changes(
     """
     ours = [mount.target for mount in mounts] + ([link] if link else [])
     paths = {str(change["Path"]) for change in changes}
-    roots = [normalise(path) for path in ignored] + ours
+    roots = [*_ENGINE_FILES, *(normalise(path) for path in ignored), *ours]
     parents = {parent for path in (*paths, *ours) for parent in _parents(path)}
     return tuple(
         sorted(path for path in paths - parents if not any(path == root or is_below(path, root) for root in roots))

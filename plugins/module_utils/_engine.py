@@ -31,6 +31,7 @@ Document = Mapping[str, Any]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _READ_LIMIT = 1 << 20
+SAVED_SUFFIX = ".before-agent-mounts"
 
 
 class NotFound(EngineError):
@@ -190,8 +191,10 @@ class Engine:
     def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
         """Make ``path`` in the container, running or not, a symbolic link to ``target``.
 
-        Missing parent directories are made with mode 0700 and the owner given.
+        Missing parent directories are made with mode 0700 and the owner given. A file that is not
+        empty is kept beside the link: it may be a login of the container's own.
         """
+        own = self.read_file(container, path)
         base, missing = posixpath.dirname(path), []
         while base != "/" and not self.has_path(container, base):
             missing.append(base)
@@ -200,6 +203,10 @@ class Engine:
         with tarfile.open(fileobj=stream, mode="w") as archive:
             for directory in reversed(missing):
                 archive.addfile(_entry(posixpath.relpath(directory, base), tarfile.DIRTYPE, 0o700, uid, gid))
+            if own:
+                saved = _entry(posixpath.basename(path) + SAVED_SUFFIX, tarfile.REGTYPE, 0o600, uid, gid)
+                saved.size = len(own)
+                archive.addfile(saved, io.BytesIO(own))
             entry = _entry(posixpath.relpath(path, base), tarfile.SYMTYPE, 0o777, uid, gid)
             entry.linkname = target
             archive.addfile(entry)

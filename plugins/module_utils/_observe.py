@@ -115,18 +115,20 @@ def _look_inside(engine: ReadingEngine, host: ReadingHost, observed: _plan.Obser
                 return observed
             seen = root.see(placed.mount.target)
             identity = seen.identity if seen.kind == "directory" else (0, 0)
-            return replace(observed, seen=identity, link_state=_link_state(root, observed.spec, placed))
+            return replace(observed, seen=identity, link_state=_link_state(root, observed, placed))
     except _procfs.NotProven as reason:
         if observed.placed is None or observed.user is None:
             observed = with_container(engine, observed, container)
         return replace(observed, unproven=str(reason))
 
 
-def _link_state(root: _procfs.ContainerRoot, spec: AgentSpec, placed: Placed) -> str | None:
+def _link_state(root: _procfs.ContainerRoot, observed: _plan.Observed, placed: Placed) -> str | None:
     if placed.link is None:
         return None
+    if any(mount.target == placed.link for mount in observed.mounts):
+        return "missing"
     there = root.link(placed.link)
-    if there.kind == "link" and there.link_target == placed.link_target(spec.cli):
+    if there.kind == "link" and there.link_target == placed.link_target(observed.spec.cli):
         return "ok"
     # An empty file is what the engine leaves where a file mount was.
     is_own = there.kind == "file" and there.fingerprint != _procfs.fingerprint(b"")
