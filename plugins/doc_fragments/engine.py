@@ -26,13 +26,13 @@ options:
     type: dict
   mirrored:
     description:
-      - The host's mirrors, as a dictionary from source to credentials directory.
+      - The host's mirrors, as a dictionary from source to credentials directory. C(~) and C(~user) are expanded.
       - The role P(agentops.credentials.agent_containers#role) fills it with those of the role
         P(agentops.credentials.creds_mirror#role).
     type: dict
     default: {}
   home:
-    description: The directory that C(~/) stands for in paths of the configuration.
+    description: The directory that C(~/) stands for in paths of the configuration. It may be written C(~user).
     type: str
     default: "~"
   docker_host:

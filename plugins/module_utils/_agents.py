@@ -73,16 +73,17 @@ def load(text: str, where: str) -> Any:
         raise ConfigError(f"{where} is not valid JSON{place}; mend the file.") from None
 
 
-def parse(document: Any, where: str, home: str, mirrored: Mapping[str, str]) -> tuple[AgentSpec, ...]:
-    """The agents of ``document``, in its order.
+def parse(
+    document: Any, where: str, home: str, mirrored: Mapping[str, str]
+) -> tuple[tuple[AgentSpec, ...], tuple[str, ...]]:
+    """The agents of ``document`` that are well described, in its order, and the faults of all.
 
     :param where: what the document is called in messages, e.g. the path of agents.json.
     :param home: what ``~/`` stands for.
     :param mirrored: source → credentials directory, for every source that a mirror publishes here.
-    :raises ConfigError: with all faults of all agents.
     """
     if not isinstance(document, dict) or not isinstance(document.get("agents"), dict):
-        raise ConfigError(f'{where} is not an object with the key "agents"; write {{"agents": {{"NAME": {{...}}}}}}.')
+        return (), (f'{where} is not an object with the key "agents"; write {{"agents": {{"NAME": {{...}}}}}}.',)
     faults: list[str] = []
     specs: list[AgentSpec] = []
     for name, agent in document["agents"].items():
@@ -98,9 +99,7 @@ def parse(document: Any, where: str, home: str, mirrored: Mapping[str, str]) -> 
                 f"{owner[spec.container]}; give each agent a container of its own."
             )
         owner.setdefault(spec.container, spec.name)
-    if faults:
-        raise ConfigError(*faults)
-    return tuple(specs)
+    return tuple(specs), tuple(faults)
 
 
 def _parse_agent(name: str, agent: Any, where: str, home: str, mirrored: Mapping[str, str]) -> AgentSpec:

@@ -80,11 +80,15 @@ def request(module: AnsibleModule, options: _plan.Options) -> _reconcile.Request
         document=document,
         where=where,
         home=os.path.expanduser(params["home"]),
-        mirrored={os.path.normpath(source): os.path.normpath(to) for source, to in params["mirrored"].items()},
+        mirrored={_absolute(source): _absolute(directory) for source, directory in params["mirrored"].items()},
         options=options,
         require_all=params.get("require_all", False),
         check_mode=module.check_mode,
     )
+
+
+def _absolute(path: str) -> str:
+    return os.path.normpath(os.path.expanduser(path))
 
 
 def _read(path: str) -> str:

@@ -70,8 +70,8 @@ def specifications(request: Request, host: Any) -> tuple[tuple[_agents.AgentSpec
 
     :raises ConfigError: with every fault of every agent.
     """
-    specs = _agents.parse(request.document, request.where, request.home, request.mirrored)
-    faults: list[str] = []
+    specs, parse_faults = _agents.parse(request.document, request.where, request.home, request.mirrored)
+    faults = list(parse_faults)
     warnings: list[str] = []
     for spec in specs:
         facts = host.directory(spec.directory)
