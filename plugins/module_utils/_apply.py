@@ -97,7 +97,7 @@ class Executor:
         name = plan.observed.spec.container
         if failed.action == "remove":
             return EngineError(
-                f"{first}. {name} is the new container and runs; {failed.container} is left for the next run to remove."
+                f"{first}. {name} is the new container and runs; {name}{SUFFIX_OLD} is left for the next run to remove."
             )
         try:
             self.recover(self.way_back(plan))

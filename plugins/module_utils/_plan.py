@@ -517,8 +517,9 @@ def recover(
     4. ``NAME.am-old`` and ``NAME``     it ended after them: keep a new one that runs, else go back
     5. ``NAME.am-new`` alone            it is the only copy: give it its name
 
-    Every sequence keeps the rule that some container holds the restart policy, and that the new
-    one is gone before the old one starts (it may hold a port or an address).
+    A recovery can be cut off as well. So some container holds the restart policy at every moment, a
+    new one that was started (and may hold a port or an address) is gone before the old one starts,
+    and the name that tells of the trouble goes only after the start.
 
     :param was_running: in a rollback, whether the old container is to run; ``None`` in a later run,
         which tells it from the times of the containers.
@@ -533,23 +534,17 @@ def recover(
     def drop(what: Remnant, label: str) -> Operation:
         return step("remove", what, label, f"remove {names[label]} (volumes kept)", force=True)
 
-    def rearm(what: Remnant, label: str, source: Remnant | None) -> list[Operation]:
-        if source is None or what.policy.get("Name") not in ("", "no", None):
-            return []
-        if source.policy.get("Name") in ("", "no", None):
-            return []
-        policy = source.policy["Name"]
-        return [
-            step(
-                "set_restart_policy",
-                what,
-                label,
-                f"set restart policy of {names[label]} to {policy}",
-                policy=source.policy,
-            )
-        ]
+    def disarm(what: Remnant, label: str) -> Operation:
+        shown = f"set restart policy of {names[label]} to no"
+        return step("set_restart_policy", what, label, shown, policy=_clone.NO_RESTART)
 
-    def start(what: Remnant, maker: Remnant | None) -> list[Operation]:
+    def rearm(what: Remnant, label: str, source: Remnant | None) -> list[Operation]:
+        if source is None or _is_armed(what) or not _is_armed(source):
+            return []
+        shown = f"set restart policy of {names[label]} to {source.policy['Name']}"
+        return [step("set_restart_policy", what, label, shown, policy=source.policy)]
+
+    def start(what: Remnant, label: str, maker: Remnant | None) -> list[Operation]:
         """Start what the cut-off run has stopped, not what was stopped before it."""
         stopped_before = (
             not was_running
@@ -557,9 +552,7 @@ def recover(
             else maker is not None
             and str(what.container["State"].get("FinishedAt") or "") < str(maker.container.get("Created") or "")
         )
-        if what.running or stopped_before:
-            return []
-        return [step("start", what, "current", f"start {name}")]
+        return [] if what.running or stopped_before else [step("start", what, label, f"start {names[label]}")]
 
     def check_twin(leftover: Remnant, label: str, beside: Remnant) -> None:
         if not _clone.is_twin(leftover.container, beside.container):
@@ -570,18 +563,19 @@ def recover(
 
     if old is None:
         if new is None:
-            return tuple(start(current, None)) if is_rollback and current is not None else ()
+            return tuple(start(current, "current", None)) if is_rollback and current is not None else ()
         if current is None:
             return (step("rename", new, "new", f"rename {names['new']} -> {name}", new_name=name),)
         check_twin(new, "new", current)
-        return (*rearm(current, "current", new), drop(new, "new"), *start(current, new))
+        disarmed = [disarm(new, "new")] if _is_armed(new) else []
+        return (*rearm(current, "current", new), *disarmed, *start(current, "current", new), drop(new, "new"))
+    back = step("rename", old, "old", f"rename {names['old']} -> {name}", new_name=name)
     if current is None:
         dropped = []
         if new is not None:
             check_twin(new, "new", old)
             dropped = [drop(new, "new")]
-        back = step("rename", old, "old", f"rename {names['old']} -> {name}", new_name=name)
-        return (*rearm(old, "old", new), *dropped, back, *start(old, new))
+        return (*rearm(old, "old", new), *dropped, *start(old, "old", new), back)
     check_twin(old, "old", current)
     if new is not None:
         raise RefusedError(
@@ -589,5 +583,8 @@ def recover(
         )
     if current.running and not is_rollback:
         return (drop(old, "old"),)
-    back = step("rename", old, "old", f"rename {names['old']} -> {name}", new_name=name)
-    return (*rearm(old, "old", current), drop(current, "current"), back, *start(old, current))
+    return (*rearm(old, "old", current), drop(current, "current"), *start(old, "old", current), back)
+
+
+def _is_armed(what: Remnant) -> bool:
+    return what.policy.get("Name") not in ("", "no", None)

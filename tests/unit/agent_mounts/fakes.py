@@ -1,0 +1,240 @@
+"""An engine and a host in memory, which can fail or be cut off at any call.
+
+The documents are those that a real engine told (``fixtures/``). What the fakes model is only what
+the plan relies on: names are unique, a running container sees what its mounts said when it started.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import pathlib
+from typing import Any
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _procfs
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+
+FIXTURES = pathlib.Path(__file__).parent / "fixtures"
+DIRECTORY = "/home/dev/.config/claude-hooks/claude-credentials"
+IDENTITY = (64768, 4711)
+
+
+def recorded(name: str, engine: str = "engine_20_10") -> Any:
+    return json.loads((FIXTURES / engine / name).read_text())
+
+
+class CutOff(BaseException):
+    """The process was killed: nothing more is done, not even a rollback."""
+
+
+class FakeEngine:
+    is_local = True
+    api_version = (1, 41)
+
+    def __init__(self, *containers: Any) -> None:
+        self.world: dict[str, Any] = {document["Id"]: copy.deepcopy(document) for document in containers}
+        self.image = recorded("image.json")
+        self.writes: list[str] = []
+        self.reads: list[str] = []
+        self.layer: tuple[Any, ...] = ()
+        self.fail_at: int | None = None
+        self.cut_at: int | None = None
+        self.links: dict[str, dict[str, str]] = {}
+        self._ids = itertools.count(1)
+        self._clock = itertools.count(1)
+
+    # what a test asks
+
+    def names(self) -> list[str]:
+        return sorted(document["Name"][1:] for document in self.world.values())
+
+    def named(self, name: str) -> Any:
+        return next(document for document in self.world.values() if document["Name"] == f"/{name}")
+
+    def running(self) -> list[str]:
+        return sorted(document["Name"][1:] for document in self.world.values() if document["State"]["Running"])
+
+    def policies(self) -> set[str]:
+        return {document["HostConfig"]["RestartPolicy"]["Name"] for document in self.world.values()}
+
+    def revive(self) -> None:
+        self.fail_at = self.cut_at = None
+        self.writes.clear()
+
+    # reading
+
+    def containers(self) -> list[Any]:
+        self._read("containers")
+        return [
+            {
+                "Id": document["Id"],
+                "Names": [document["Name"]],
+                "State": document["State"]["Status"],
+                "Mounts": document["Mounts"],
+            }
+            for document in self.world.values()
+        ]
+
+    def inspect(self, container: str) -> Any:
+        self._read("inspect")
+        return copy.deepcopy(self._find(container))
+
+    def inspect_image(self, image: str) -> Any:
+        self._read("inspect_image")
+        return self.image if image in (self.image["Id"], *self.image["RepoTags"]) else None
+
+    def changes(self, container: str) -> tuple[Any, ...]:
+        self._read("changes")
+        return self.layer
+
+    def read_file(self, container: str, path: str) -> bytes | None:
+        self._read("read_file")
+        return PASSWD if path == "/etc/passwd" else None
+
+    # writing
+
+    def create(self, name: str, body: Any) -> str:
+        self._write(f"create {name}")
+        assert name not in self.names(), "the engine refuses a name in use"
+        number = next(self._ids)
+        config = {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
+        identity = f"{number:064x}"
+        self.world[identity] = {
+            "Id": identity,
+            "Name": f"/{name}",
+            "Created": f"2030-01-01T00:00:{next(self._clock):02d}Z",
+            "Image": self.image["Id"],
+            "State": {"Status": "created", "Running": False, "Pid": 0, "FinishedAt": "0001-01-01T00:00:00Z"},
+            "Config": {**config, "Hostname": config["Hostname"] or identity[:12]},
+            "HostConfig": copy.deepcopy(body["HostConfig"]),
+            "Mounts": _effective_mounts(body["HostConfig"]),
+            "NetworkSettings": {"Networks": copy.deepcopy(body["NetworkingConfig"]["EndpointsConfig"])},
+        }
+        return identity
+
+    def connect(self, container: str, network: str, endpoint: Any) -> None:
+        self._write(f"connect {self._name(container)} {network}")
+
+    def disconnect(self, container: str, network: str) -> None:
+        self._write(f"disconnect {self._name(container)} {network}")
+
+    def set_restart_policy(self, container: str, policy: Any) -> None:
+        self._write(f"set_restart_policy {self._name(container)} {policy['Name']}")
+        self._find(container)["HostConfig"]["RestartPolicy"] = dict(policy)
+
+    def stop(self, container: str, timeout: int) -> None:
+        self._write(f"stop {self._name(container)}")
+        finished = f"2030-01-01T00:00:{next(self._clock):02d}Z"
+        self._find(container)["State"].update(Status="exited", Running=False, Pid=0, FinishedAt=finished)
+
+    def restart(self, container: str, timeout: int) -> None:
+        self.stop(container, timeout)
+        self.start(container)
+
+    def rename(self, container: str, new_name: str) -> None:
+        self._write(f"rename {self._name(container)} {new_name}")
+        assert new_name not in self.names(), "the engine refuses a name in use"
+        self._find(container)["Name"] = f"/{new_name}"
+
+    def start(self, container: str) -> None:
+        self._write(f"start {self._name(container)}")
+        state = self._find(container)["State"]
+        assert not self.running() or state["Running"], "two would run, and one of them could hold a port"
+        state.update(Status="running", Running=True, Pid=1234)
+
+    def pause(self, container: str) -> None:
+        self._write(f"pause {self._name(container)}")
+        self._find(container)["State"]["Status"] = "paused"
+
+    def remove(self, container: str, force: bool) -> None:
+        self._write(f"remove {self._name(container)}")
+        document = self._find(container)
+        assert force or not document["State"]["Running"], "the engine does not remove a running container"
+        del self.world[document["Id"]]
+
+    def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
+        self._write(f"link {self._name(container)} {path}")
+        self.links.setdefault(self._find(container)["Id"], {})[path] = target
+
+    def _find(self, container: str) -> Any:
+        for document in self.world.values():
+            if container in (document["Id"], document["Name"][1:]):
+                return document
+        raise EngineError(f"No such container: {container}")
+
+    def _name(self, container: str) -> str:
+        return str(self._find(container)["Name"][1:])
+
+    def _read(self, call: str) -> None:
+        if self.cut_at is not None and len(self.writes) >= self.cut_at:
+            raise CutOff
+        self.reads.append(call)
+
+    def _write(self, call: str) -> None:
+        if self.cut_at is not None and len(self.writes) >= self.cut_at:
+            raise CutOff
+        if self.fail_at is not None and len(self.writes) == self.fail_at:
+            self.fail_at = None
+            raise EngineError("the engine failed on purpose")
+        self.writes.append(call)
+
+
+PASSWD = b"root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1000::/home/claude:/bin/sh\n"
+
+
+def _effective_mounts(host_config: Any) -> list[Any]:
+    binds = [bind.split(":") for bind in host_config.get("Binds") or ()]
+    named = [{"Type": "volume", "Name": source, "Destination": target, "RW": True} for source, target in binds]
+    stated = [
+        {"Type": mount["Type"], "Source": mount["Source"], "Destination": mount["Target"], "RW": not mount["ReadOnly"]}
+        for mount in host_config.get("Mounts") or ()
+    ]
+    return named + stated
+
+
+class FakeRoot:
+    """What the process of a container sees: its mounts, and the links made in it."""
+
+    def __init__(self, host: FakeHost, document: Any) -> None:
+        self.host, self.document = host, document
+
+    def __enter__(self) -> FakeRoot:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        pass
+
+    def see(self, path: str) -> _procfs.Sight:
+        for mount in self.document["Mounts"]:
+            if mount["Destination"] == path and mount["Type"] == "bind":
+                identity = self.host.stale or self.host.directories[mount["Source"]].identity
+                return _procfs.Sight("directory", identity, read_only=not mount["RW"], links=2)
+        return _procfs.NOTHING
+
+    def link(self, path: str) -> _procfs.Sight:
+        target = self.host.engine.links.get(self.document["Id"], {}).get(path)
+        return _procfs.Sight("link", link_target=target) if target else _procfs.NOTHING
+
+    def read(self, path: str) -> bytes | None:
+        return PASSWD if path == "/etc/passwd" else None
+
+
+class FakeHost:
+    def __init__(self, engine: FakeEngine, names: tuple[str, ...] = (".credentials.json",)) -> None:
+        self.engine = engine
+        self.directories = {DIRECTORY: DirectoryFacts(DIRECTORY, "directory", IDENTITY, names, 0o700, 1000)}
+        self.stale: tuple[int, int] | None = None
+        self.provable = True
+
+    def directory(self, path: str) -> DirectoryFacts:
+        return self.directories.get(path) or DirectoryFacts(path, "missing")
+
+    def realpath(self, path: str) -> str:
+        return path
+
+    def root(self, pid: int, container_id: str) -> FakeRoot:
+        if not self.provable:
+            raise _procfs.NotProven("no rights on purpose")
+        return FakeRoot(self, self.engine.world[container_id])

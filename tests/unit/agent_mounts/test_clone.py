@@ -1,0 +1,200 @@
+"""inspect → create: every rule of docs/recreation.md, on documents that a real engine told."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _mounts
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
+
+from . import fakes
+
+NOTHING = _clone.Wanted(None, (), None)
+MOUNT = MountSpec("bind", "/c", "/run/agent-credentials/claude", True)
+
+
+def make(
+    container: Any,
+    wanted: _clone.Wanted = NOTHING,
+    api: tuple[int, int] = (1, 41),
+    tag: str | None = "same",
+    **more: Any,
+) -> _clone.Clone:
+    image = more.pop("image", fakes.recorded("image.json"))
+    return _clone.clone(container, image, wanted, api, container["Image"] if tag == "same" else tag, **more)
+
+
+@pytest.fixture
+def boss() -> Any:
+    return fakes.recorded("boss_file_mount.json")
+
+
+def test_the_default_hostname_is_not_pinned_and_a_chosen_one_is_kept(boss: Any) -> None:
+    assert make(boss).body["Hostname"] == ""
+    boss["Config"]["Hostname"] = "chosen"
+    assert make(boss).body["Hostname"] == "chosen"
+
+
+@pytest.mark.parametrize("host_config", [{"NetworkMode": "container:abc"}, {"UTSMode": "host"}])
+def test_a_shared_hostname_is_not_stated(boss: Any, host_config: Any) -> None:
+    boss["Config"]["Hostname"] = "of-the-other"
+    boss["HostConfig"].update(host_config)
+    assert make(boss).body["Hostname"] == ""
+
+
+def test_an_empty_entrypoint_is_not_inherited_again(boss: Any) -> None:
+    image = fakes.recorded("image.json")
+    assert make(boss, image=image).body["Entrypoint"] is None
+    image["Config"]["Entrypoint"] = ["/entry"]
+    assert make(boss, image=image).body["Entrypoint"] == [""]
+
+
+@pytest.mark.parametrize("tag", [None, "sha256:another"])
+def test_a_moved_or_lost_tag_is_pinned_by_the_image_id(boss: Any, tag: str | None) -> None:
+    copy_ = make(boss, tag=tag)
+    assert copy_.body["Image"] == boss["Image"]
+    assert any("pinned by its id" in sentence for sentence in copy_.differences)
+    assert make(boss).body["Image"] == "agentops-agent:latest"
+
+
+def test_anonymous_volumes_are_named_however_they_came(boss: Any) -> None:
+    volume = {"Type": "volume", "RW": True}
+    boss["Mounts"] = [
+        {**volume, "Name": "v1", "Destination": "/data"},
+        {**volume, "Name": "v2", "Destination": "/bind"},
+        {**volume, "Name": "v3", "Destination": "/mount"},
+        {**volume, "Name": "v4", "Destination": "/ro", "RW": False},
+        {**volume, "Name": "named", "Destination": "/named"},
+        {**volume, "Name": "lent", "Destination": "/lent"},
+    ]
+    boss["HostConfig"]["Binds"] = ["/bind", "named:/named"]
+    boss["HostConfig"]["Mounts"] = [{"Type": "volume", "Target": "/mount/"}]
+    boss["HostConfig"]["VolumesFrom"] = ["lender"]
+    lender = {"Mounts": [{**volume, "Name": "lent", "Destination": "/lent"}]}
+    copy_ = make(boss, lenders=[lender])
+    assert copy_.body["HostConfig"]["Binds"] == ["v2:/bind", "named:/named", "v1:/data", "v4:/ro:ro"]
+    assert copy_.body["HostConfig"]["Mounts"] == [{"Type": "volume", "Target": "/mount/", "Source": "v3"}]
+    assert sum("anonymous volume" in sentence for sentence in copy_.differences) == 4
+
+
+def test_the_restart_policy_is_given_over_later(boss: Any) -> None:
+    copy_ = make(boss)
+    assert copy_.body["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    assert copy_.restart_policy["Name"] == "unless-stopped"
+
+
+def test_links_are_written_as_create_takes_them(boss: Any) -> None:
+    boss["HostConfig"]["Links"] = ["/db:/boss/database"]
+    assert make(boss).body["HostConfig"]["Links"] == ["db:database"]
+
+
+def endpoint(address: str, **more: Any) -> dict[str, Any]:
+    return {"IPAMConfig": None, "Aliases": None, "IPAddress": address, "MacAddress": "", "NetworkID": "", **more}
+
+
+def test_one_network_is_created_with_and_the_others_are_connected_before_api_1_44(boss: Any) -> None:
+    boss["NetworkSettings"]["Networks"] = {
+        "other": endpoint("172.19.0.2", Aliases=["o", boss["Id"][:12]], IPAMConfig={"IPv4Address": "172.19.0.2"}),
+        "agents": endpoint("172.18.0.2"),
+    }
+    old, new = make(boss), make(boss, api=(1, 45))
+    assert list(old.body["NetworkingConfig"]["EndpointsConfig"]) == ["agents"]
+    assert old.connections == (("other", {"IPAMConfig": {"IPv4Address": "172.19.0.2"}, "Aliases": ["o"]}),)
+    assert list(new.body["NetworkingConfig"]["EndpointsConfig"]) == ["other", "agents"]
+    assert new.connections == old.disconnections == new.disconnections == ()
+
+
+def test_a_network_that_the_container_has_left_is_left_again(boss: Any) -> None:
+    boss["NetworkSettings"]["Networks"] = {"other": endpoint("172.19.0.2")}
+    copy_ = make(boss)
+    assert copy_.disconnections == ("agents",)
+    assert [name for name, _row in copy_.connections] == ["other"]
+    boss["HostConfig"]["NetworkMode"] = "default"
+    assert make(boss).disconnections == ("bridge",)
+
+
+@pytest.mark.parametrize("mode", ["host", "none", "container:abc"])
+def test_modes_without_endpoints_get_none(boss: Any, mode: str) -> None:
+    boss["HostConfig"]["NetworkMode"] = mode
+    copy_ = make(boss)
+    assert (copy_.body["NetworkingConfig"]["EndpointsConfig"], copy_.connections, copy_.disconnections) == ({}, (), ())
+
+
+@pytest.mark.parametrize(
+    ("mac", "address", "kept"),
+    [
+        ("02:42:ac:12:00:02", "172.18.0.2", False),
+        ("02:42:ac:12:00:63", "172.18.0.2", True),
+        ("", "172.18.0.2", False),
+    ],
+)
+def test_only_a_mac_address_that_was_asked_for_is_kept(boss: Any, mac: str, address: str, kept: bool) -> None:
+    boss["NetworkSettings"]["Networks"]["agents"].update(MacAddress=mac, IPAddress=address)
+    row = make(boss, api=(1, 45)).body["NetworkingConfig"]["EndpointsConfig"]["agents"]
+    assert ("MacAddress" in row) == kept
+    assert "MacAddress" not in make(boss).body["NetworkingConfig"]["EndpointsConfig"]["agents"]
+
+
+def test_what_is_wanted_is_all_that_differs(boss: Any) -> None:
+    wanted = _clone.Wanted(MOUNT, ("/home/claude/.claude/.credentials.json",), ("X", "1"))
+    plain, changed = make(boss).body, make(boss, wanted).body
+    assert changed["Env"] == [*plain["Env"], "X=1"]
+    host, changed_host = dict(plain["HostConfig"]), dict(changed["HostConfig"])
+    assert changed_host.pop("Mounts") == [
+        {"Type": "bind", "Source": "/c", "Target": "/run/agent-credentials/claude", "ReadOnly": True}
+    ]
+    assert changed_host.pop("Binds") == [bind for bind in host.pop("Binds") if ".credentials.json" not in bind]
+    host.pop("Mounts", None)
+    assert changed_host == host
+    different = {key for key in plain if key not in ("Env", "HostConfig") and plain[key] != changed[key]}
+    assert different == set()
+
+
+def test_the_inspect_document_is_not_changed(boss: Any) -> None:
+    before = copy.deepcopy(boss)
+    make(boss, _clone.Wanted(MOUNT, ("/data",), ("X", "1")))
+    assert boss == before
+
+
+def test_unknown_fields_with_a_value_are_named(boss: Any) -> None:
+    assert _clone.unknown_fields(boss) == ()
+    boss["HostConfig"].update(New=1, Empty=None)
+    boss["Config"]["Newer"] = "x"
+    assert _clone.unknown_fields(boss) == ("Config.Newer", "HostConfig.New")
+
+
+TARGETS = st.lists(
+    st.sampled_from(["/a", "/a/b", "/work", "/home/claude/.claude", "/run/agent-credentials/claude", "/x y"]),
+    unique=True,
+)
+
+
+@given(TARGETS, TARGETS)
+def test_no_foreign_mount_is_ever_dropped(targets: list[str], unwanted: list[str]) -> None:
+    half = len(targets) // 2
+    host_config = {
+        "Binds": [f"/src:{target}/:ro" for target in targets[:half]],
+        "Mounts": [{"Type": "bind", "Source": "/src", "Target": target} for target in targets[half:]],
+    }
+    left = _mounts.without_targets(host_config, unwanted)
+    kept = [_mounts.normalise(bind.split(":")[1]) for bind in left["Binds"]] + [row["Target"] for row in left["Mounts"]]
+    assert kept == [target for target in targets if target not in unwanted]
+
+
+@pytest.mark.parametrize(("path", "normal"), [("/a/", "/a"), ("//a//b/../c", "/a/c"), ("/", "/"), ("/a/./b", "/a/b")])
+def test_paths_are_compared_normalised(path: str, normal: str) -> None:
+    assert _mounts.normalise(path) == normal
+
+
+def test_layer_changes_leave_out_mounts_the_link_and_ignored_places() -> None:
+    paths = ["/home", "/home/claude", "/home/claude/.claude", "/home/claude/.claude/.credentials.json", "/tmp/a",
+             "/home/claude/notes", "/sbin/docker-init", "/sbin", "/data", "/database"]  # fmt: skip
+    changes = [{"Path": path, "Kind": 0} for path in paths]
+    mounts = [MountSpec("volume", "v", "/data", False)]
+    lost = _clone.layer_changes(changes, mounts, "/home/claude/.claude/.credentials.json", ["/tmp/"])
+    assert lost == ("/database", "/home/claude/notes")

@@ -1,0 +1,124 @@
+"""agents.json → AgentSpec: what each form means, and the one sentence that each fault gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
+
+HOME = "/home/dev"
+SOURCE = f"{HOME}/.claude/.credentials.json"
+PUBLISHED = f"{HOME}/.config/claude-hooks/claude-credentials"
+
+
+def parse(agents: Any) -> tuple[tuple[_agents.AgentSpec, ...], tuple[str, ...]]:
+    return _agents.parse({"agents": agents}, "agents.json", HOME, {SOURCE: PUBLISHED})
+
+
+@pytest.mark.parametrize(
+    ("container", "directory", "name"),
+    [
+        ({"credentials_host_dir": "/srv/creds"}, "/srv/creds", "boss"),
+        ({"credentials_host_dir": "/srv//creds/../creds/"}, "/srv/creds", "boss"),
+        ({"credentials_host_dir": "~/creds", "name": "boss-1"}, f"{HOME}/creds", "boss-1"),
+        ({"credentials_host_path": "/srv/creds/.credentials.json"}, "/srv/creds", "boss"),
+        ({"credentials_host_path": SOURCE}, PUBLISHED, "boss"),
+        ({"credentials_host_path": "~/.claude/.credentials.json"}, PUBLISHED, "boss"),
+        ({"credentials_host_path": SOURCE, "credentials_host_dir": "/srv/creds"}, "/srv/creds", "boss"),
+    ],
+)
+def test_the_directory_and_the_name(container: Any, directory: str, name: str) -> None:
+    (spec,), faults = parse({"boss": {"container": container, "model": "a key of somebody else's"}})
+    assert faults == ()
+    assert (spec.directory, spec.container) == (directory, name)
+
+
+@pytest.mark.parametrize(
+    ("agents", "fault"),
+    [
+        ({"boss": {}}, 'boss: has no "container" in agents.json; add container.name and'),
+        ({"boss": "x"}, 'boss: has no "container" in agents.json'),
+        (
+            {"boss": {"container": {}}},
+            "boss: container has neither credentials_host_dir nor credentials_host_path; set",
+        ),
+        (
+            {"boss": {"container": {"credentials_host_dir": "a/b"}}},
+            "boss: container.credentials_host_dir a/b is a relative",
+        ),
+        ({"boss": {"container": {"credentials_host_dir": 7}}}, "boss: container.credentials_host_dir is not a string"),
+        ({"boss": {"container": {"credentials_host_dir": "/a,b"}}}, "holds a comma, colon, quote or line break"),
+        (
+            {"boss": {"container": {"credentials_host_dir": "/c", "cli": "x"}}},
+            "boss: container.cli x is not an agent CLI",
+        ),
+        (
+            {"boss": {"container": {"credentials_host_dir": "/c", "placement": "x"}}},
+            "placement x does not work for claude",
+        ),
+        ({"boss": {"container": {"credentials_host_dir": "/c", "mode": "x"}}}, "boss: container.mode x is not known"),
+        (
+            {"boss": {"container": {"credentials_host_dir": "/c", "target": "t"}}},
+            "boss: container.target t is a relative",
+        ),
+        ({"boss": {"container": {"credentials_host_dir": "/c", "name": "b.am-old"}}}, "ends in a suffix that marks"),
+        (
+            {name: {"container": {"name": "one", "credentials_host_dir": "/c"}} for name in ("boss", "dev")},
+            "dev: container.name one is already the container of agent boss; give each agent",
+        ),
+    ],
+)
+def test_a_fault_is_one_sentence_with_agent_field_and_mend(agents: Any, fault: str) -> None:
+    _specs, faults = parse(agents)
+    assert len(faults) == 1
+    assert fault in faults[0]
+    assert "; " in faults[0]
+
+
+def test_the_faults_of_all_agents_are_told_together() -> None:
+    _specs, faults = parse({"a": {}, "b": {"container": {}}, "c": {"container": {"credentials_host_dir": "/c"}}})
+    assert [fault[0] for fault in faults] == ["a", "b"]
+
+
+@pytest.mark.parametrize("document", [[], "x", {}, {"agents": []}])
+def test_a_document_of_another_form_is_refused(document: Any) -> None:
+    assert 'not an object with the key "agents"' in _agents.parse(document, "agents.json", HOME, {})[1][0]
+
+
+def test_json_that_does_not_parse_is_placed_but_not_repeated() -> None:
+    with pytest.raises(ConfigError) as error:
+        _agents.load('{"a": fake-token-secret}', "/etc/agents.json")
+    assert str(error.value) == "/etc/agents.json is not valid JSON (line 1, column 7); mend the file."
+
+
+@pytest.mark.parametrize(
+    ("facts", "fault"),
+    [
+        (DirectoryFacts("/c", "missing"), "the directory /c does not exist; create it with the role"),
+        (DirectoryFacts("/c", "other"), "/c is not a directory; name the directory that holds .credentials.json"),
+        (DirectoryFacts("/c", "unreadable"), "cannot be read by the user who runs this module; use become"),
+        (
+            DirectoryFacts("/c", "directory", (1, 2), ("a", "b", "c", "d", ".credentials.json")),
+            "holds a, b, c and 1 more",
+        ),
+        (DirectoryFacts("/c", "directory", (1, 2), (".credentials.json",)), None),
+        (DirectoryFacts("/c", "directory", (1, 2), ()), None),
+    ],
+)
+def test_what_may_be_mounted(facts: DirectoryFacts, fault: str | None) -> None:
+    (spec,), _faults = parse({"boss": {"container": {"credentials_host_dir": "/c"}}})
+    found = _agents.directory_faults(spec, facts)
+    assert len(found) == (0 if fault is None else 1)
+    if fault:
+        assert found[0].startswith("boss: container.credentials_host_dir: ")
+        assert fault in found[0]
+
+
+def test_a_directory_open_to_everybody_is_warned_about() -> None:
+    (spec,), _faults = parse({"boss": {"container": {"credentials_host_dir": "/c"}}})
+    assert _agents.directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o755))
+    assert not _agents.directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o700))

@@ -1,0 +1,243 @@
+"""The whole run on one agent: the plan as text, a failure and a cut at every call, and the way back."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import (
+    AgentMountsError,
+    ConfigError,
+    RefusedError,
+)
+
+from . import fakes
+
+PLAN = """\
+boss: create boss.am-new (file_mount; /home/claude/.claude/.credentials.json is a file mount, which stays at one inode)
+boss: set restart policy of boss.am-new to unless-stopped
+boss: set restart policy of boss to no (two must not start)
+boss: stop boss
+boss: rename boss -> boss.am-old
+boss: rename boss.am-new -> boss
+boss: link /home/claude/.claude/.credentials.json -> /run/agent-credentials/claude/.credentials.json (for versions that look there)
+boss: start boss
+boss: verify boss: running, sees /home/dev/.config/claude-hooks/claude-credentials read-only
+boss: remove boss.am-old (volumes kept)
+"""
+WRITES = 9  # of the plan above; verify only reads
+
+
+def test_a_file_mount_is_replaced_by_the_directory(world: Any) -> None:
+    predicted = world.run(check_mode=True)
+    assert world.engine.writes == []
+    outcome = world.run()
+    assert str(outcome.plan) == PLAN == str(predicted.plan)
+    assert outcome.after == predicted.after == {"boss": "ok"}
+    assert len(world.engine.writes) == WRITES
+    assert world.engine.names() == world.engine.running() == ["boss"]
+    boss = world.engine.named("boss")
+    assert boss["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert "CLAUDE_SECURESTORAGE_CONFIG_DIR=/run/agent-credentials/claude" in boss["Config"]["Env"]
+
+
+def test_a_rerun_lists_once_inspects_once_and_writes_nothing(world: Any) -> None:
+    world.run()
+    world.engine.reads.clear()
+    world.engine.writes.clear()
+    outcome = world.run()
+    assert not outcome.changed
+    assert world.engine.writes == []
+    assert world.engine.reads == ["containers", "inspect"]
+
+
+@pytest.mark.parametrize("call", range(WRITES - 1))
+def test_a_failure_at_any_call_leaves_the_old_container_as_it_was(world: Any, call: int) -> None:
+    before = world.engine.inspect("boss")
+    world.engine.fail_at = call
+    with pytest.raises(AgentMountsError, match=r"on purpose.* is in place as before"):
+        world.run()
+    after = world.engine.inspect("boss")
+    assert world.engine.names() == world.engine.running() == ["boss"]
+    assert {**after, "State": None} == {**before, "State": None}
+    world.engine.revive()
+    assert world.run().after == {"boss": "ok"}
+
+
+def test_a_failure_to_remove_the_old_one_keeps_the_new_one(world: Any) -> None:
+    world.engine.fail_at = WRITES - 1
+    with pytest.raises(AgentMountsError, match=r"boss is the new container and runs; boss\.am-old is left"):
+        world.run()
+    assert world.engine.running() == ["boss"]
+    world.engine.revive()
+    outcome = world.run()
+    assert [str(operation) for operation in outcome.recovered] == [
+        "boss: remove boss.am-old (volumes kept) (an earlier recreation did not end)"
+    ]
+    assert world.engine.names() == ["boss"]
+
+
+@pytest.mark.parametrize("call", range(1, WRITES + 1))
+def test_after_a_kill_at_any_call_the_next_run_recovers(world: Any, call: int) -> None:
+    world.engine.cut_at = call
+    if call < WRITES:
+        with pytest.raises((fakes.CutOff, AgentMountsError)):
+            world.run()
+    assert "unless-stopped" in world.engine.policies()
+    assert len(world.engine.running()) <= 1
+    world.engine.revive()
+    outcome = world.run()
+    assert outcome.after == {"boss": "ok"}
+    assert world.engine.names() == world.engine.running() == ["boss"]
+    assert world.engine.policies() == {"unless-stopped"}
+
+
+@pytest.mark.parametrize(("failure", "cut"), list(itertools.product(range(1, WRITES - 1), range(1, 7))))
+def test_after_a_kill_in_the_middle_of_a_rollback_the_next_run_recovers(world: Any, failure: int, cut: int) -> None:
+    world.engine.fail_at = failure
+    world.engine.cut_at = failure + cut
+    with pytest.raises((fakes.CutOff, AgentMountsError)):
+        world.run()
+    world.engine.revive()
+    assert world.run().after == {"boss": "ok"}
+    assert world.engine.names() == world.engine.running() == ["boss"]
+    assert world.engine.policies() == {"unless-stopped"}
+
+
+def test_a_new_container_that_sees_another_directory_is_rolled_back(world: Any) -> None:
+    world.host.stale = (1, 1)
+    world.options = dataclasses.replace(world.options, wait_timeout=0)
+    with pytest.raises(AgentMountsError, match=r"could not verify boss.*does not see.*is in place as before"):
+        world.run()
+    assert world.engine.running() == ["boss"]
+    assert world.engine.inspect("boss")["Id"] == fakes.recorded("boss_file_mount.json")["Id"]
+
+
+def test_a_leftover_that_is_no_copy_is_not_removed(world: Any) -> None:
+    foreign = fakes.recorded("boss_file_mount.json")
+    foreign.update(Id="f" * 64, Name="/boss.am-old")
+    foreign["Config"]["Cmd"] = ["something", "else"]
+    world.engine.world[foreign["Id"]] = foreign
+    with pytest.raises(RefusedError, match=r"boss: a container boss\.am-old is left"):
+        world.run()
+    assert world.engine.writes == []
+
+
+def test_a_stale_directory_mount_is_healed_by_a_restart(world: Any) -> None:
+    world.run()
+    world.engine.writes.clear()
+    world.host.stale = (1, 1)
+    predicted = world.run(check_mode=True)
+    assert str(predicted.plan) == (
+        "boss: restart boss (stale; /run/agent-credentials/claude is another directory than "
+        "/home/dev/.config/claude-hooks/claude-credentials now)\n"
+        "boss: verify boss: running, sees /home/dev/.config/claude-hooks/claude-credentials read-only\n"
+    )
+
+
+def test_a_missing_link_alone_is_made_without_a_recreation(world: Any) -> None:
+    world.run()
+    world.engine.links.clear()
+    world.engine.writes.clear()
+    outcome = world.run()
+    assert world.engine.writes == ["link boss /home/claude/.claude/.credentials.json"]
+    assert outcome.changed
+
+
+def test_where_proc_cannot_be_read_nothing_is_called_fresh(world: Any) -> None:
+    world.run()
+    world.host.provable = False
+    outcome = world.run()
+    assert not outcome.changed
+    assert outcome.plan.agents[0].observed.seen is None
+    assert outcome.warnings == (
+        "boss: not proven that the container sees the current directory: no rights on purpose.",
+    )
+
+
+def test_a_stopped_container_is_left_alone_unless_asked(world: Any) -> None:
+    world.engine.stop("boss", 0)
+    world.engine.writes.clear()
+    outcome = world.run()
+    assert not outcome.changed
+    assert outcome.after == {"boss": "file_mount"}
+    assert "recreate_stopped: true" in outcome.warnings[0]
+    world.options = dataclasses.replace(world.options, recreate_stopped=True)
+    world.run()
+    assert world.engine.running() == []
+    assert world.run().after == {"boss": "ok"}
+
+
+def test_absent_takes_the_mount_and_the_variable_away_again(world: Any) -> None:
+    world.run()
+    world.options = dataclasses.replace(world.options, state="absent")
+    outcome = world.run()
+    assert outcome.after == {"boss": "missing"}
+    boss = world.engine.named("boss")
+    assert not any("agent-credentials" in entry for entry in boss["Config"]["Env"])
+    assert [mount["Destination"] for mount in boss["Mounts"]] == ["/data"]
+    assert not world.run().changed
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"HostConfig": {"AutoRemove": True}}, "started with --rm"),
+        ({"Config": {"Labels": {"com.docker.swarm.task.id": "x"}}}, "task of a swarm service"),
+        ({"Image": "sha256:gone"}, "image sha256:gone of the container is gone"),
+        ({"HostConfig": {"FieldOfTheFuture": 1}}, "does not know how to keep (HostConfig.FieldOfTheFuture)"),
+    ],
+)
+def test_what_must_not_be_recreated_is_refused_by_name(world: Any, change: Any, sentence: str) -> None:
+    boss = world.engine.named("boss")
+    for key, value in change.items():
+        boss[key] = {**boss[key], **value} if isinstance(value, dict) else value
+    with pytest.raises(RefusedError) as error:
+        world.run()
+    assert sentence in str(error.value)
+    assert str(error.value).startswith("boss: ")
+    assert world.engine.writes == []
+
+
+@pytest.mark.parametrize("field", ["NetworkMode", "PidMode", "IpcMode"])
+def test_containers_that_hold_on_to_this_one_are_named(world: Any, field: str) -> None:
+    other = fakes.recorded("boss_file_mount.json")
+    other.update(Id="e" * 64, Name="/sidecar")
+    other["HostConfig"][field] = f"container:{world.engine.named('boss')['Id']}"
+    world.engine.world[other["Id"]] = other
+    with pytest.raises(RefusedError, match=r"boss: other containers use this one and would break: sidecar \(its"):
+        world.run()
+
+
+def test_a_changed_writable_layer_is_refused_carried_or_discarded(world: Any) -> None:
+    world.engine.layer = (
+        {"Path": "/home/claude/.claude/projects/a.jsonl", "Kind": 1},
+        {"Path": "/home/claude/.claude/projects", "Kind": 1},
+        {"Path": "/home/claude/.claude/.credentials.json", "Kind": 1},
+        {"Path": "/tmp/x", "Kind": 1},
+    )
+    world.options = dataclasses.replace(world.options, writable_layer_ignore=("/tmp",))
+    with pytest.raises(RefusedError, match=r"lose \(/home/claude/\.claude/projects/a\.jsonl\); set writable_layer"):
+        world.run()
+    world.options = dataclasses.replace(world.options, writable_layer="carry")
+    assert "copy the writable layer of boss to boss.am-new" in str(world.run(check_mode=True).plan)
+    world.options = dataclasses.replace(world.options, writable_layer="discard")
+    assert str(world.run().plan) == PLAN
+
+
+def test_a_credentials_directory_with_other_files_is_refused_before_the_engine_is_asked(world: Any) -> None:
+    world.host = fakes.FakeHost(world.engine, (".credentials.json", "history.jsonl"))
+    with pytest.raises(ConfigError, match=r"also holds history\.jsonl, which the agent would see"):
+        world.run()
+    assert world.engine.reads == []
+
+
+def test_no_value_of_the_environment_is_in_a_plan_or_in_an_error(world: Any) -> None:
+    texts = [str(world.run(check_mode=True).plan), repr(world.run(check_mode=True).plan)]
+    world.engine.fail_at = 3
+    with pytest.raises(AgentMountsError) as error:
+        world.run()
+    assert "fake-token-of-the-agent" not in "".join([*texts, str(error.value)])
