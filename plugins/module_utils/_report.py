@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import posixpath
 from typing import Any, Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _observe, _plan, _procfs, _reconcile
@@ -115,8 +117,10 @@ def info(host: Any, agent: _plan.AgentPlan) -> dict[str, Any]:
         try:
             with host.root(int((observed.container or {})["State"]["Pid"]), str(observed.id)) as root:
                 directory = root.see(placed.mount.target)
-                file = root.see(placed.link_target(spec.cli))
+                shown = credential_path(agent)
+                file = root.see(shown)
             inside = {
+                "path": shown,
                 "directory_inode": directory.identity[1] if directory.identity else None,
                 "inode": file.identity[1] if file.identity else None,
                 "fingerprint": file.fingerprint,
@@ -142,6 +146,15 @@ def info(host: Any, agent: _plan.AgentPlan) -> dict[str, Any]:
         "mirror": mirror_status(host, spec.directory),
         "warnings": list(agent.warnings),
     }
+
+
+def credential_path(agent: _plan.AgentPlan) -> str:
+    """Where the container shows the credential: in the directory mount, or as a file mount."""
+    observed, spec = agent.observed, agent.observed.spec
+    files = [mount.target for mount in observed.mounts if _plan.is_file_mount(mount, spec, observed.placed)]
+    return (
+        files[0] if files else posixpath.join(observed.placed.mount.target if observed.placed else "/", spec.cli.file)
+    )
 
 
 def _is_fresh(agent: _plan.AgentPlan, published: Document, inside: Document | None) -> bool | None:
@@ -170,14 +183,20 @@ def expiry(content: bytes | None, cli: AgentCli) -> str | None:
 
 
 def mirror_status(host: Any, directory: str) -> dict[str, Any] | None:
-    """The state file that the mirror keeps in its staging directory; ``None`` if there is none."""
+    """The state file that the mirror keeps in its staging directory; ``None`` if there is none.
+
+    ``current`` is added: whether the mirror has seen the source as it is now.
+    """
     parent, _slash, name = directory.rpartition("/")
     content = host.read(f"{parent}/.{name}.staging/status.json")
     try:
         status = json.loads(content) if content else None
     except ValueError:
         return None
-    return status if isinstance(status, dict) else None
+    if not isinstance(status, dict):
+        return None
+    source = status.get("source") or {}
+    return {**status, "current": host.inode(os.path.realpath(source.get("path") or "/")) == source.get("inode")}
 
 
 def observation(engine: Any, host: Any, request: _reconcile.Request) -> list[_plan.AgentPlan]:

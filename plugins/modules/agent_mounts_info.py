@@ -118,6 +118,9 @@ agents:
       description: What the container's process sees. V(null) if it does not run or that is not proven.
       type: dict
       contains:
+        path:
+          description: The credential file that was looked at. A file mount, where there is one.
+          type: str
         directory_inode:
           description: Inode of the directory at the target.
           type: int
@@ -136,6 +139,10 @@ agents:
     mirror:
       description: The state that the mirror keeps of its last publication and refusal. V(null) if there is none.
       type: dict
+      contains:
+        current:
+          description: Whether the mirror has seen the source as it is now, by its inode.
+          type: bool
     warnings:
       description: What should be known of this agent.
       type: list
