@@ -38,9 +38,9 @@ HEADING = (
     "AGENT",
     "CONTAINER",
     "VERDICT",
+    "MOUNT",
     "DIRECTORY host/inside",
     "FILE host/inside",
-    "MOUNT",
     "LOGIN host/inside",
     "FRESH",
 )
