@@ -1,0 +1,22 @@
+"""``state: absent`` removes what the roles made, and leaves the user's login and the container alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def test_the_users_login_is_untouched(agents: Any) -> None:
+    assert "refreshToken" in agents.host.file(agents.source).content_string
+
+
+def test_the_container_runs_without_the_mount_and_the_variable(agents: Any) -> None:
+    boss = agents.inspect("absent-boss")
+    assert boss["State"]["Running"]
+    assert [mount["Destination"] for mount in boss["Mounts"]] == []
+    assert not [entry for entry in boss["Config"]["Env"] if "agent-credentials" in entry]
+
+
+def test_the_mirror_is_gone(agents: Any) -> None:
+    assert not agents.host.file(agents.directory).exists
+    assert agents.systemctl("list-unit-files", "--no-legend", "'*creds-mirror*'") == ""
+    assert agents.host.run(f"find {agents.home} -name '*creds-mirror*' -o -name '*.staging'").stdout == ""

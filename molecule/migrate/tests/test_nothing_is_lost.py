@@ -1,0 +1,64 @@
+"""File mounts became directory mounts, and nothing else of the containers changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+CONTAINERS = ("migrate-boss", "migrate-dev")
+
+
+@pytest.fixture
+def before(agents: Any) -> dict[str, Any]:
+    documents = json.loads(agents.host.file("/home/migrate/before.json").content_string)
+    return {document["Name"].lstrip("/"): document for document in documents}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_file_mount_is_gone_and_the_directory_is_there_read_only(agents: Any, container: str) -> None:
+    mounts = {mount["Destination"]: mount for mount in agents.inspect(container)["Mounts"] if mount["Type"] == "bind"}
+    assert list(mounts) == ["/run/agent-credentials/claude"]
+    assert mounts["/run/agent-credentials/claude"]["Source"] == agents.directory
+    assert not mounts["/run/agent-credentials/claude"]["RW"]
+    assert agents.host.run(f"docker exec --user root {container} touch /run/agent-credentials/claude/x").rc != 0
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_both_places_show_the_published_login(agents: Any, container: str) -> None:
+    published = agents.host.file(agents.published).content_string
+    user = f"docker exec --user root {container} cat"
+    assert agents.host.check_output(f"{user} /run/agent-credentials/claude/.credentials.json") == published
+    assert agents.host.check_output(f"{user} /home/claude/.claude/.credentials.json") == published
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_everything_else_is_as_before(agents: Any, before: Any, container: str) -> None:
+    was, now = before[container], agents.inspect(container)
+    added = "CLAUDE_SECURESTORAGE_CONFIG_DIR=/run/agent-credentials/claude"
+    assert sorted(now["Config"]["Env"]) == sorted([*was["Config"]["Env"], added])
+    default_hostname = was["Config"]["Hostname"] == was["Id"][:12]
+    ignored = {"Env", "Hostname"} if default_hostname else {"Env"}
+    for field in was["Config"].keys() - ignored:
+        assert now["Config"][field] == was["Config"][field], field
+    for field in was["HostConfig"].keys() - {"Binds", "Mounts"}:
+        assert now["HostConfig"][field] == was["HostConfig"][field], field
+    assert now["Image"] == was["Image"]
+    assert now["State"]["Running"]
+
+
+def test_the_data_of_the_anonymous_volume_is_there(agents: Any) -> None:
+    assert agents.host.check_output("docker exec migrate-boss cat /data/file") == "precious"
+
+
+def test_the_network_is_as_before(agents: Any, before: Any) -> None:
+    was = before["migrate-boss"]["NetworkSettings"]["Networks"]["migrate"]
+    now = agents.inspect("migrate-boss")["NetworkSettings"]["Networks"]["migrate"]
+    assert now["IPAddress"] == was["IPAddress"] == "10.123.0.77"
+    assert "the-boss" in now["Aliases"]
+
+
+def test_no_leftover_stands_beside(agents: Any) -> None:
+    names = agents.host.check_output("docker ps --all --format '{{.Names}}'").split()
+    assert [name for name in names if ".am-" in name] == []
