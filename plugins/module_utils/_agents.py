@@ -50,7 +50,8 @@ class AgentSpec:
 class DirectoryFacts:
     """What is at a host path: ``kind`` is ``directory``, ``missing``, ``unreadable`` or ``other``.
 
-    ``identity`` is ``(st_dev, st_ino)``; ``names`` are the directory's entries.
+    ``identity`` is ``(st_dev, st_ino)``; ``names`` are the directory's entries; ``acl_uids`` and
+    ``acl_gids`` are those that an access control list lets read and search it.
     """
 
     path: str
@@ -59,6 +60,19 @@ class DirectoryFacts:
     names: tuple[str, ...] = ()
     mode: int = 0
     uid: int = 0
+    gid: int = 0
+    acl_uids: tuple[int, ...] = ()
+    acl_gids: tuple[int, ...] = ()
+
+    def lets_in(self, uid: int, gid: int) -> bool:
+        """Whether a process may list the directory and open files in it, by mode and access control list."""
+        if uid in (0, self.uid):
+            return True
+        if uid in self.acl_uids or gid in self.acl_gids:
+            return True
+        if gid == self.gid:
+            return self.mode & 0o050 == 0o050
+        return self.mode & 0o005 == 0o005
 
 
 def load(text: str, where: str) -> Any:

@@ -218,6 +218,12 @@ def warnings(observed: Observed) -> tuple[str, ...]:
     found = []
     if observed.unproven:
         found.append(f"{name}: not proven that the container sees the current directory: {observed.unproven}.")
+    user, directory = observed.user, observed.directory
+    if user is not None and directory.kind == "directory" and not directory.lets_in(user.uid, user.gid):
+        found.append(
+            f"{name}: the container runs as uid {user.uid}, which may not read {directory.path} (owner {directory.uid}, "
+            f"mode {directory.mode:04o}); set creds_mirror_readers: {{uids: [{user.uid}]}} for the role creds_mirror."
+        )
     obstacle = _link_obstacle(observed)
     if obstacle:
         effect = (

@@ -17,6 +17,7 @@ import hashlib
 import os
 import platform
 import stat
+import struct
 from dataclasses import dataclass
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
@@ -26,6 +27,7 @@ _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_IN_ROOT = 0x10
 _O_PATH = 0o10000000
 _LIMIT = 1 << 20
+_ACL_USER, _ACL_GROUP, _ACL_MASK = 0x02, 0x08, 0x10
 
 
 class _OpenHow(ctypes.Structure):
@@ -148,6 +150,21 @@ def fingerprint(content: bytes | None) -> str | None:
     return None if content is None else hashlib.sha256(content).hexdigest()[:12]
 
 
+def _acl_readers(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ids that the access control list of ``path`` grants read and search; see acl(5) and linux/posix_acl_xattr.h."""
+    try:
+        attribute = os.getxattr(path, "system.posix_acl_access")
+    except OSError:
+        return (), ()
+    entries = list(struct.iter_unpack("<HHI", attribute[4:]))
+    mask = next((permissions for tag, permissions, _id in entries if tag == _ACL_MASK), 7)
+    granted = [(tag, number) for tag, permissions, number in entries if permissions & mask & 5 == 5]
+    return (
+        tuple(number for tag, number in granted if tag == _ACL_USER),
+        tuple(number for tag, number in granted if tag == _ACL_GROUP),
+    )
+
+
 class Host:
     """The file system of the managed host."""
 
@@ -166,7 +183,9 @@ class Host:
         except PermissionError:
             return DirectoryFacts(path, "unreadable")
         identity = (status.st_dev, status.st_ino)
-        return DirectoryFacts(path, "directory", identity, names, stat.S_IMODE(status.st_mode), status.st_uid)
+        uids, gids = _acl_readers(path)
+        mode = stat.S_IMODE(status.st_mode)
+        return DirectoryFacts(path, "directory", identity, names, mode, status.st_uid, status.st_gid, uids, gids)
 
     def realpath(self, path: str) -> str:
         return os.path.realpath(path)

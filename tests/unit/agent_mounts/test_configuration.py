@@ -122,3 +122,22 @@ def test_a_directory_open_to_everybody_is_warned_about() -> None:
     (spec,), _faults = parse({"boss": {"container": {"credentials_host_dir": "/c"}}})
     assert _agents.directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o755))
     assert not _agents.directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o700))
+
+
+@pytest.mark.parametrize(
+    ("uid", "gid", "more", "expected"),
+    [
+        (1000, 1000, {}, True),
+        (0, 0, {}, True),
+        (2000, 1000, {}, False),
+        (2000, 2000, {}, False),
+        (2000, 2000, {"acl_uids": (2000,)}, True),
+        (2000, 2000, {"acl_gids": (2000,)}, True),
+        (2000, 1000, {"mode": 0o750}, True),
+        (2000, 2000, {"mode": 0o750}, False),
+        (2000, 2000, {"mode": 0o755}, True),
+    ],
+)
+def test_who_may_read_the_directory(uid: int, gid: int, more: Any, expected: bool) -> None:
+    facts = DirectoryFacts("/c", "directory", (1, 2), **{"mode": 0o700, "uid": 1000, "gid": 1000, **more})
+    assert facts.lets_in(uid, gid) is expected
