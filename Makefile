@@ -18,3 +18,12 @@ venv: ## Make .venv/ with the pinned tools (nothing to do when it is up to date)
 lock: venv ## Pin requirements.in anew into requirements.txt
 	@uv pip compile --quiet --universal --upgrade --python-version 3.11 \
 	  --custom-compile-command 'make lock' requirements.in --output-file requirements.txt
+
+.PHONY: hosts
+hosts: venv
+	@scripts/engine
+	@scripts/host-image
+
+.PHONY: molecule
+molecule: hosts ## Prove the collection on throwaway hosts with systemd and Docker (SCENARIOS="migrate refresh" for some)
+	@scripts/molecule $(SCENARIOS)
