@@ -1,0 +1,676 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Publish an agent CLI's credentials into the directory that agent containers mount.
+
+    creds-mirror publish CONFIG      what the path unit starts
+    creds-mirror verify CONFIG       the same, but silent about a refusal that was told before
+    creds-mirror keep-warm CONFIG    let the agent CLI refresh its own login shortly before it expires
+    creds-mirror status [CONFIG...]  tell a person whether all is well
+
+The algorithm of ``publish``; the same numbers stand at the code:
+
+ 1. Take the lock: one writer at a time, waiting at most LOCK_SECONDS.
+ 2. Remove what a killed run left in the staging directory.
+ 3. Open the source: never blocking, a regular file, the user's own, at most SOURCE_BYTES.
+ 4. Read it; it must be the same file, unchanged, after the read.
+ 5. Accept it: valid JSON, the required keys not empty.
+ 6. Reduce it to what may be published.
+ 7. Compare it with what is published: equal is done, older is refused.
+ 8. Write it to the staging directory and fsync. Readers' rights come from that directory's default ACL.
+ 9. Rename it into the credentials directory, fsync the directory. The directory itself is never made or replaced.
+10. Look at the source again. Changed meanwhile: start over.
+11. Keep the state file, tell what happened in one line without a secret.
+
+A refusal keeps the last good version. A source that is gone is a logout; what then happens is configured.
+Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, older);
+77 refused (type, owner, size, permission); 78 configuration or dangling symlink. ``status``: 0 healthy, 1 not.
+
+CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
+(seconds), keep_warm (a command or null), units (systemd units to ask about), scope (user or system).
+
+It must start fast (a login is visible tens of milliseconds after it was saved), so it is run by ``python3 -I -S``
+and imports late what it seldom needs. Python 3.8, standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+SOURCE_BYTES = 1 << 20
+LOCK_SECONDS = 10.0
+# A source that changes all the time is given up after so long; the path unit starts the mirror again.
+STABLE_SECONDS = 10.0
+STEP_SECONDS = 0.01
+LEFTOVER = "new."
+STATUS = "status.json"
+TRIED = "keep-warm"
+# Clients refresh a token that ends within about five minutes.
+KEEP_WARM_SECONDS = 290
+KEEP_WARM_CLIENT_SECONDS = 90
+
+PUBLISHED, CANNOT_WRITE, TRY_LATER, REFUSED, CONFIGURATION = 0, 74, 75, 77, 78
+
+# --------------------------------------------------------------------------------------------------------------------
+# Pure: rules over documents. No I/O below this line until the next one.
+
+
+class Refusal(Exception):
+    """Why a source is not published: ``str()`` is one line without a secret, ``status`` the exit status."""
+
+    def __init__(self, reason, status=TRY_LATER):
+        super().__init__(reason)
+        self.status = status
+
+
+class SourceChanged(Exception):
+    """The source was changed while it was looked at: look again."""
+
+
+def values_at(document, path):
+    """Each value at a dotted path; ``*`` stands for any one key."""
+    found = [document]
+    for key in path.split("."):
+        deeper = []
+        for value in found:
+            if isinstance(value, dict):
+                deeper.extend(value.values() if key == "*" else [value[key]] if key in value else [])
+        found = deeper
+    return found
+
+
+def parents_of(document, path):
+    """Each (dictionary, key) at which a dotted path ends in the document."""
+    head, _dot, last = path.rpartition(".")
+    parents = values_at(document, head) if head else [document]
+    for parent in parents:
+        if isinstance(parent, dict):
+            for key in list(parent) if last == "*" else [last] if last in parent else []:
+                yield parent, key
+
+
+def first_at(document, path):
+    """The first value at a path, or None."""
+    return next(iter(values_at(document, path)), None) if path else None
+
+
+def parse(content, rules):
+    """The bytes of a credential file as a document. Raises Refusal."""
+    import json
+
+    def no_constant(_name):
+        raise ValueError
+
+    if not content.strip(b" \t\r\n\0"):
+        raise Refusal("it is empty")
+    try:
+        text = content.decode("utf-8")
+        if rules.get("comments"):
+            text = "\n".join("" if line.lstrip().startswith("//") else line for line in text.split("\n"))
+        document = json.loads(text, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        raise Refusal("it is not valid JSON, perhaps half written") from None
+    if not isinstance(document, dict):
+        raise Refusal("it is not a JSON object")
+    return document
+
+
+def accept(document, rules):
+    """Nothing if a document is a login; raises Refusal if it is none."""
+    required = rules["require"]
+    if not any(isinstance(value, str) and value.strip() for path in required for value in values_at(document, path)):
+        raise Refusal("it holds no login ({} is empty or missing)".format(" and ".join(required)))
+    if rules.get("scopes") and not first_at(document, rules["scopes"]):
+        raise Refusal("its login has no scopes ({} is empty or missing)".format(rules["scopes"]))
+
+
+def reduce(document, rules):
+    """The bytes that may be published of an accepted document."""
+    import json
+
+    keep = rules.get("keep")
+    # Through JSON and back: a deep copy, and the same text for the same meaning.
+    reduced = json.loads(json.dumps({key: value for key, value in document.items() if not keep or key in keep}))
+    for path in rules.get("drop") or ():
+        for parent, key in list(parents_of(reduced, path)):
+            del parent[key]
+    for path in rules.get("blank") or ():
+        for parent, key in parents_of(reduced, path):
+            parent[key] = ""
+    try:
+        return (json.dumps(reduced, allow_nan=False) + "\n").encode("ascii")
+    except ValueError:  # a number beyond what JSON can hold, such as 1e999
+        raise Refusal("it is not valid JSON") from None
+
+
+def expires_at(document, rules):
+    """When the access token ends, in milliseconds since the epoch, or None."""
+    value = first_at(document, rules.get("expires"))
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def is_older(new, published, rules):
+    """Whether a document is an older version of the login that is published.
+
+    A client that has an old login in its memory, or a restored backup, can write an older file over a newer one.
+    Two known and different accounts are a change of login, which may expire at any time.
+    """
+    ends, published_ends = expires_at(new, rules), expires_at(published, rules)
+    accounts = {first_at(document, rules.get("account")) for document in (new, published)} - {None, ""}
+    return ends is not None and published_ends is not None and ends < published_ends and len(accounts) < 2
+
+
+def refuse_older(new, published, rules):
+    """Raises Refusal if a document is older than the published bytes."""
+    try:
+        older = is_older(new, parse(published, rules), rules)
+    except Refusal:  # what is published is no login: anything is better
+        return
+    if older:
+        raise Refusal("it is older than the published login; remove the published file to accept it")
+
+
+def fingerprint(content):
+    """Tells versions apart without telling anything of them."""
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def published_form(content, config):
+    """(document, bytes to publish) of a source's bytes. Raises Refusal."""
+    document = parse(content, config["rules"])
+    accept(document, config["rules"])
+    return document, content if config["publish"] == "full" else reduce(document, config["rules"])
+
+
+def utc(seconds):
+    """Seconds since the epoch as ISO 8601 in UTC, or None for what no calendar holds."""
+    import time
+
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Files
+
+
+def identity(status):
+    """What changes in a file's status whenever its content may have changed."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def look(path):
+    """The identity of the file at a path, following links; None if there is none."""
+    try:
+        return identity(os.stat(path))
+    except OSError:
+        return None
+
+
+def read_source(path, seen):
+    """The bytes of the source, whose identity was ``seen``; None if there is none. Raises Refusal, SourceChanged."""
+    import stat
+
+    # 3. O_NONBLOCK: a FIFO in the source's place must not hold the mirror for ever.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        if os.path.islink(path):
+            raise Refusal(
+                f"it is a symbolic link to {os.readlink(path)}, which does not exist or lies outside of"
+                " the service's sandbox; run the role again",
+                CONFIGURATION,
+            ) from None
+        return None
+    except OSError as error:
+        raise Refusal(f"it cannot be opened: {error.strerror}", REFUSED) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refusal("it is not a regular file", REFUSED)
+        if status.st_uid != os.geteuid():
+            raise Refusal(f"it belongs to another user (uid {status.st_uid})", REFUSED)
+        if status.st_size > SOURCE_BYTES:
+            raise Refusal(f"it is larger than {SOURCE_BYTES} bytes", REFUSED)
+        # 4. Bounded by itself: the file may grow while it is read.
+        content = read_all(descriptor, SOURCE_BYTES + 1)
+        if not seen == identity(status) == identity(os.fstat(descriptor)):
+            raise SourceChanged
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def read_all(descriptor, limit):
+    """At most ``limit`` bytes."""
+    content = b""
+    while len(content) < limit:
+        chunk = os.read(descriptor, limit - len(content))
+        if not chunk:
+            break
+        content += chunk
+    return content
+
+
+def read_small(path, directory=None):
+    """The bytes of a regular file that is not a link, or None."""
+    import stat
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return read_all(descriptor, 2 * SOURCE_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(content, staging, durable=True):
+    """A new file in the staging directory; its name."""
+    name = f"{LEFTOVER}{os.getpid()}"
+    # 0640 under umask 077 is 0600. Where the directory has a default ACL the umask does not count, and the group
+    # bits are the ACL's mask: the named readers may read, the group may not.
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=staging)
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return name
+
+
+class Mirror:
+    """One credentials directory with its staging directory and state file, open while in a ``with`` block."""
+
+    def __init__(self, config):
+        self.config = config
+        self.path = config["directory"]
+        parent, name = os.path.split(self.path)
+        self.staging_path = os.path.join(parent, f".{name}.staging")
+
+        self.descriptors = []
+
+    def __enter__(self):
+        self.directory = self.open(self.path)
+        self.staging = self.open(self.staging_path)
+        return self
+
+    def __exit__(self, *_error):
+        # The lock goes with its descriptor.
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+    def open(self, path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.descriptors.append(descriptor)
+        return descriptor
+
+    def lock(self):
+        # 1. The kernel gives the lock back when the process ends, however it ends.
+        import fcntl
+        import time
+
+        end = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                return fcntl.flock(self.staging, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise Refusal("another mirror holds the lock") from None
+                time.sleep(STEP_SECONDS)
+
+    def sweep(self):
+        # 2. Nobody else writes here: the lock is ours.
+        for name in os.listdir(self.staging):
+            if name.startswith(LEFTOVER):
+                os.unlink(name, dir_fd=self.staging)
+
+    def published(self):
+        return read_small(self.config["file"], self.directory)
+
+    def publish(self, content):
+        # 8.
+        name = write_new(content, self.staging)
+        # 9. A rename keeps the file's ACL; a reader sees the old file or the new one, never a second name.
+        os.rename(name, self.config["file"], src_dir_fd=self.staging, dst_dir_fd=self.directory)
+        os.fsync(self.directory)
+
+    def withdraw(self):
+        name = f"{LEFTOVER}{os.getpid()}"
+        os.rename(self.config["file"], name, src_dir_fd=self.directory, dst_dir_fd=self.staging)
+        os.fsync(self.directory)
+        os.unlink(name, dir_fd=self.staging)
+
+    def settle(self, content, state):
+        """One reading of the source brought to an end; ``state`` is brought up to date. Raises Refusal."""
+        # 5. and 6.
+        document, wanted = published_form(content, self.config)
+        # 7.
+        published = self.published()
+        if published != wanted:
+            if published is not None:
+                refuse_older(document, published, self.config["rules"])
+            self.publish(wanted)
+        status = os.stat(self.config["file"], dir_fd=self.directory, follow_symlinks=False)
+        ends = expires_at(document, self.config["rules"])
+        state["published"] = {
+            "at": utc(status.st_mtime),
+            "fingerprint": fingerprint(wanted),
+            "expires_at": None if ends is None else utc(ends / 1000),
+        }
+
+    def logout(self, state):
+        """The source is gone: keep what is published, or withdraw it when the grace period is over."""
+        import time
+
+        if self.config["on_logout"] != "withdraw" or self.published() is None:
+            return
+        now = time.time()
+        state["missing_since"] = state.get("missing_since") or now
+        if now - state["missing_since"] >= self.config["grace"]:
+            self.withdraw()
+            state["published"] = None
+            say(5, "{}: withdrew the credentials: there is no login any more".format(self.config["cli"]))
+
+    def once(self, state):
+        """One pass: (identity of the source, exit status, reason of the refusal or None). Raises SourceChanged."""
+        seen = look(self.config["source"])
+        try:
+            content = read_source(self.config["source"], seen)
+            if content is None:
+                self.logout(state)
+            else:
+                state.pop("missing_since", None)
+                self.settle(content, state)
+        except Refusal as refusal:
+            return seen, refusal.status, str(refusal)
+        return seen, PUBLISHED, None
+
+    def run(self, state):
+        """Passes until the source holds still: (exit status, reason of the refusal or None)."""
+        import time
+
+        end = time.monotonic() + STABLE_SECONDS
+        while True:
+            try:
+                seen, status, reason = self.once(state)
+                # 10. systemd tells only of what comes after it has armed its watch again.
+                if look(self.config["source"]) == seen:
+                    state["source"] = {"path": self.config["source"], "inode": seen[1] if seen else None}
+                    return status, reason
+            except SourceChanged:
+                pass
+            if time.monotonic() > end:
+                return TRY_LATER, "it does not stop changing"
+            time.sleep(STEP_SECONDS)
+
+    def state(self):
+        """The state file's content; empty if there is none that can be read."""
+        import json
+
+        try:
+            state = json.loads(read_small(STATUS, self.staging) or b"{}")
+        except ValueError:
+            state = {}
+        return state if isinstance(state, dict) else {}
+
+    def keep_state(self, state):
+        import json
+
+        self.replace(STATUS, (json.dumps(state, indent=1) + "\n").encode("ascii"))
+
+    def replace(self, name, content):
+        """Replace a file of the staging directory; losing it to a power cut does no harm."""
+        new = write_new(content, self.staging, durable=False)
+        os.rename(new, name, src_dir_fd=self.staging, dst_dir_fd=self.staging)
+
+
+# --------------------------------------------------------------------------------------------------------------------
+# Commands
+
+
+def say(priority, message):
+    """One line for the journal; the number in angle brackets is the priority that systemd reads."""
+    prefix = "" if sys.stderr.isatty() else f"<{priority}>"
+    sys.stderr.write(f"{prefix}{message}\n")
+
+
+def publish(config, verify=False):
+    """The whole algorithm. Returns the exit status."""
+    import time
+
+    cli = config["cli"]
+    os.umask(0o077)
+    try:
+        with Mirror(config) as mirror:
+            mirror.lock()
+            mirror.sweep()
+            before = mirror.state()
+            state = dict(before, cli=cli)
+            status, reason = mirror.run(state)
+            # 11.
+            told = (before.get("refusal") or {}).get("reason")
+            if reason is None:
+                state["refusal"] = None
+            elif reason != told:
+                state["refusal"] = {"at": utc(time.time()), "reason": reason}
+            if state != before:
+                mirror.keep_state(state)
+    except Refusal as refusal:
+        say(3, f"{cli}: {refusal}")
+        return refusal.status
+    except OSError as error:
+        say(3, f"{cli}: cannot publish into {config['directory']}: {error}")
+        return CANNOT_WRITE
+    if reason is None:
+        if state.get("published") and state["published"] != before.get("published"):
+            say(5, f"{cli}: published {describe(state['published'])}")
+    elif verify and reason == told:
+        return PUBLISHED
+    else:
+        say(4, f"{cli}: not published, the last good version is kept: {config['source']}: {reason}")
+    return status
+
+
+def describe(published):
+    return "login {}, its access token ends {}".format(
+        published["fingerprint"],
+        published["expires_at"] or "at no known time",
+    )
+
+
+def keep_warm(config):
+    """Start the agent CLI shortly before its access token ends: it refreshes its own login. Returns the exit status.
+
+    One try for each token: a client that cannot refresh is not asked again until the login changes.
+    """
+    import time
+
+    cli, source = config["cli"], config["source"]
+
+    def remaining():
+        """(seconds to the end of the access token, the source's fingerprint); raises Refusal."""
+        content = read_source(source, look(source))
+        if content is None:
+            raise Refusal("there is no login", PUBLISHED)
+        document = parse(content, config["rules"])
+        accept(document, config["rules"])
+        ends = expires_at(document, config["rules"])
+        if ends is None:
+            raise Refusal("its login does not tell when it ends", PUBLISHED)
+        return ends / 1000 - time.time(), fingerprint(content)
+
+    os.umask(0o077)
+    try:
+        left, login = remaining()
+        with Mirror(config) as mirror:
+            if left > KEEP_WARM_SECONDS or read_small(TRIED, mirror.staging) == login.encode("ascii"):
+                return PUBLISHED
+            mirror.lock()
+            mirror.replace(TRIED, login.encode("ascii"))
+        reason = run_client(config["keep_warm"])
+        if reason is None and remaining()[0] <= max(left, KEEP_WARM_SECONDS):
+            reason = "it ended well but did not refresh the login"
+    except SourceChanged:
+        return PUBLISHED
+    except Refusal as refusal:
+        if refusal.status != PUBLISHED:
+            say(4, f"{cli}: cannot be kept warm: {source}: {refusal}")
+        return refusal.status
+    except OSError as error:
+        say(3, f"{cli}: cannot be kept warm: {error}")
+        return CANNOT_WRITE
+    if reason is not None:
+        say(4, "{}: {}: {}; log in again on this host".format(cli, " ".join(config["keep_warm"]), reason))
+        return TRY_LATER
+    say(5, f"{cli}: refreshed its login")
+    return PUBLISHED
+
+
+def run_client(command):
+    """Run the agent CLI without its output, which may name the account; why it failed, or None."""
+    import subprocess
+
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=KEEP_WARM_CLIENT_SECONDS,
+        )
+    except FileNotFoundError:
+        return "there is no such program on this host"
+    except subprocess.TimeoutExpired:
+        return f"it did not end within {KEEP_WARM_CLIENT_SECONDS} seconds"
+    return f"it ended with status {ended.returncode}" if ended.returncode else None
+
+
+def health(config):
+    """What a person wants to know: (lines to print, complaints). A healthy mirror has no complaints."""
+    import subprocess
+
+    complaints = []
+    try:
+        with Mirror(config) as mirror:
+            state, published = mirror.state(), mirror.published()
+    except OSError as error:
+        return [], [f"cannot be read: {error}"]
+    if state.get("refusal"):
+        complaints.append("refused since {at}: {reason}".format(**state["refusal"]))
+    try:
+        content = read_source(config["source"], look(config["source"]))
+        if content is not None and published != published_form(content, config)[1] and not state.get("refusal"):
+            complaints.append("what is published is not what the source holds")
+    except (Refusal, SourceChanged) as problem:
+        if not state.get("refusal"):
+            complaints.append(f"the source: {str(problem) or 'it is changing now'}")
+        content = b""
+    lines = [
+        "source     {}{}".format(config["source"], "" if content is not None else " (no login yet)"),
+        "directory  {}".format(config["directory"]),
+        f"published  {'nothing' if published is None else describe_now(state, published)}",
+    ]
+    manager = ["systemctl"] + (["--user"] if config["scope"] == "user" else [])
+    for unit in config["units"]:
+        try:
+            answer = (
+                subprocess.run(
+                    manager + ["is-active", unit], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10
+                )
+                .stdout.decode("ascii", "replace")
+                .strip()
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            answer = ""
+        lines.append("unit       {}: {}".format(unit, answer or "unknown"))
+        if answer != "active":
+            complaints.append("{} is {}".format(unit, answer or "unknown"))
+    return lines, complaints
+
+
+def describe_now(state, published):
+    kept = state.get("published") or {}
+    if kept.get("fingerprint") != fingerprint(published):
+        return f"login {fingerprint(published)}"
+    return "{}, published {}".format(describe(kept), kept["at"])
+
+
+def status(paths):
+    """Print the health of each mirror. Returns the exit status."""
+    healthy = True
+    for path in paths or known_configurations():
+        config = read_configuration(path)
+        lines, complaints = health(config)
+        sys.stdout.write("{}: {}\n".format(config["cli"], "not healthy" if complaints else "healthy"))
+        for line in lines + [f"problem    {complaint}" for complaint in complaints]:
+            sys.stdout.write(f"  {line}\n")
+        healthy = healthy and not complaints
+    return 0 if healthy else 1
+
+
+def known_configurations():
+    """The configurations of the user who asks, of both scopes."""
+    import glob
+    import pwd
+
+    user = pwd.getpwuid(os.geteuid())
+    found = sorted(
+        glob.glob(os.path.join(user.pw_dir, ".config", "creds-mirror", "*.json"))
+        + glob.glob(os.path.join("/etc/creds-mirror", user.pw_name, "*.json"))
+    )
+    if not found:
+        raise Refusal(f"{user.pw_name} has no mirror on this host", CONFIGURATION)
+    return found
+
+
+def read_configuration(path):
+    """A configuration as a dictionary. Raises Refusal."""
+    import json
+
+    try:
+        with open(path, "rb") as file:
+            return json.loads(file.read())
+    except OSError as error:
+        raise Refusal(f"cannot read the configuration: {error}", CONFIGURATION) from None
+    except ValueError:
+        raise Refusal(f"the configuration {path} is not valid JSON", CONFIGURATION) from None
+
+
+COMMANDS = {
+    "publish": publish,
+    "verify": lambda config: publish(config, verify=True),
+    "keep-warm": keep_warm,
+}
+
+
+def main(arguments):
+    """Returns the exit status."""
+    try:
+        if arguments[:1] == ["status"]:
+            return status(arguments[1:])
+        if len(arguments) == 2 and arguments[0] in COMMANDS:
+            return COMMANDS[arguments[0]](read_configuration(arguments[1]))
+    except Refusal as refusal:
+        say(3, str(refusal))
+        return refusal.status
+    sys.stderr.write(
+        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n       creds-mirror status [CONFIG...]\n"
+    )
+    return CONFIGURATION
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

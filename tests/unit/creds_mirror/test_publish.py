@@ -1,0 +1,238 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The mirror on a real file system, alone: no systemd, no other process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pathlib
+import stat
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import Site, creds_mirror, login
+
+
+def mode(path: pathlib.Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_login_is_published_reduced_and_private(site: Site) -> None:
+    site.write(login())
+    assert site.publish() == 0
+    assert site.published == site.reduced(login())
+    assert b"refresh" not in (site.published or b"") and b"other-secret" not in (site.published or b"")
+    assert mode(site.target) == 0o600
+    assert os.listdir(site.directory) == [".credentials.json"]
+    assert os.listdir(site.staging) == ["status.json"]
+
+
+def test_the_state_file_tells_what_happened(site: Site) -> None:
+    site.write(login())
+    site.publish()
+    assert site.state["cli"] == "claude"
+    assert site.state["published"]["fingerprint"] == creds_mirror.fingerprint(site.published)
+    assert site.state["published"]["expires_at"] == "2030-03-17T17:46:40Z"
+    assert site.state["source"] == {"path": str(site.source), "inode": site.source.stat().st_ino}
+    assert site.state["refusal"] is None
+    site.write(b"")
+    assert site.publish() == 75
+    assert site.state["refusal"]["reason"] == "it is empty"
+    assert site.state["published"]["fingerprint"] == creds_mirror.fingerprint(site.published)
+    assert mode(site.staging / "status.json") == 0o600
+
+
+def test_an_unchanged_login_is_not_written_again(site: Site) -> None:
+    site.write(login())
+    site.publish()
+    before = site.target.stat(), (site.staging / "status.json").stat()
+    assert site.publish() == site.publish(verify=True) == 0
+    assert (site.target.stat(), (site.staging / "status.json").stat()) == before
+
+
+def test_a_lost_state_file_is_made_anew(site: Site) -> None:
+    site.write(login())
+    site.publish()
+    state = site.state
+    (site.staging / "status.json").write_bytes(b"{half")
+    assert site.publish() == 0
+    assert site.state == state
+
+
+def test_a_refusal_is_told_once_by_the_verify_service(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    site.write(login(accessToken=""))
+    assert site.publish(verify=True) == 75
+    assert "no login" in capfd.readouterr().err
+    assert site.publish(verify=True) == 0
+    assert not capfd.readouterr().err
+    assert site.publish() == 75
+    assert "no login" in capfd.readouterr().err
+
+
+def test_no_login_yet_is_no_failure(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    assert site.publish() == 0
+    assert site.published is None
+    site.source.parent.rmdir()
+    assert site.publish() == 0
+    assert not capfd.readouterr().err
+
+
+def test_an_older_version_is_refused_until_the_published_one_is_removed(site: Site) -> None:
+    site.write(login(expires=2_000))
+    site.publish()
+    good = site.published
+    site.write(login(expires=1_000))
+    assert site.publish() == 75
+    assert site.published == good
+    site.target.unlink()
+    assert site.publish() == 0
+    assert site.published == site.reduced(login(expires=1_000))
+
+
+def fifo(site: Site) -> None:
+    os.mkfifo(site.source)
+
+
+def directory(site: Site) -> None:
+    site.source.mkdir()
+
+
+def huge(site: Site) -> None:
+    with site.source.open("wb") as file:
+        file.truncate(100 << 20)
+
+
+def dangling(site: Site) -> None:
+    site.source.symlink_to(site.source.with_name("nowhere"))
+
+
+def loop(site: Site) -> None:
+    site.source.symlink_to(site.source)
+
+
+def foreign(site: Site) -> None:
+    site.source.symlink_to("/dev/zero")
+
+
+def socket(site: Site) -> None:
+    site.source.symlink_to("/dev/null")
+
+
+SOURCES: dict[str, tuple[Callable[[Site], None], int]] = {
+    "FIFO": (fifo, 77),
+    "directory": (directory, 77),
+    "100 MB": (huge, 77),
+    "dangling link": (dangling, 78),
+    "link to itself": (loop, 77),
+    "endless device": (foreign, 77),
+    "null device": (socket, 77),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_source_that_is_no_file_is_refused_at_once(site: Site, kind: str) -> None:
+    site.write(login())
+    site.publish()
+    good = site.published
+    site.source.unlink()
+    make, status = SOURCES[kind]
+    make(site)
+    assert site.publish() == status
+    assert site.published == good
+    assert site.state["refusal"]["reason"]
+
+
+def test_another_users_file_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.write(login())
+    monkeypatch.setattr(creds_mirror.os, "geteuid", lambda: os.getuid() + 1)
+    assert site.publish() == 77
+    assert site.published is None
+
+
+def test_a_link_to_the_real_source_is_followed_and_never_published_as_one(site: Site) -> None:
+    real = site.source.with_name("real.json")
+    real.write_bytes(login())
+    site.source.symlink_to(real)
+    site.target.symlink_to(real)
+    assert site.publish() == 0
+    assert not site.target.is_symlink()
+    assert site.published == site.reduced(login())
+    assert real.read_bytes() == login()
+
+
+def test_the_credentials_directory_is_never_made(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
+    site.write(login())
+    for path in (site.directory, site.staging):
+        path.rmdir()
+        assert site.publish() == 74
+        assert not path.exists()
+        assert str(path) in capfd.readouterr().err
+        path.mkdir()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_held_lock_is_waited_for_only_so_long(site: Site) -> None:
+    site.write(login())
+    descriptor = os.open(site.staging, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert site.publish() == 75
+    os.close(descriptor)
+    assert site.publish() == 0
+
+
+def acl(*entries: tuple[int, int, int]) -> bytes:
+    """A POSIX ACL as the kernel takes it: (tag, permissions, id) each."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+USER_OBJ, USER, GROUP_OBJ, MASK, OTHER, NOBODY = 0x01, 0x02, 0x04, 0x10, 0x20, 0xFFFFFFFF
+
+
+def test_a_default_acl_reaches_the_published_file(site: Site) -> None:
+    """The entry of a reader is born with the file; the mask lets it read, the group may not."""
+    others = (USER, 4, 12345), (GROUP_OBJ, 0, NOBODY), (MASK, 4, NOBODY), (OTHER, 0, NOBODY)
+    try:
+        os.setxattr(site.staging, "system.posix_acl_default", acl((USER_OBJ, 7, NOBODY), *others))
+    except OSError:
+        pytest.skip("this file system has no ACLs")
+    site.write(login())
+    assert site.publish() == 0
+    assert os.getxattr(site.target, "system.posix_acl_access") == acl((USER_OBJ, 6, NOBODY), *others)
+
+
+def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    now = [1_000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    site = Site(tmp_path, on_logout="withdraw", grace=60)
+    site.write(login())
+    site.publish()
+    site.source.unlink()
+    assert site.publish() == 0
+    now[0] += 59
+    site.publish()
+    assert site.published == site.reduced(login())
+    site.write(login())
+    site.publish()
+    site.source.unlink()
+    now[0] += 30
+    site.publish()
+    assert site.published == site.reduced(login()), "the grace period begins anew"
+    now[0] += 60
+    assert site.publish() == 0
+    assert site.published is None
+    assert site.state["published"] is None
+    assert os.listdir(site.staging) == ["status.json"]
+    site.config["on_logout"] = "keep"
+    site.write(login())
+    site.publish()
+    site.source.unlink()
+    now[0] += 600
+    site.publish()
+    assert site.published == site.reduced(login())
