@@ -1,0 +1,82 @@
+"""What the modules return: masked, and told for a person."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.filter.agent_table import agent_table
+from ansible_collections.agentops.credentials.plugins.module_utils import _report
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+
+SECRET = "fake-token-of-the-agent"
+
+
+@pytest.mark.parametrize(
+    ("entry", "masked"),
+    [
+        (f"KEY={SECRET}", "KEY=********"),
+        ("KEY=", "KEY=********"),
+        ("UNSET", "UNSET"),
+        ("X=/run/agent-credentials/claude", "X=/run/agent-credentials/claude"),
+        (f"X=a=b={SECRET}", "X=********"),
+    ],
+)
+def test_values_of_the_environment_are_masked(entry: str, masked: str) -> None:
+    assert _report.mask(entry) == masked
+
+
+def test_a_result_and_its_diff_hold_no_value_of_the_environment(world: Any) -> None:
+    outcome = world.run(check_mode=True)
+    result = [_report.agent_result(agent, "ok") for agent in outcome.plan.agents]
+    text = json.dumps([result, _report.diff(outcome)])
+    assert SECRET not in text
+    assert "FOO=********" in text
+    assert "CLAUDE_SECURESTORAGE_CONFIG_DIR=/run/agent-credentials/claude" in text
+
+
+def test_the_diff_shows_what_changes_and_nothing_else(world: Any) -> None:
+    (diff, plan) = _report.diff(world.run(check_mode=True))
+    assert set(diff["before"]) == set(diff["after"]) == {
+        "verdict", "Env", "HostConfig.Binds", "HostConfig.Mounts", "Hostname",
+    }  # fmt: skip
+    assert plan["prepared"].startswith("boss: create boss.am-new")
+
+
+def test_without_a_change_there_is_no_diff(world: Any) -> None:
+    world.run()
+    assert _report.diff(world.run()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'{"claudeAiOauth": {"expiresAt": 1900000000000}}', "2030-03-17T17:46:40Z"),
+        (b'{"claudeAiOauth": {"expiresAt": "soon"}}', None),
+        (b'{"claudeAiOauth": {"expiresAt": 1e300}}', None),
+        (b'{"claudeAiOauth": []}', None),
+        (b"{", None),
+        (None, None),
+    ],
+)
+def test_the_expiry_of_what_is_published(content: bytes | None, expected: str | None) -> None:
+    assert _report.expiry(content, CATALOG["claude"]) == expected
+
+
+def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
+    agent = {
+        "container": "boss-1", "state": "running", "verdict": "ok", "fresh": True, "directory_inode": 5,
+        "published": {"inode": 7, "fingerprint": "abc"},
+        "inside": {"inode": 7, "fingerprint": "abc", "directory_inode": 5, "read_only": True},
+    }  # fmt: skip
+    stale = {**agent, "verdict": "file_mount", "fresh": False, "inside": {**agent["inside"], "directory_inode": None}}
+    absent = {**agent, "verdict": "absent", "state": "absent", "fresh": None, "inside": None}
+    heading, one, two, three = agent_table({"a": agent, "b": stale, "c": absent}).splitlines()
+    assert heading.split()[0] == "AGENT"
+    assert one.endswith("yes")
+    assert "directory, read-only" in one
+    assert two.endswith("NO")
+    assert "FILE" in two
+    assert three.endswith("not proven")
