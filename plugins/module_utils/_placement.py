@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import Iterable, Mapping
+from typing import Any, Iterable, Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import AgentCli
@@ -109,10 +109,29 @@ def _mount(spec: AgentSpec, target: str) -> MountSpec:
     return MountSpec(type="bind", source=spec.directory, target=target, read_only=True)
 
 
-def docker_arguments(placed: Placed) -> tuple[str, ...]:
-    """The same as arguments of ``docker run``. The link is not among them: no option makes one."""
-    mount = placed.mount
+def launcher_fragments(placed: Placed) -> dict[str, Any]:
+    """The same for those who start containers themselves. The link is not among them: no option makes one.
+
+    ``docker_args`` for ``docker run``, ``engine_api`` for the body of ``POST /containers/create``,
+    ``compose`` for a service of a compose file.
+    """
+    mount, variable = placed.mount, placed.variable
     arguments = ["--mount", f"type=bind,source={mount.source},target={mount.target},readonly"]
-    if placed.variable:
-        arguments += ["--env", f"{placed.variable}={mount.target}"]
-    return tuple(arguments)
+    entry = {"Type": "bind", "Source": mount.source, "Target": mount.target, "ReadOnly": True}
+    volume = {
+        "type": "bind",
+        "source": mount.source,
+        "target": mount.target,
+        "read_only": True,
+        "bind": {"create_host_path": False},
+    }
+    fragments: dict[str, Any] = {
+        "docker_args": arguments,
+        "engine_api": {"HostConfig": {"Mounts": [entry]}},
+        "compose": {"volumes": [volume]},
+    }
+    if variable:
+        arguments += ["--env", f"{variable}={mount.target}"]
+        fragments["engine_api"]["Env"] = [f"{variable}={mount.target}"]
+        fragments["compose"]["environment"] = {variable: mount.target}
+    return fragments

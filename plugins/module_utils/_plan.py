@@ -221,7 +221,7 @@ def warnings(observed: Observed) -> tuple[str, ...]:
     user, directory = observed.user, observed.directory
     if user is not None and directory.kind == "directory" and not directory.lets_in(user.uid, user.gid):
         found.append(
-            f"{name}: the container runs as uid {user.uid}, which may not read {directory.path} (owner {directory.uid}, "
+            f"{name}: the container runs as uid {user.uid}, which may not read {directory.path} (uid {directory.uid}, "
             f"mode {directory.mode:04o}); set creds_mirror_readers: {{uids: [{user.uid}]}} for the role creds_mirror."
         )
     obstacle = _link_obstacle(observed)

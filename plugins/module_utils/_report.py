@@ -14,9 +14,10 @@ import posixpath
 from typing import Any, Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _observe, _plan, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import AgentCli
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import docker_arguments
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import Placed, launcher_fragments, place
 
 _MASK = "********"
 Document = Mapping[str, Any]
@@ -38,8 +39,25 @@ def agent_result(agent: _plan.AgentPlan, after: str) -> dict[str, Any]:
         "operations": [str(operation) for operation in agent.operations],
         "differences": list(agent.differences),
         "mounts": [mount_result(mount) for mount in observed.mounts],
-        "docker_args": list(docker_arguments(placed)) if placed else [],
+        **launcher_result(placed),
         "warnings": list(agent.warnings),
+    }
+
+
+def launcher_result(placed: Placed | None) -> dict[str, Any]:
+    """The mount for those who start containers themselves; nothing where the target is not known."""
+    return launcher_fragments(placed) if placed else {"docker_args": [], "engine_api": {}, "compose": {}}
+
+
+def specification_result(spec: AgentSpec) -> dict[str, Any]:
+    """One agent's part of what ``agent_mounts`` returns with ``apply: false``: no container was looked at."""
+    placed = place(spec, {}, None)
+    return {
+        "container": spec.container,
+        "cli": spec.cli.name,
+        "directory": spec.directory,
+        "target": placed.mount.target if placed else None,
+        **launcher_result(placed),
     }
 
 

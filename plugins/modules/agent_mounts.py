@@ -46,6 +46,12 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  apply:
+    description:
+      - V(false) looks at no container and needs no engine. The configuration is validated and each mount is
+        returned, for launchers that start their containers themselves.
+    type: bool
+    default: true
   require_all:
     description: Fail if the container of an agent does not exist. Otherwise its verdict is V(absent).
     type: bool
@@ -94,6 +100,13 @@ EXAMPLES = r"""
     home: /home/dev
     mirrored:
       /home/dev/.claude/.credentials.json: /home/dev/.config/claude-hooks/claude-credentials
+
+- name: Only tell launchers what to mount
+  agentops.credentials.agent_mounts:
+    path: /home/dev/claude-hooks/config/agents.json
+    home: /home/dev
+    apply: false
+  register: launchers
 
 - name: The same for one agent, inline, keeping what its container has written
   agentops.credentials.agent_mounts:
@@ -158,6 +171,12 @@ agents:
       description: The container's mounts before the run.
       type: list
       elements: dict
+    engine_api:
+      description: The same for the body of C(POST /containers/create) of the Engine API.
+      type: dict
+    compose:
+      description: The same for a service of a compose file.
+      type: dict
     docker_args:
       description: The arguments of C(docker run) that give a new container the same mount, for launchers.
       type: list
@@ -173,11 +192,11 @@ agents:
       elements: str
 plan:
   description: All operations, one on a line, in their order. Empty if nothing is to be done.
-  returned: success
+  returned: success, unless O(apply=false)
   type: str
 recovered:
   description: The operations that put an earlier run which was cut off in order.
-  returned: success
+  returned: success, unless O(apply=false)
   type: list
   elements: str
 """
@@ -196,9 +215,20 @@ def _interrupt(number, frame):
     raise Interrupted(f"the run was ended by signal {number}")
 
 
+def _tell_launchers(module):
+    try:
+        specs, warnings = _reconcile.specifications(_module.request(module, _plan.Options()), _module.host())
+    except AgentMountsError as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(changed=False, agents={spec.name: _report.specification_result(spec) for spec in specs})
+
+
 def main():
     module = _module.make_module(
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+        apply={"type": "bool", "default": True},
         require_all={"type": "bool", "default": False},
         recreate_stopped={"type": "bool", "default": False},
         writable_layer={"type": "str", "choices": ["refuse", "carry", "discard"], "default": "refuse"},
@@ -210,6 +240,8 @@ def main():
         wait_for={"type": "str", "choices": ["running", "healthy"], "default": "running"},
         wait_timeout={"type": "int", "default": 60},
     )
+    if not module.params["apply"]:
+        _tell_launchers(module)
     _module.require_sdk(module)
     options = _plan.Options(
         state=module.params["state"],

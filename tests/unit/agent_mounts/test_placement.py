@@ -77,12 +77,23 @@ def test_a_variable_is_set_in_its_place_or_removed(value: str | None, expected: 
     assert _placement.with_variable(None, "X", "1") == ["X=1"]
 
 
-def test_the_arguments_for_launchers() -> None:
+def test_the_fragments_for_launchers() -> None:
     placed = _placement.place(spec(), {}, None)
     assert placed is not None
-    assert _placement.docker_arguments(placed) == (
-        "--mount",
-        "type=bind,source=/c,target=/run/agent-credentials/claude,readonly",
-        "--env",
-        "CLAUDE_SECURESTORAGE_CONFIG_DIR=/run/agent-credentials/claude",
-    )
+    target, variable = "/run/agent-credentials/claude", "CLAUDE_SECURESTORAGE_CONFIG_DIR"
+    assert _placement.launcher_fragments(placed) == {
+        "docker_args": ["--mount", f"type=bind,source=/c,target={target},readonly", "--env", f"{variable}={target}"],
+        "engine_api": {
+            "HostConfig": {"Mounts": [{"Type": "bind", "Source": "/c", "Target": target, "ReadOnly": True}]},
+            "Env": [f"{variable}={target}"],
+        },
+        "compose": {
+            "volumes": [
+                {
+                    "type": "bind", "source": "/c", "target": target, "read_only": True,
+                    "bind": {"create_host_path": False},
+                }
+            ],
+            "environment": {variable: target},
+        },
+    }  # fmt: skip
