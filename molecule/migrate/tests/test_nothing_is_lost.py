@@ -62,3 +62,9 @@ def test_the_network_is_as_before(agents: Any, before: Any) -> None:
 def test_no_leftover_stands_beside(agents: Any) -> None:
     names = agents.host.check_output("docker ps --all --format '{{.Names}}'").split()
     assert [name for name in names if ".am-" in name] == []
+
+
+def test_check_mode_has_predicted_what_was_done(agents: Any) -> None:
+    predicted = agents.host.file("/home/migrate/plan-predicted").content_string
+    assert predicted == agents.host.file("/home/migrate/plan-carried-out").content_string
+    assert "boss: create migrate-boss.am-new (file_mount;" in predicted
