@@ -14,16 +14,45 @@ help: ## List what can be made
 venv: ## Make .venv/ with the pinned tools (nothing to do when it is up to date)
 	@scripts/venv
 
+.PHONY: demo
+demo: ## See three running agent containers pick up new logins without a restart
+	@scripts/demo
+
+.PHONY: test
+test: ## All tests: lint, sanity, unit and molecule
+	@scripts/test lint sanity unit molecule
+
+.PHONY: lint
+lint: venv ## ansible-lint, ruff, mypy, shellcheck, changelog and documentation
+	@scripts/lint
+
+.PHONY: sanity
+sanity: venv ## ansible-test sanity, on every Python of this machine
+	@scripts/sanity
+
+.PHONY: unit
+unit: venv ## Unit and property tests of the pure core
+	@pytest
+
+.PHONY: molecule
+molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name: that one only)
+	@scripts/host-image
+	@scripts/molecule $(SCENARIO)
+
+.PHONY: fix
+fix: venv ## Let the tools mend what they can: ruff check --fix, ruff format
+	@ruff check --fix
+	@ruff format
+
+.PHONY: changelog
+changelog: venv ## Write CHANGELOG.rst anew from changelogs/
+	@antsibull-changelog generate --reload-plugins
+
 .PHONY: lock
 lock: venv ## Pin requirements.in anew into requirements.txt
 	@uv pip compile --quiet --universal --upgrade --python-version 3.11 \
 	  --custom-compile-command 'make lock' requirements.in --output-file requirements.txt
 
-.PHONY: hosts
-hosts: venv
-	@scripts/engine
-	@scripts/host-image
-
-.PHONY: molecule
-molecule: hosts ## Prove the collection on throwaway hosts with systemd and Docker (SCENARIOS="migrate refresh" for some)
-	@scripts/molecule $(SCENARIOS)
+.PHONY: clean
+clean: ## Remove all that demo and tests made: hosts, images, caches, .venv/
+	@scripts/clean
