@@ -201,12 +201,22 @@ recovered:
   elements: str
 """
 
+import contextlib
 import functools
 import signal
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _layer, _module, _plan, _reconcile, _report
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _layer,
+    _lock,
+    _module,
+    _plan,
+    _reconcile,
+    _report,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor, Interrupted
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
+
+_LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
 
 
 def _interrupt(number, frame):
@@ -254,18 +264,20 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
+        request = _module.request(module, options)
         engine = _module.engine(module)
-        outcome = _reconcile.reconcile(
-            _module.request(module, options),
-            engine,
-            _module.host(),
-            lambda prover: Executor(
-                engine=engine,
-                prove=prover.prove,
-                carry_layer=functools.partial(_layer.carry, engine),
-                way_back=functools.partial(_reconcile.way_back, engine),
-            ),
-        )
+        with _lock.exclusive(_LOCK_TIMEOUT) if not module.check_mode else contextlib.nullcontext():
+            outcome = _reconcile.reconcile(
+                request,
+                engine,
+                _module.host(),
+                lambda prover: Executor(
+                    engine=engine,
+                    prove=prover.prove,
+                    carry_layer=functools.partial(_layer.carry, engine),
+                    way_back=functools.partial(_reconcile.way_back, engine),
+                ),
+            )
     except AgentMountsError as error:
         module.fail_json(msg=str(error), changed=bool(getattr(error, "done", ())))
     for warning in outcome.warnings:
