@@ -38,7 +38,7 @@ def exclusive(timeout: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise EngineError(
-                        f"another run changes agent containers on this host (it holds {path}); run again when it has ended"
+                        f"another run changes agent containers on this host (it holds {path}); try again later"
                     ) from None
                 time.sleep(_STEP_SECONDS)
         yield

@@ -20,7 +20,11 @@ def test_argument_specs_and_defaults_agree(role: str) -> None:
     specs = load(ROLES / role / "meta/argument_specs.yml")["argument_specs"]
     documented = {name: option for spec in specs.values() for name, option in spec["options"].items()}
     defaults = load(ROLES / role / "defaults/main.yml")
-    assert {name: option["default"] for name, option in documented.items() if "default" in option} == defaults
+    # A default that is computed cannot stand in a specification; its words are there.
+    computed = {name for name, value in defaults.items() if "{{" in str(value)}
+    told = {name: option["default"] for name, option in documented.items() if "default" in option}
+    assert told == {name: value for name, value in defaults.items() if name not in computed}
+    assert computed <= documented.keys()
 
 
 @pytest.mark.parametrize("role", sorted(path.name for path in ROLES.iterdir()))

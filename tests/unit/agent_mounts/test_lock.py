@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.agentops.credentials.plugins.module_utils import _lock
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
 
