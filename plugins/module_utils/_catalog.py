@@ -29,6 +29,7 @@ class MirrorRules:
     ``expires``  path of the access token's expiry, milliseconds since the epoch
     ``account``  path that tells one login's account from another's
     ``comments`` the file is JSON with ``//`` comment lines
+    ``keep_warm`` command with which the CLI refreshes its own login without any use of a model
     """
 
     require: tuple[str, ...]
@@ -39,6 +40,7 @@ class MirrorRules:
     expires: str | None = None
     account: str | None = None
     comments: bool = False
+    keep_warm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ CATALOG: dict[str, AgentCli] = {
                 drop=("claudeAiOauth.refreshToken",),
                 expires="claudeAiOauth.expiresAt",
                 account="claudeAiOauth.accountUuid",
+                keep_warm=("claude", "auth", "status"),
             ),
         ),
         AgentCli(

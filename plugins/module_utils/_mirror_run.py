@@ -1,0 +1,215 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""The module creds_mirror's order of work: as root what is the host's, as the user what is the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from typing import Any, Mapping
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _mirror
+from ansible_collections.agentops.credentials.plugins.module_utils import _mirror_host as host
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, User
+
+_Options = Mapping[str, Any]
+
+
+def run(options: _Options, record: host.Record) -> dict[str, Any]:
+    """Bring the host to what the module's options ask for; what the module returns as ``mirrors``.
+
+    :raises AgentMountsError: nothing, or only part, could be done; the sentence tells what.
+    """
+    user = host.find_user(options["user"])
+    specs = specifications(options, user)
+    _mirror.require(specs)
+    if options["state"] == "absent":
+        _remove(specs, user, options, record)
+        return {}
+    return _install(specs, user, options, record)
+
+
+def specifications(options: _Options, user: User) -> list[MirrorSpec]:
+    """:raises ConfigError: an agent CLI is not in the catalogue."""
+    sources = options["sources"]
+    unknown = [name for name in [*options["clis"], *sources] if name not in CATALOG]
+    if unknown:
+        known = ", ".join(CATALOG)
+        raise ConfigError(
+            *(f"creds_mirror_clis: no agent CLI is named {name}; choose from {known}." for name in unknown)
+        )
+    readers = _mirror.Readers(*(tuple(options["readers"].get(key) or ()) for key in ("uids", "gids")))
+    result = []
+    for name in dict.fromkeys(options["clis"]):
+        row = CATALOG[name]
+        path = _in_home(str(sources.get(name, f"~/{row.source}")), user)
+        result.append(
+            MirrorSpec(
+                cli=row,
+                user=user,
+                scope=options["scope"],
+                root=_in_home(options["root"], user),
+                source=_mirror.Source(path, path),
+                publish=options["publish"],
+                readers=readers,
+                on_logout=options["on_logout"],
+                logout_grace=options["logout_grace"],
+                keep_warm=options["keep_warm"] and bool(row.mirror.keep_warm),
+            )
+        )
+    if options["keep_warm"] and not any(spec.keep_warm for spec in result):
+        raise ConfigError("creds_mirror_keep_warm: none of these agent CLIs can refresh its login; set it to false.")
+    return result
+
+
+def _in_home(path: str, user: User) -> str:
+    if path == "~" or path.startswith("~/"):
+        path = user.home + path[1:]
+    return os.path.normpath(path)
+
+
+def _install(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> dict[str, Any]:
+    is_root, scope = os.geteuid() == 0, options["scope"]
+    if scope == "system" and not is_root:
+        raise host.HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
+    if is_root:
+        for spec in specs:
+            for path in (spec.directory, spec.staging, spec.published):
+                host.give_back(record, user, path)
+
+    def observe(_own: host.Record) -> dict[str, Any]:
+        return {
+            "sandbox": scope == "system" or host.can_sandbox(),
+            "real": {spec.cli.name: _real(spec.source.path) for spec in specs},
+        }
+
+    def directories(own: host.Record) -> None:
+        for spec in specs:
+            host.ensure_directories(own, spec, options["foreign_files"])
+
+    found = host.as_user(user, observe, record)
+    specs = [
+        replace(
+            spec,
+            source=_mirror.Source(spec.source.path, found["real"][spec.cli.name]),
+            sandbox=found["sandbox"],
+        )
+        for spec in specs
+    ]
+    host.as_user(user, directories, record)
+    if scope == "user":
+        host.ensure_linger(record, user)
+    _remove_scope(specs, user, "system" if scope == "user" else "user", record)
+
+    def units(own: host.Record) -> None:
+        _install_units(specs, user, options["program"], own)
+
+    if scope == "user":
+        host.as_user(user, units, record)
+    else:
+        units(record)
+    if not all(spec.sandbox for spec in specs):
+        record.warnings.append(
+            "this host forbids unprivileged user namespaces: the mirror's services run without mount sandbox;"
+            " set creds_mirror_scope to system for the whole sandbox"
+        )
+    return _result(specs, user, record)
+
+
+def _real(path: str) -> str:
+    """Where a link at the source leads to; the path itself if it is none (its directories may be links)."""
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
+def _install_units(specs: list[MirrorSpec], user: User, program: str, record: host.Record) -> None:
+    manager = host.Manager(specs[0].scope, user)
+    before = len(record.changes)
+    host.ensure_file(record, specs[0].paths.program, program, 0o755, show=False)
+    for spec in specs:
+        mode = 0o600 if spec.scope == "user" else 0o644
+        host.ensure_file(record, spec.config, _mirror.configuration(spec), mode)
+        host.ensure_units(record, spec, manager)
+    if len(record.changes) > before and not record.check_mode:
+        for spec in specs:
+            # After a reload or restart of the watch systemd may have missed a change. The program's own exit status
+            # is told below, by its state file.
+            manager.run("start", spec.verify_service, fails=True)
+
+
+def _result(specs: list[MirrorSpec], user: User, record: host.Record) -> dict[str, Any]:
+    def observe(_own: host.Record) -> dict[str, Any]:
+        return {spec.cli.name: _mirror_result(spec) for spec in specs}
+
+    result: dict[str, Any] = host.as_user(user, observe, record)
+    for name, mirror in result.items():
+        if not mirror["login"]:
+            record.warnings.append(
+                f"{name}: no login exists yet ({mirror['source']} does not exist); log in as {user.name},"
+                f" and it is published at once"
+            )
+        elif mirror["refusal"]:
+            record.warnings.append(f"{name}: {mirror['source']} is not published: {mirror['refusal']}")
+    return result
+
+
+def _mirror_result(spec: MirrorSpec) -> dict[str, Any]:
+    try:
+        with open(f"{spec.staging}/status.json", encoding="utf-8") as file:
+            refusal = (json.load(file).get("refusal") or {}).get("reason")
+    except (OSError, ValueError, AttributeError):
+        refusal = None
+    return {
+        "source": spec.source.path,
+        "directory": spec.directory,
+        "login": os.path.lexists(spec.source.path),
+        "refusal": refusal,
+        "sandbox": spec.sandbox,
+    }
+
+
+def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> None:
+    for scope in _mirror.SCOPES:
+        _remove_scope(specs, user, scope, record)
+
+    def directories(own: host.Record) -> None:
+        for spec in specs:
+            host.remove_directories(own, spec)
+
+    host.as_user(user, directories, record)
+
+
+def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: host.Record) -> None:
+    """Remove what mirrors have in one scope: units, configurations, and the program if nothing else uses it."""
+    specs = [replace(spec, scope=scope) for spec in specs]
+    paths = _mirror.paths(scope, user)
+
+    def remove(own: host.Record) -> None:
+        manager = host.Manager(scope, user)
+        for spec in specs:
+            host.remove_units(own, manager, paths.units, spec.all_units)
+            host.remove_file(own, spec.config)
+        ours = {os.path.basename(spec.config) for spec in specs}
+        others = os.path.isdir(paths.configs) and set(os.listdir(paths.configs)) - ours
+        if scope == "user" and not others:
+            host.remove_file(own, paths.program)
+        host.remove_directory(own, paths.configs)
+        if scope == "system":
+            top = os.path.dirname(paths.configs)
+            host.remove_directory(own, top)
+            if not os.path.isdir(top):
+                host.remove_file(own, paths.program)
+
+    if scope == "user":
+        host.as_user(user, remove, record)
+    elif os.geteuid() == 0:
+        remove(record)
+    elif any(os.path.lexists(f"{paths.units}/{name}") for spec in specs for name in spec.all_units):
+        raise host.HostError(
+            f"{paths.units}: {user.name} has mirrors of the system scope, which only root can remove; set become."
+        )

@@ -1,0 +1,195 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: creds_mirror
+author:
+  - The agentops.credentials maintainers (@agentops)
+short_description: Mirror a user's logins of agent CLIs into directories that agent containers can mount
+version_added: 0.1.0
+description:
+  - Makes the credentials directories of a user, installs the mirror program, and the systemd units that start it
+    whenever a login changes.
+  - It is the whole work of the role P(agentops.credentials.creds_mirror#role), which is the way to use it.
+  - What lies in the user's home is touched with that user's rights only.
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
+  idempotent:
+    support: full
+    description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
+  platform:
+    platforms: linux
+    support: full
+    description: Target OS/families that can be operated against.
+options:
+  program:
+    description: The text of the mirror program.
+    type: str
+    required: true
+  user:
+    description:
+      - Whose logins are mirrored. The user who runs the module if left out or empty.
+      - Another user than that needs root.
+    type: str
+  state:
+    description:
+      - V(present) installs the mirrors, V(absent) removes them with their credentials directories.
+      - The logins themselves are never touched. Lingering of the user is left on.
+    type: str
+    choices: [present, absent]
+    default: present
+  scope:
+    description:
+      - V(user) uses the user's own systemd, V(system) the host's, with services that run as the user.
+      - The units of the other scope are removed.
+    type: str
+    choices: [user, system]
+    default: user
+  clis:
+    description: The agent CLIs whose logins are mirrored.
+    type: list
+    elements: str
+    default: [claude]
+  root:
+    description: The directory that holds the credentials directories.
+    type: str
+    default: ~/.config/claude-hooks
+  sources:
+    description: Credential files that lie elsewhere than their agent CLI's usual place, by the CLI's name.
+    type: dict
+    default: {}
+  publish:
+    description:
+      - V(access_only) publishes only what the agent CLI needs to make requests, without its refresh token.
+      - V(full) publishes the file as it is.
+    type: str
+    choices: [access_only, full]
+    default: access_only
+  readers:
+    description: Who may read the published file beside its owner, by the host's numbers.
+    type: dict
+    default: {}
+    suboptions:
+      uids:
+        description: User ids.
+        type: list
+        elements: int
+        default: []
+      gids:
+        description: Group ids.
+        type: list
+        elements: int
+        default: []
+  on_logout:
+    description: What to do when the credential file is gone. V(keep) what is published, or V(withdraw) it.
+    type: str
+    choices: [keep, withdraw]
+    default: keep
+  logout_grace:
+    description: For so many seconds the credential file must be gone until it counts as a logout.
+    type: int
+    default: 60
+  keep_warm:
+    description: Let the agent CLI refresh its own login shortly before it expires, while nobody uses it on the host.
+    type: bool
+    default: false
+  foreign_files:
+    description:
+      - What to do with other files in a credentials directory. V(refuse) the run, or V(move_aside) to a directory
+        beside it.
+    type: str
+    choices: [refuse, move_aside]
+    default: refuse
+"""
+
+EXAMPLES = r"""
+- name: Mirror the login of the user dev
+  agentops.credentials.creds_mirror:
+    program: "{{ lookup('ansible.builtin.file', 'creds_mirror.py', rstrip=false) }}"
+    user: dev
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode, one line each.
+  returned: success
+  type: list
+  elements: str
+mirrors:
+  description: One dictionary for each agent CLI, by its name.
+  returned: success and O(state=present)
+  type: dict
+  contains:
+    source:
+      description: Path of the credential file.
+      type: str
+    directory:
+      description: The credentials directory.
+      type: str
+    login:
+      description: Whether the credential file is there.
+      type: bool
+    refusal:
+      description: Why the mirror does not publish what the credential file holds now, or V(none).
+      type: str
+    sandbox:
+      description: Whether the services run in mount namespaces of their own.
+      type: bool
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _mirror, _mirror_host, _mirror_run
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "program": {"type": "str", "required": True},
+            "user": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "scope": {"type": "str", "choices": list(_mirror.SCOPES), "default": "user"},
+            "clis": {"type": "list", "elements": "str", "default": ["claude"]},
+            "root": {"type": "str", "default": "~/.config/claude-hooks"},
+            "sources": {"type": "dict", "default": {}},
+            "publish": {"type": "str", "choices": ["access_only", "full"], "default": "access_only"},
+            "readers": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "uids": {"type": "list", "elements": "int", "default": []},
+                    "gids": {"type": "list", "elements": "int", "default": []},
+                },
+            },
+            "on_logout": {"type": "str", "choices": ["keep", "withdraw"], "default": "keep"},
+            "logout_grace": {"type": "int", "default": 60},
+            "keep_warm": {"type": "bool", "default": False},
+            "foreign_files": {"type": "str", "choices": ["refuse", "move_aside"], "default": "refuse"},
+        },
+        supports_check_mode=True,
+    )
+    record = _mirror_host.Record(module.check_mode)
+    os.umask(0o022)
+    try:
+        mirrors = _mirror_run.run(module.params, record)
+    except AgentMountsError as error:
+        module.fail_json(msg=str(error), changes=record.changes)
+    for warning in record.warnings:
+        module.warn(warning)
+    module.exit_json(changed=bool(record.changes), changes=record.changes, mirrors=mirrors, diff=record.diff)
+
+
+if __name__ == "__main__":
+    main()
