@@ -122,14 +122,7 @@ def show_result(before: dict, cured: dict, reports: list[dict]) -> bool:
     """The table; true when every container saw every login without a restart."""
     last = reports[-1]
     table = Table(title=f"The host's login is now {last['host']}", title_justify="left")
-    for heading in (
-        "container",
-        "mount before",
-        "mount now",
-        "login inside",
-        "seen after (s)",
-        "restarted by the logins",
-    ):
+    for heading in ("container", "mount before", "mount now", "login inside", "seen after (s)", "restarted since"):
         table.add_column(heading)
     good = True
     for name, agent in last["containers"].items():
@@ -138,30 +131,33 @@ def show_result(before: dict, cured: dict, reports: list[dict]) -> bool:
         good = good and None not in times and not restarted
         table.add_row(
             name,
-            before["containers"][name]["mount"],
-            agent["mount"],
+            before["containers"][name]["mount"][0],
+            agent["mount"][0],
             agent["fingerprint"],
             ", ".join("never" if seconds is None else f"{seconds:.2f}" for seconds in times),
-            "[red]yes" if restarted else f"no (since {agent['started_at'][11:19]})",
+            "[red]yes" if restarted else f"no, runs since {agent['started_at'][11:19]}",
         )
     console.print(table)
+    for time, report in {"before": before, "now": last}.items():
+        kind, target = report["containers"][AGENTS[0]]["mount"]
+        console.print(f"{time + ':':<7} {kind}, at {target}")
     return good
 
 
 def say_what_next(host: Host) -> None:
     step("What to try next")
-    enter = f"docker exec -it {host.container}"
+    variables = " ".join(SITE[1:]).replace("--extra-vars", "-e")
     console.print(
         f"""\
-the host stays until you remove it:
-  {enter} su - dev                  be the user: systemctl --user status, docker ps
-  {enter} runuser -u dev -- fake-login {SOURCE} atomic_rename 99
-                                    log in once more; then, in the host: docker exec boss cat {PATH_INSIDE}
-  AGENTOPS_HOSTS=demo:bookworm .venv/bin/ansible-playbook -i {INVENTORY} playbooks/verify.yml \\
-      {" ".join(SITE[1:]).replace("--extra-vars", "-e")}
-                                    the drill: does every agent see the current login?
-  make clean                        remove everything that the demo made; make test: all tests
-your own hosts: see README.md""",
+The host stays until you remove it. In it, be the user (systemctl --user status, docker ps, creds-mirror status):
+  docker exec -it {host.container} su - dev
+Log in once more, and run the drill: does every agent see the current login?
+  docker exec -u dev {host.container} fake-login {SOURCE} atomic_rename 99
+  AGENTOPS_HOSTS=demo:bookworm .venv/bin/ansible-playbook -i {INVENTORY} playbooks/verify.yml {variables}
+Remove everything that the demo made, or run all tests:
+  make clean
+  make test
+Your own hosts: README.md""",
         soft_wrap=True,
     )
 

@@ -3,8 +3,9 @@
     observe.py SOURCE PATH_INSIDE CONTAINER... [--login WAY SERIAL] [--wait SECONDS]
 
 With --login, the user who owns SOURCE logs in again while the containers are watched. Prints one JSON object:
-{"host": FINGERPRINT, "containers": {NAME: {"mount", "started_at", "fingerprint", "seconds"}}}; "seconds" counts from
-the change of SOURCE until the container read the new login, null if it did not within --wait.
+{"host": FINGERPRINT, "containers": {NAME: {"mount", "started_at", "fingerprint", "seconds"}}}. "mount" is [kind,
+target]; "seconds" counts from the change of SOURCE until the container read the new login, null if it did not within
+--wait.
 A fingerprint is the start of the access token's SHA-256: enough to compare, of no use to anybody.
 """
 
@@ -43,14 +44,14 @@ def watch_inside(pid: int, path: str, seconds: float) -> tuple[str | None, float
     return now, time.time()
 
 
-def mount_of(container: dict, path_inside: str) -> str:
-    """The mount through which the container gets its credentials, as a person would write it."""
+def mount_of(container: dict, path_inside: str) -> list[str]:
+    """The mount through which the container gets its credentials: what it is, and where."""
     for mount in container["Mounts"]:
         target = mount["Destination"]
-        if target == path_inside or "agent-credentials" in target or path_inside.startswith(f"{target}/"):
+        if target.startswith("/run/agent-credentials/") or path_inside.startswith(target):
             kind = "directory" if os.path.isdir(mount["Source"]) else "file"
-            return f"{kind} {target} ({'rw' if mount['RW'] else 'ro'})"
-    return "none"
+            return [f"{kind}, {'writable' if mount['RW'] else 'read-only'}", target]
+    return ["none", ""]
 
 
 def main() -> None:
