@@ -48,6 +48,9 @@ class Agents:
     def login(self, way: str, serial: int) -> None:
         self.host.check_output(f"runuser -u {self.user} -- fake-login {self.source} {way} {serial}")
 
+    def inode(self, path: str) -> int:
+        return int(self.host.check_output(f"stat --format=%i {path}"))
+
     def systemctl(self, *arguments: str) -> str:
         uid = self.host.check_output(f"id -u {self.user}")
         command = f"XDG_RUNTIME_DIR=/run/user/{uid} systemctl --user {' '.join(arguments)}"

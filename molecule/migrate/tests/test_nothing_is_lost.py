@@ -29,8 +29,8 @@ def test_the_file_mount_is_gone_and_the_directory_is_there_read_only(agents: Any
 def test_both_places_show_the_published_login(agents: Any, container: str) -> None:
     published = agents.host.file(agents.published).content_string
     user = f"docker exec --user root {container} cat"
-    assert agents.host.check_output(f"{user} /run/agent-credentials/claude/.credentials.json") == published
-    assert agents.host.check_output(f"{user} /home/claude/.claude/.credentials.json") == published
+    assert agents.host.check_output(f"{user} /run/agent-credentials/claude/.credentials.json") == published.rstrip()
+    assert agents.host.check_output(f"{user} /home/claude/.claude/.credentials.json") == published.rstrip()
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
