@@ -189,7 +189,7 @@ def _named_volume(target: str) -> str:
 
 def _link_argument(link: str) -> str:
     """``/db:/web/alias``, as inspect tells it → ``db:alias``, as create takes it."""
-    source, _, alias = link.partition(":")
+    source, _colon, alias = link.partition(":")
     return f"{source.lstrip('/')}:{alias.rsplit('/', 1)[-1]}"
 
 

@@ -67,7 +67,7 @@ def find_user(user: str, passwd: str) -> User | None:
     ``user`` is empty, a name or an id, each with an optional ``:group``. A numeric id without an
     entry is valid to the engine and gets the home ``/``; a name without an entry gives ``None``.
     """
-    name, _, group = user.partition(":")
+    name, _colon, group = user.partition(":")
     name = name or "0"
     for line in passwd.splitlines():
         fields = line.split(":")
