@@ -131,7 +131,9 @@ def _status(path: str) -> os.stat_result | None:
         return None
 
 
-def ensure_directory(record: Record, path: str, mode: int, *, exactly: bool = True) -> None:
+def ensure_directory(
+    record: Record, path: str, mode: int, *, exactly: bool = True, access: bytes | None = None
+) -> None:
     """A directory, with its parents. Where not ``exactly``, one that is there is left as it is."""
     status = _status(path)
     if status is None:
@@ -142,6 +144,8 @@ def ensure_directory(record: Record, path: str, mode: int, *, exactly: bool = Tr
             try:
                 os.mkdir(path, mode)
                 os.chmod(path, mode)  # whatever the umask
+                if access is not None:
+                    _set_acl(path, _mirror.ACL_ACCESS, access)
             except OSError as error:
                 raise HostError(f"{path}: cannot be made: {error.strerror}; mend its parent directory.") from None
         return
@@ -152,7 +156,14 @@ def ensure_directory(record: Record, path: str, mode: int, *, exactly: bool = Tr
         raise HostError(f"{path}: a {kind} stands where a directory belongs; move it away.")
     if status.st_uid != os.geteuid():
         raise HostError(f"{path}: it belongs to uid {status.st_uid}; give it back, or run the role as root.")
-    _ensure_mode(record, path, status, mode)
+    _ensure_access(record, path, mode, access)
+
+
+def _ensure_access(record: Record, path: str, mode: int, access: bytes | None) -> None:
+    """The access ACL, which holds the mode as well; or the mode alone, and no ACL."""
+    ensure_acl(record, path, _mirror.ACL_ACCESS, access)
+    if access is None:
+        _ensure_mode(record, path, os.lstat(path), mode)
 
 
 def _ensure_mode(record: Record, path: str, status: os.stat_result, mode: int) -> None:
@@ -177,11 +188,15 @@ def ensure_acl(record: Record, path: str, attribute: str, wanted: bytes | None) 
     words = ["none\n" if value is None else value.hex() + "\n" for value in (now, wanted)]
     if not record.change(f"set the {kind} of {path}", path, f"{kind} {words[0]}", f"{kind} {words[1]}"):
         return
+    _set_acl(path, attribute, wanted)
+
+
+def _set_acl(path: str, attribute: str, acl: bytes | None) -> None:
     try:
-        if wanted is None:
+        if acl is None:
             os.removexattr(path, attribute)
         else:
-            os.setxattr(path, attribute, wanted)
+            os.setxattr(path, attribute, acl)
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise
@@ -270,27 +285,25 @@ def give_back(record: Record, user: User, path: str) -> None:
 def ensure_directories(record: Record, spec: MirrorSpec, foreign_files: str) -> None:
     """The credentials directory with nothing foreign in it, the staging directory, and who may read them."""
     readers = spec.readers
+    directory, default, file = None, None, None
+    if readers:
+        directory = _mirror.acl(readers, 7, _mirror.READ_ENTER)
+        default = _mirror.acl(readers, 7, _mirror.READ)
+        file = _mirror.acl(readers, 6, _mirror.READ)
     ensure_directory(record, spec.root, 0o700, exactly=False)
-    # The group's bits of the mode are the ACL's mask.
-    ensure_directory(record, spec.directory, 0o750 if readers else 0o700)
+    ensure_directory(record, spec.directory, 0o700, access=directory)
     ensure_directory(record, spec.staging, 0o700)
     if os.path.isdir(spec.directory):
         _clear_foreign(record, spec, foreign_files)
-    right, default = None, None
-    if readers:
-        right = _mirror.acl(readers, 7, _mirror.READ_ENTER)
-        default = _mirror.acl(readers, 7, _mirror.READ)
-    if readers or os.path.isdir(spec.directory):
-        ensure_acl(record, spec.directory, _mirror.ACL_ACCESS, right)
+    if os.path.isdir(spec.staging):
         ensure_acl(record, spec.staging, _mirror.ACL_DEFAULT, default)
+    elif default is not None:
+        record.change(f"set the default ACL of {spec.staging}", spec.staging, "", "")
     status = _status(spec.published)
     if status is not None and stat.S_ISREG(status.st_mode):
         if status.st_uid != os.geteuid():
             raise HostError(f"{spec.published}: it belongs to uid {status.st_uid}; run the role as root, or remove it.")
-        _ensure_mode(record, spec.published, status, 0o640 if readers else 0o600)
-        ensure_acl(
-            record, spec.published, _mirror.ACL_ACCESS, _mirror.acl(readers, 6, _mirror.READ) if readers else None
-        )
+        _ensure_access(record, spec.published, 0o600, file)
 
 
 def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None:
@@ -453,8 +466,23 @@ def ensure_units(record: Record, spec: MirrorSpec, manager: Manager) -> None:
         manager.run("unmask", "--runtime", *unmask)
         manager.run("daemon-reload")
         observed = manager.show(tuple(texts))
+    if any(observed[name].get("ActiveState") != "active" for name in spec.watching):
+        # A manager that has just come may still be starting what is enabled.
+        manager.run("is-system-running", "--wait", fails=True)
+        observed = manager.show(tuple(texts))
     for name in spec.watching:
         _ensure_watching(record, manager, name, observed[name], rewritten=name in written)
+
+
+def _is_wanted(directory: str, name: str) -> bool:
+    """Whether a unit is enabled, told without its manager: that starts it when it comes."""
+    with suppress(OSError):
+        return any(
+            os.path.lexists(f"{directory}/{wants}/{name}")
+            for wants in os.listdir(directory)
+            if wants.endswith(".wants")
+        )
+    return False
 
 
 def _ensure_watching(record: Record, manager: Manager, name: str, unit: dict[str, str], *, rewritten: bool) -> None:

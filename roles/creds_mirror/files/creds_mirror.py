@@ -7,6 +7,7 @@
     creds-mirror publish CONFIG      what the path unit starts
     creds-mirror verify CONFIG       the same, but silent about a refusal that was told before
     creds-mirror keep-warm CONFIG    let the agent CLI refresh its own login shortly before it expires
+    creds-mirror rotate [CONFIG...]  give the source a new inode with the same content, as a drill
     creds-mirror status [CONFIG...]  tell a person whether all is well
 
 The algorithm of ``publish``; the same numbers stand at the code:
@@ -584,6 +585,7 @@ def health(config):
         f"published  {'nothing' if published is None else describe_now(state, published)}",
     ]
     manager = ["systemctl"] + (["--user"] if config["scope"] == "user" else [])
+    os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")  # sudo and runuser do not set it
     for unit in config["units"]:
         try:
             answer = (
@@ -621,6 +623,72 @@ def status(paths):
     return 0 if healthy else 1
 
 
+def rotate(paths):
+    """Give each source a new inode with the same content. Returns the exit status."""
+    for path in paths or known_configurations():
+        config = read_configuration(path)
+        try:
+            inode = rotate_one(os.path.realpath(config["source"]))
+        except OSError as error:
+            raise Refusal(f"{config['cli']}: cannot rotate: {error}", CANNOT_WRITE) from None
+        sys.stdout.write(f"{config['cli']}: {config['source']} has the new inode {inode}\n")
+    return 0
+
+
+def rotate_one(source):
+    """The new inode of a source. Raises Refusal, OSError.
+
+    A client may save a new login at any moment, and that must not be lost: the copy is exchanged with the source, and
+    whatever comes out that is not what was copied goes back in.
+    """
+    import stat
+
+    for _attempt in range(10):
+        try:
+            content = read_source(source, look(source))
+        except SourceChanged:
+            continue
+        if content is None:
+            raise Refusal(f"there is no login to rotate: {source} does not exist", TRY_LATER)
+        before = os.stat(source)
+        copy = f"{source}.rotate.{os.getpid()}"
+        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+                os.write(descriptor, content)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            expected = content
+            while True:
+                held = read_small(copy)
+                exchange(copy, source)
+                if read_small(copy) == expected:
+                    break
+                # Newer than what was put in before: put it back, and expect to get out what was just put in.
+                expected = held
+        finally:
+            os.unlink(copy)
+        after = os.stat(source)
+        if after.st_ino != before.st_ino:
+            return after.st_ino
+    raise Refusal(f"{source} does not stop changing", TRY_LATER)
+
+
+def exchange(one, other):
+    """Exchange two files atomically."""
+    import ctypes
+
+    at_working_directory, rename_exchange = -100, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(
+        at_working_directory, os.fsencode(one), at_working_directory, os.fsencode(other), rename_exchange
+    ):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), one, None, other)
+
+
 def known_configurations():
     """The configurations of the user who asks, of both scopes."""
     import glob
@@ -649,6 +717,7 @@ def read_configuration(path):
         raise Refusal(f"the configuration {path} is not valid JSON", CONFIGURATION) from None
 
 
+REPORTS = {"rotate": rotate, "status": status}
 COMMANDS = {
     "publish": publish,
     "verify": lambda config: publish(config, verify=True),
@@ -659,15 +728,15 @@ COMMANDS = {
 def main(arguments):
     """Returns the exit status."""
     try:
-        if arguments[:1] == ["status"]:
-            return status(arguments[1:])
+        if arguments and arguments[0] in REPORTS:
+            return REPORTS[arguments[0]](arguments[1:])
         if len(arguments) == 2 and arguments[0] in COMMANDS:
             return COMMANDS[arguments[0]](read_configuration(arguments[1]))
     except Refusal as refusal:
         say(3, str(refusal))
         return refusal.status
     sys.stderr.write(
-        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n       creds-mirror status [CONFIG...]\n"
+        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n       creds-mirror (rotate | status) [CONFIG...]\n"
     )
     return CONFIGURATION
 
