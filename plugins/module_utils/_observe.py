@@ -47,6 +47,7 @@ class ReadingHost(Protocol):
 
     def directory(self, path: str) -> DirectoryFacts: ...
     def realpath(self, path: str) -> str: ...
+
     def root(self, pid: int, container_id: str) -> _procfs.ContainerRoot:
         raise NotImplementedError  # from a bare `...` pylint infers that None is entered by `with`
 
