@@ -20,7 +20,7 @@ options:
       - "The same as the value of the key C(agents) of C(agents.json): a dictionary from agent to its settings."
       - "Of each agent the dictionary C(container) is read, with C(name) (default: the agent's name),
         C(credentials_host_dir), or the old C(credentials_host_path), and optionally C(cli) (default C(claude)),
-        C(placement) and C(target). Other keys are left alone."
+        C(placement), C(target) and C(only_when_idle). Other keys are left alone."
       - If C(credentials_host_path) is a key of O(mirrored), the directory which that source is mirrored to is meant,
         else the path's parent directory.
     type: dict

@@ -34,6 +34,7 @@ class AgentSpec:
     ``field``         the field of the configuration that named it, for messages
     ``target``        explicit target in the container, or ``None`` where the placement decides
     ``former_files``  host files which file mounts of this agent may show
+    ``idle_command``  run in the container: exit status 0 means that it may be recreated now; empty: it always may
     """
 
     name: str
@@ -44,6 +45,7 @@ class AgentSpec:
     placement: str
     target: str | None
     former_files: tuple[str, ...]
+    idle_command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,10 @@ def _parse_agent(name: str, agent: Any, where: str, home: str, mirrored: Mapping
     if placement not in cli.placements:
         raise fault("placement", f"{placement} does not work for {cli.name}; use {' or '.join(cli.placements)}.")
 
+    idle_command = container.get("only_when_idle") or []
+    if not isinstance(idle_command, list) or not all(isinstance(word, str) for word in idle_command):
+        raise fault("only_when_idle", 'is not a list of strings; write the command as ["PROGRAM", "ARGUMENT"].')
+
     former = path("credentials_host_path")
     directory = path("credentials_host_dir")
     field = "credentials_host_dir"
@@ -182,6 +188,7 @@ def _parse_agent(name: str, agent: Any, where: str, home: str, mirrored: Mapping
         placement=placement,
         target=path("target"),
         former_files=tuple(dict.fromkeys(files)),
+        idle_command=tuple(idle_command),
     )
 
 

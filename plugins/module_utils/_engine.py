@@ -13,7 +13,7 @@ import os
 import posixpath
 import tarfile
 import traceback
-from typing import Any, Callable, Iterator, Mapping, TypeVar, cast
+from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
 
@@ -132,6 +132,14 @@ class Engine:
             return False
         cast(Any, chunks).close()
         return True
+
+    @_mapped
+    def execute(self, container: str, command: Sequence[str]) -> int:
+        """The exit status of a command that is run in a running container; its output is thrown away."""
+        execution = self._api.exec_create(container, list(command))["Id"]
+        for _chunk in self._api.exec_start(execution, stream=True):
+            pass
+        return int(self._api.exec_inspect(execution)["ExitCode"])
 
     # writing
 

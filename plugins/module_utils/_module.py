@@ -83,6 +83,7 @@ def request(module: AnsibleModule, options: _plan.Options) -> _reconcile.Request
         mirrored={_absolute(source): _absolute(directory) for source, directory in params["mirrored"].items()},
         options=options,
         require_all=params.get("require_all", False),
+        max_parallel=params.get("max_parallel", 1),
         check_mode=module.check_mode,
     )
 

@@ -114,7 +114,10 @@ class Operation:
 
 @dataclass(frozen=True)
 class AgentPlan:
-    """What is to be done for one agent. ``refusals`` say why it cannot be: then there are no operations."""
+    """What is to be done for one agent.
+
+    ``refusals`` say why it cannot be done, ``deferred`` why not now: then there are no operations.
+    """
 
     observed: Observed
     judgement: Judgement
@@ -122,6 +125,7 @@ class AgentPlan:
     warnings: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    deferred: str | None = None
     body: Document | None = field(default=None, repr=False)
 
     @property
@@ -258,8 +262,14 @@ def _compose_warnings(observed: Observed) -> list[str]:
     ]
 
 
-def plan_agent(observed: Observed, judgement: Judgement, facts: RecreationFacts | None, options: Options) -> AgentPlan:
-    """The plan for one agent. ``facts`` are needed where ``judgement.mend`` is ``recreate``."""
+def plan_agent(
+    observed: Observed, judgement: Judgement, facts: RecreationFacts | None, options: Options, idle_status: int = 0
+) -> AgentPlan:
+    """The plan for one agent.
+
+    :param facts: needed where ``judgement.mend`` is ``recreate``.
+    :param idle_status: exit status of the agent's idle command; anything but 0 defers what would stop the container.
+    """
     notes = warnings(observed)
     name = observed.spec.name
     if judgement.mend is None or observed.id is None:
@@ -272,6 +282,9 @@ def plan_agent(observed: Observed, judgement: Judgement, facts: RecreationFacts 
         return AgentPlan(observed, judgement, warnings=notes, refusals=unknown)
     if judgement.mend == "link":
         return AgentPlan(observed, judgement, (_link(observed, observed.id),), notes)
+    if idle_status != 0:
+        deferred = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."
+        return AgentPlan(observed, judgement, warnings=(*notes, deferred), deferred=deferred)
     if judgement.mend == "restart":
         return AgentPlan(observed, judgement, _restart(observed, judgement, options), notes)
     if observed.state in STOPPED_STATES and not options.recreate_stopped:

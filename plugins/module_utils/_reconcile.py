@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import posixpath
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ class Request:
     mirrored: Mapping[str, str]
     options: _plan.Options
     require_all: bool = False
+    max_parallel: int = 1
     check_mode: bool = False
 
 
@@ -55,8 +57,8 @@ class Outcome:
 class ApplyError(AgentMountsError):
     """An agent failed while the plan was carried out; ``done`` are the agents before it that changed."""
 
-    def __init__(self, error: AgentMountsError, done: Sequence[str], untouched: Sequence[str]) -> None:
-        sentences = [str(error)]
+    def __init__(self, errors: Sequence[AgentMountsError], done: Sequence[str], untouched: Sequence[str]) -> None:
+        sentences = [str(error) for error in errors]
         if done:
             sentences.append(f"Done before it: {', '.join(done)}.")
         if untouched:
@@ -102,7 +104,7 @@ def reconcile(request: Request, engine: Any, host: Any, executor: Callable[[_obs
 
     plan = make_plan(request, engine, host, listing, specs)
     if not request.check_mode:
-        _carry_out(plan, run)
+        _carry_out(plan, run, request.max_parallel)
     after = {agent.agent: agent.judgement.verdict for agent in plan.agents}
     if plan.operations:
         after.update(_verdicts_after(request, engine, host, plan))
@@ -128,7 +130,10 @@ def make_plan(
             if observed.container is None:
                 observed = _observe.with_container(engine, observed, facts.container)
                 judgement = _plan.judge(observed, request.options)
-        agents.append(_plan.plan_agent(observed, judgement, facts, request.options))
+        idle_status = 0
+        if judgement.mend in ("recreate", "restart") and observed.state == "running" and spec.idle_command:
+            idle_status = engine.execute(str(observed.id), spec.idle_command)
+        agents.append(_plan.plan_agent(observed, judgement, facts, request.options, idle_status))
     refusals = [refusal for agent in agents for refusal in agent.refusals]
     if request.require_all:
         refusals += [
@@ -142,14 +147,29 @@ def make_plan(
     return _plan.Plan(tuple(agents))
 
 
-def _carry_out(plan: _plan.Plan, run: Executor) -> None:
-    todo = [agent for agent in plan.agents if agent.operations]
-    for number, agent in enumerate(todo):
+def _carry_out(plan: _plan.Plan, run: Executor, max_parallel: int) -> None:
+    """Carry out the agents' plans in their order, at most ``max_parallel`` at once; after a failure none is begun."""
+    waiting = [agent for agent in plan.agents if agent.operations]
+    done: list[str] = []
+    failures: list[AgentMountsError] = []
+
+    def carry_out(agent: _plan.AgentPlan) -> None:
         try:
             run.apply(agent)
+            done.append(agent.agent)
         except AgentMountsError as error:
-            done = [earlier.agent for earlier in todo[:number]]
-            raise ApplyError(error, done, [later.agent for later in todo[number + 1 :]]) from error
+            failures.append(error)
+
+    while waiting and not failures:
+        batch, waiting = waiting[:max_parallel], waiting[max_parallel:]
+        if len(batch) == 1:
+            # In this thread: a signal cuts it off and it goes back at once.
+            carry_out(batch[0])
+            continue
+        with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
+            list(pool.map(carry_out, batch))
+    if failures:
+        raise ApplyError(failures, done, [agent.agent for agent in waiting]) from failures[0]
 
 
 def _verdicts_after(request: Request, engine: Any, host: Any, plan: _plan.Plan) -> dict[str, str]:

@@ -37,6 +37,7 @@ def agent_result(agent: _plan.AgentPlan, after: str) -> dict[str, Any]:
         "reasons": list(agent.judgement.reasons),
         "proven": observed.seen is not None and observed.unproven is None,
         "operations": [str(operation) for operation in agent.operations],
+        "deferred": agent.deferred is not None,
         "differences": list(agent.differences),
         "mounts": [mount_result(mount) for mount in observed.mounts],
         **launcher_result(placed),

@@ -77,6 +77,12 @@ options:
     type: list
     elements: path
     default: [/tmp, /var/tmp, /run, /var/run, /var/cache]
+  max_parallel:
+    description:
+      - How many containers may be recreated at once. With V(1) one agent after another is without its container for the
+        time of a restart. After a failure none is begun.
+    type: int
+    default: 1
   wait_for:
     description:
       - When a recreated container counts as started. V(healthy) waits for its health check, where it has one.
@@ -163,6 +169,9 @@ agents:
       elements: str
       sample:
         - "boss: create boss.am-new (missing; nothing is mounted at /run/agent-credentials/claude)"
+    deferred:
+      description: Whether nothing was done now because the agent's C(only_when_idle) did not end with 0.
+      type: bool
     differences:
       description: What the recreation cannot keep.
       type: list
@@ -247,12 +256,15 @@ def main():
             "elements": "path",
             "default": ["/tmp", "/var/tmp", "/run", "/var/run", "/var/cache"],
         },
+        max_parallel={"type": "int", "default": 1},
         wait_for={"type": "str", "choices": ["running", "healthy"], "default": "running"},
         wait_timeout={"type": "int", "default": 60},
     )
     if not module.params["apply"]:
         _tell_launchers(module)
     _module.require_sdk(module)
+    if module.params["max_parallel"] < 1:
+        module.fail_json(msg="max_parallel is less than 1; set it to how many containers may be recreated at once.")
     options = _plan.Options(
         state=module.params["state"],
         writable_layer=module.params["writable_layer"],

@@ -19,11 +19,14 @@ class World:
     host: fakes.FakeHost
     options: _plan.Options = dataclasses.field(default_factory=_plan.Options)
     container: Any = dataclasses.field(default_factory=dict)
+    agents: Any = None
+    max_parallel: int = 1
 
     def request(self, check_mode: bool = False) -> _reconcile.Request:
         settings = {"name": "boss", "credentials_host_dir": fakes.DIRECTORY, **self.container}
         return _reconcile.Request(
-            document={"agents": {"boss": {"container": settings}}},
+            document={"agents": self.agents or {"boss": {"container": settings}}},
+            max_parallel=self.max_parallel,
             where="agents.json",
             home="/home/dev",
             mirrored={"/home/dev/.claude/.credentials.json": fakes.DIRECTORY},

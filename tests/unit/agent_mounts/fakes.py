@@ -41,6 +41,7 @@ class FakeEngine:
         self.layer: tuple[Any, ...] = ()
         self.fail_at: int | None = None
         self.cut_at: int | None = None
+        self.idle_status = 0
         self.links: dict[str, dict[str, str]] = {}
         self._ids = itertools.count(1)
         self._clock = itertools.count(1)
@@ -93,6 +94,10 @@ class FakeEngine:
         self._read("read_file")
         return PASSWD if path == "/etc/passwd" else None
 
+    def execute(self, container: str, command: Any) -> int:
+        self._read("execute")
+        return self.idle_status
+
     # writing
 
     def create(self, name: str, body: Any) -> str:
@@ -141,7 +146,8 @@ class FakeEngine:
     def start(self, container: str) -> None:
         self._write(f"start {self._name(container)}")
         state = self._find(container)["State"]
-        assert not self.running() or state["Running"], "two would run, and one of them could hold a port"
+        beside = [name for name in self.running() if name.split(".am-")[0] == self._name(container).split(".am-")[0]]
+        assert not beside or state["Running"], "two would run, and one of them could hold a port"
         state.update(Status="running", Running=True, Pid=1234)
 
     def pause(self, container: str) -> None:

@@ -241,3 +241,45 @@ def test_no_value_of_the_environment_is_in_a_plan_or_in_an_error(world: Any) -> 
     with pytest.raises(AgentMountsError) as error:
         world.run()
     assert "fake-token-of-the-agent" not in "".join([*texts, str(error.value)])
+
+
+def test_a_container_that_is_not_idle_is_left_for_the_next_run(world: Any) -> None:
+    world.container = {"only_when_idle": ["test", "!", "-e", "/tmp/busy"]}
+    world.engine.idle_status = 1
+    outcome = world.run()
+    assert not outcome.changed
+    assert outcome.after == {"boss": "file_mount"}
+    assert outcome.plan.agents[0].deferred == (
+        "boss: deferred, for its container is not idle (only_when_idle ended with status 1)."
+    )
+    world.engine.idle_status = 0
+    assert world.run().after == {"boss": "ok"}
+
+
+def crew(world: Any) -> None:
+    """Two more agents beside boss, with containers like its own."""
+    for number, name in enumerate(("dev", "reviewer"), start=1):
+        document = fakes.recorded("boss_file_mount.json")
+        document.update(Id=f"{number}" * 64, Name=f"/{name}")
+        world.engine.world[document["Id"]] = document
+    settings = {"credentials_host_dir": fakes.DIRECTORY}
+    world.agents = {name: {"container": settings} for name in ("boss", "dev", "reviewer")}
+
+
+@pytest.mark.parametrize("max_parallel", [1, 2, 3])
+def test_agents_are_recreated_so_many_at_once(world: Any, max_parallel: int) -> None:
+    crew(world)
+    world.max_parallel = max_parallel
+    assert world.run().after == dict.fromkeys(("boss", "dev", "reviewer"), "ok")
+    assert world.engine.names() == world.engine.running() == ["boss", "dev", "reviewer"]
+
+
+def test_after_a_failure_the_agents_behind_are_not_touched_and_that_is_said(world: Any) -> None:
+    crew(world)
+    world.engine.fail_at = WRITES + 2
+    with pytest.raises(AgentMountsError) as error:
+        world.run()
+    assert str(error.value).endswith(
+        "The old container dev is in place as before. Done before it: boss. Not touched: reviewer."
+    )
+    assert world.engine.running() == ["boss", "dev", "reviewer"]
