@@ -44,8 +44,9 @@ def prepare_host() -> Host:
     step("1. A throwaway host: systemd, a Docker engine of its own, a user who is logged in")
     host = Host.named("demo", "bookworm")
     for playbook in ("testbed/stop.yml", "testbed/start.yml"):
-        if host.playbook([playbook], log="demo-host.log").failed:
-            raise DemoError(f"The host did not start; see {LOGS.relative_to(CHECKOUT)}/demo-host.log")
+        run = host.playbook([playbook], log="demo-host.log")
+        if run.failed:
+            raise DemoError(f"The host did not start. {run.error} See {LOGS.relative_to(CHECKOUT)}/demo-host.log")
     console.print(f"host [bold]{host.container}[/]: {host.run('systemctl', 'is-system-running').strip()}")
     host.write("/usr/local/bin/fake-login", (CHECKOUT / "testbed/fake-login").read_bytes(), "755")
     host.run("fake-login", SOURCE, "in_place", "1", user="dev")
