@@ -161,8 +161,10 @@ def ensure_directory(
 
 def _ensure_access(record: Record, path: str, mode: int, access: bytes | None) -> None:
     """The access ACL, which holds the mode as well; or the mode alone, and no ACL."""
-    ensure_acl(record, path, _mirror.ACL_ACCESS, access)
-    if access is None:
+    if ensure_acl(record, path, _mirror.ACL_ACCESS, access):
+        if access is None and not record.check_mode:
+            os.chmod(path, mode)  # what was the ACL's mask are the group's rights now
+    elif access is None:
         _ensure_mode(record, path, os.lstat(path), mode)
 
 
@@ -174,8 +176,8 @@ def _ensure_mode(record: Record, path: str, status: os.stat_result, mode: int) -
         os.chmod(path, mode)
 
 
-def ensure_acl(record: Record, path: str, attribute: str, wanted: bytes | None) -> None:
-    """A POSIX ACL, or none."""
+def ensure_acl(record: Record, path: str, attribute: str, wanted: bytes | None) -> bool:
+    """A POSIX ACL, or none. Whether it was, or would be, changed."""
     try:
         now: bytes | None = os.getxattr(path, attribute)
     except OSError as error:
@@ -183,12 +185,12 @@ def ensure_acl(record: Record, path: str, attribute: str, wanted: bytes | None) 
             raise
         now = None
     if now == wanted:
-        return
+        return False
     kind = "default ACL" if attribute == _mirror.ACL_DEFAULT else "ACL"
     words = ["none\n" if value is None else value.hex() + "\n" for value in (now, wanted)]
-    if not record.change(f"set the {kind} of {path}", path, f"{kind} {words[0]}", f"{kind} {words[1]}"):
-        return
-    _set_acl(path, attribute, wanted)
+    if record.change(f"set the {kind} of {path}", path, f"{kind} {words[0]}", f"{kind} {words[1]}"):
+        _set_acl(path, attribute, wanted)
+    return True
 
 
 def _set_acl(path: str, attribute: str, acl: bytes | None) -> None:
