@@ -23,7 +23,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._errors impor
     EngineError,
     RollbackError,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._plan import AgentPlan, Operation
+from ansible_collections.agentops.credentials.plugins.module_utils._model import AgentPlan, Operation
 
 
 class Interrupted(BaseException):
@@ -69,12 +69,13 @@ class Executor:
         :raises AgentMountsError: an operation failed; the agent's old container runs as before.
         :raises RollbackError: and going back failed too; the message says what stands where.
         """
-        created: str | None = None
+        created: dict[str, str] = {}
         operation = plan.operations[0]
         try:
             for operation in plan.operations:
-                result = self._call(operation, operation.id or created)
-                created = result if operation.action == "create" else created
+                result = self._call(operation, operation.id or created.get(operation.container))
+                if result is not None:
+                    created[operation.container] = result
         except BaseException as error:
             raise self._roll_back(plan, operation, error) from error
 

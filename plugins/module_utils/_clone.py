@@ -51,6 +51,8 @@ _ENDPOINT_FIELDS = ("IPAMConfig", "Links", "Aliases", "DriverOpts", "MacAddress"
 _WITHOUT_ENDPOINTS = ("host", "none")
 _ENGINE_FILES = ("/.dockerenv", "/dev", "/sbin/docker-init")
 """What the engine itself puts into a writable layer."""
+NAMESPACE_FIELDS = ("NetworkMode", "PidMode", "IpcMode")
+"""Fields of ``HostConfig`` that can name another container, by its id."""
 NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -90,6 +92,7 @@ def clone(
     api_version: tuple[int, int],
     tag_image: str | None,
     lenders: Iterable[Document] = (),
+    namespaces: Mapping[str, str] | None = None,
 ) -> Clone:
     """The create request that makes ``container`` again, but for ``wanted``.
 
@@ -97,6 +100,7 @@ def clone(
     :param image: inspect document of the image that it was made from.
     :param tag_image: id of the image that its image name means now; ``None`` if it means none.
     :param lenders: inspect documents of the containers that its ``--volumes-from`` names.
+    :param namespaces: modes to replace, e.g. ``container:OLD`` by ``container:NEW``.
     """
     differences: list[str] = ["the engine's log of the container begins anew"]
     config = copy.deepcopy(dict(container["Config"]))
@@ -113,6 +117,10 @@ def clone(
         host_config = with_bind(host_config, wanted.mount)
     if wanted.variable is not None:
         config["Env"] = with_variable(config.get("Env"), *wanted.variable)
+
+    for field in NAMESPACE_FIELDS:
+        if host_config.get(field) in (namespaces or {}):
+            host_config[field] = (namespaces or {})[host_config[field]]
 
     network_mode = str(host_config.get("NetworkMode") or "default")
     shares_network = network_mode.startswith("container:")
@@ -270,24 +278,22 @@ def _parents(path: str) -> list[str]:
     return ["/" + "/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
-def dependents(container: Document, others: Iterable[Document]) -> tuple[str, ...]:
-    """Which other containers hold on to this one by its id, and how: they break when it is replaced."""
-    found = []
-    own_name = container["Name"].lstrip("/")
-    for other in others:
-        if other["Id"] == container["Id"]:
-            continue
-        host_config = other["HostConfig"]
-        ways = [
-            f"its {label} namespace"
-            for label, field in (("network", "NetworkMode"), ("process", "PidMode"), ("ipc", "IpcMode"))
-            if str(host_config.get(field) or "") in (f"container:{container['Id']}", f"container:{own_name}")
-        ]
-        if any(link.split(":", 1)[0].lstrip("/") == own_name for link in host_config.get("Links") or ()):
-            ways.append("a link")
-        if ways:
-            found.append(f"{other['Name'].lstrip('/')} ({' and '.join(ways)})")
-    return tuple(found)
+def uses(container: Document, owner: Document) -> tuple[str, ...]:
+    """How ``container`` holds on to ``owner`` by its id: it breaks when that is replaced."""
+    labels = {"NetworkMode": "network", "PidMode": "process", "IpcMode": "ipc"}
+    names = (f"container:{owner['Id']}", f"container:{owner['Name'].lstrip('/')}")
+    ways = [
+        f"its {labels[field]} namespace"
+        for field in NAMESPACE_FIELDS
+        if str(container["HostConfig"].get(field) or "") in names
+    ]
+    return (*ways, "a link") if is_linked(container, owner) else tuple(ways)
+
+
+def is_linked(container: Document, owner: Document) -> bool:
+    """Whether ``container`` has a legacy link to ``owner``."""
+    links = container["HostConfig"].get("Links") or ()
+    return any(link.split(":", 1)[0].lstrip("/") == owner["Name"].lstrip("/") for link in links)
 
 
 def unknown_fields(container: Document) -> tuple[str, ...]:

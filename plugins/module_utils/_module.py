@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _plan, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _model, _procfs, _reconcile
 from ansible_collections.agentops.credentials.plugins.module_utils._engine import SDK_MISSING, Engine
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 
@@ -66,7 +66,7 @@ def require_sdk(module: AnsibleModule) -> None:
         )
 
 
-def request(module: AnsibleModule, options: _plan.Options) -> _reconcile.Request:
+def request(module: AnsibleModule, options: _model.Options) -> _reconcile.Request:
     """What the module's arguments ask for.
 
     :raises ConfigError: the configuration cannot be read.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Mapping, Protocol
+from typing import Any, Mapping, Protocol, Sequence
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _mounts, _plan, _procfs
+from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _model, _mounts, _procfs, _recovery
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import (
     SUFFIX_NEW,
     SUFFIX_OLD,
@@ -70,41 +70,43 @@ class Listing:
             }
         )
 
-    def leftovers(self, spec: AgentSpec) -> bool:
-        """Whether an earlier recreation of the agent's container did not end."""
-        return spec.container + SUFFIX_NEW in self.rows or spec.container + SUFFIX_OLD in self.rows
+    def unfinished(self) -> list[str]:
+        """Names of the containers whose recreation did not end, on the whole host."""
+        return sorted(
+            {name[: -len(suffix)] for name in self.rows for suffix in (SUFFIX_NEW, SUFFIX_OLD) if name.endswith(suffix)}
+        )
 
 
-def observe(engine: ReadingEngine, host: ReadingHost, listing: Listing, spec: AgentSpec) -> _plan.Observed:
+def observe(engine: ReadingEngine, host: ReadingHost, listing: Listing, spec: AgentSpec) -> _model.Observed:
     """One agent's container as it is now."""
     directory = host.directory(spec.directory)
     spec = replace(spec, directory=directory.path)
-    blank = _plan.Observed(spec, directory, placed=place(spec, {}, None))
+    blank = _model.Observed(spec, directory, placed=place(spec, {}, None))
     row = listing.rows.get(spec.container)
     if row is None:
         return blank
     observed = replace(blank, id=row["Id"], state=str(row["State"]), mounts=_mounts.from_engine(row.get("Mounts")))
-    if observed.state in _plan.RUNNING_STATES:
+    if observed.state in _model.RUNNING_STATES:
         observed = _look_inside(engine, host, observed)
     elif observed.placed is None:
         observed = with_container(engine, observed, engine.inspect(row["Id"]))
     return _with_mount_source(host, observed)
 
 
-def with_container(engine: ReadingEngine, observed: _plan.Observed, container: Document) -> _plan.Observed:
+def with_container(engine: ReadingEngine, observed: _model.Observed, container: Document) -> _model.Observed:
     """``observed`` with what only the inspect document and the container's ``/etc/passwd`` tell."""
     passwd = engine.read_file(container["Id"], "/etc/passwd") or b""
     return _with_user(observed, container, passwd)
 
 
-def _with_user(observed: _plan.Observed, container: Document, passwd: bytes) -> _plan.Observed:
+def _with_user(observed: _model.Observed, container: Document, passwd: bytes) -> _model.Observed:
     config = container["Config"]
     user = find_user(config.get("User") or "", passwd.decode("utf-8", "replace"))
     placed = place(observed.spec, environment_of(config.get("Env")), user.home if user else None)
     return replace(observed, container=container, user=user, placed=placed)
 
 
-def _look_inside(engine: ReadingEngine, host: ReadingHost, observed: _plan.Observed) -> _plan.Observed:
+def _look_inside(engine: ReadingEngine, host: ReadingHost, observed: _model.Observed) -> _model.Observed:
     container = engine.inspect(str(observed.id))
     observed = replace(observed, container=container)
     try:
@@ -124,7 +126,7 @@ def _look_inside(engine: ReadingEngine, host: ReadingHost, observed: _plan.Obser
         return replace(observed, unproven=str(reason))
 
 
-def _link_state(root: _procfs.ContainerRoot, observed: _plan.Observed, placed: Placed) -> str | None:
+def _link_state(root: _procfs.ContainerRoot, observed: _model.Observed, placed: Placed) -> str | None:
     if placed.link is None:
         return None
     if any(mount.target == placed.link for mount in observed.mounts):
@@ -137,7 +139,7 @@ def _link_state(root: _procfs.ContainerRoot, observed: _plan.Observed, placed: P
     return "file" if is_own else "missing"
 
 
-def _with_mount_source(host: ReadingHost, observed: _plan.Observed) -> _plan.Observed:
+def _with_mount_source(host: ReadingHost, observed: _model.Observed) -> _model.Observed:
     placed = observed.placed
     at_target = [mount for mount in observed.mounts if placed and mount.target == placed.mount.target]
     if not at_target or at_target[0].type != "bind":
@@ -145,41 +147,68 @@ def _with_mount_source(host: ReadingHost, observed: _plan.Observed) -> _plan.Obs
     return replace(observed, mount_source=host.realpath(at_target[0].source))
 
 
-def recreation_facts(engine: ReadingEngine, listing: Listing, observed: _plan.Observed) -> _plan.RecreationFacts:
+def recreation_facts(engine: ReadingEngine, listing: Listing, observed: _model.Observed) -> _model.RecreationFacts:
     """What must be known beyond ``observed`` to recreate the container."""
-    container = observed.container or engine.inspect(str(observed.id))
+    everyone = [engine.inspect(identity) for identity in dict.fromkeys(row["Id"] for row in listing.rows.values())]
+    container = next(document for document in everyone if document["Id"] == observed.id)
+    return _facts(engine, container, everyone)
+
+
+def _facts(engine: ReadingEngine, container: Document, everyone: Sequence[Document]) -> _model.RecreationFacts:
     tag = engine.inspect_image(str(container["Config"]["Image"]))
-    others = [
-        engine.inspect(row["Id"])
-        for row in {row["Id"]: row for row in listing.rows.values()}.values()
-        if row["Id"] != container["Id"]
-    ]
     lenders = {name.split(":", 1)[0] for name in container["HostConfig"].get("VolumesFrom") or ()}
-    return _plan.RecreationFacts(
+    dependents = [
+        _model.Dependent(
+            _clone.uses(other, container), _clone.is_linked(other, container), _facts(engine, other, everyone)
+        )
+        for other in everyone
+        if other["Id"] != container["Id"] and _clone.uses(other, container)
+    ]
+    return _model.RecreationFacts(
         container=container,
         image=engine.inspect_image(str(container["Image"])),
         tag_image=str(tag["Id"]) if tag else None,
         api_version=engine.api_version,
         changes=engine.changes(container["Id"]),
-        dependents=_clone.dependents(container, others),
-        lenders=tuple(other for other in others if other["Name"].lstrip("/") in lenders or other["Id"] in lenders),
+        dependents=tuple(dependents),
+        lenders=tuple(one for one in everyone if one["Name"].lstrip("/") in lenders or one["Id"] in lenders),
     )
 
 
-def remnant(engine: ReadingEngine, listing: Listing, name: str) -> _plan.Remnant | None:
-    row = listing.rows.get(name)
-    if row is None:
-        return None
-    container = engine.inspect(row["Id"])
-    return _plan.Remnant(row["Id"], bool(container["State"]["Running"]), container)
+def remnants(engine: ReadingEngine, listing: Listing, agent: str, name: str) -> _recovery.Remnants:
+    """The containers under the three names of a recreation of ``name``."""
+
+    def look(suffix: str) -> _recovery.Remnant | None:
+        row = listing.rows.get(name + suffix)
+        if row is None:
+            return None
+        container = engine.inspect(row["Id"])
+        return _recovery.Remnant(row["Id"], bool(container["State"]["Running"]), container)
+
+    return _recovery.Remnants(agent, name, look(""), look(SUFFIX_NEW), look(SUFFIX_OLD))
 
 
 def recovery(
-    engine: ReadingEngine, listing: Listing, agent: str, name: str, was_running: bool | None = None
-) -> tuple[_plan.Operation, ...]:
-    """What puts a cut-off recreation of the container ``name`` in order; see :func:`_plan.recover`."""
-    current, new, old = (remnant(engine, listing, name + suffix) for suffix in ("", SUFFIX_NEW, SUFFIX_OLD))
-    return _plan.recover(agent, name, current, new, old, was_running)
+    engine: ReadingEngine, listing: Listing, agents: Mapping[str, str], was_running: Mapping[str, bool] | None = None
+) -> tuple[_model.Operation, ...]:
+    """What puts the recreations of the containers ``agents`` in order; see :func:`_recovery.recover`.
+
+    :param agents: container → what to call it in messages.
+    :param was_running: in a rollback, container → whether it is to run.
+    """
+    there = {row["Id"] for row in listing.rows.values()}
+    found = [remnants(engine, listing, agent, name) for name, agent in agents.items()]
+    operations: list[_model.Operation] = []
+    # Who owns namespaces comes before who uses them: without the owner the user cannot start.
+    for one in sorted(found, key=lambda it: bool(it.owners)):
+        steps = _recovery.recover(
+            one,
+            None if was_running is None else was_running[one.name],
+            frozenset(there),
+        )
+        operations += steps
+        there -= {step.id for step in steps if step.action == "remove"}
+    return tuple(operations)
 
 
 _SETTLED = 0.3

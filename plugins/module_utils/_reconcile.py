@@ -12,7 +12,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Sequence
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _observe, _plan
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _model, _observe, _plan, _verdict
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import (
     AgentMountsError,
@@ -34,7 +34,7 @@ class Request:
     where: str
     home: str
     mirrored: Mapping[str, str]
-    options: _plan.Options
+    options: _model.Options
     require_all: bool = False
     max_parallel: int = 1
     check_mode: bool = False
@@ -44,8 +44,8 @@ class Request:
 class Outcome:
     """``recovered`` are the operations that put an earlier, cut-off run in order."""
 
-    plan: _plan.Plan
-    recovered: tuple[_plan.Operation, ...]
+    plan: _model.Plan
+    recovered: tuple[_model.Operation, ...]
     after: Mapping[str, str]
     warnings: tuple[str, ...]
 
@@ -93,10 +93,11 @@ def reconcile(request: Request, engine: Any, host: Any, executor: Callable[[_obs
     """
     specs, warnings = specifications(request, host)
     listing = _observe.Listing.of(engine)
-    recovered: list[_plan.Operation] = []
-    for spec in specs:
-        if listing.leftovers(spec):
-            recovered += _observe.recovery(engine, listing, spec.name, spec.container)
+    recovered: list[_model.Operation] = []
+    unfinished = listing.unfinished()
+    if unfinished:
+        names = {spec.container: spec.name for spec in specs}
+        recovered += _observe.recovery(engine, listing, {name: names.get(name, name) for name in unfinished})
     run = executor(_observe.Prover(engine, host))
     if recovered and not request.check_mode:
         run.recover(recovered)
@@ -114,7 +115,7 @@ def reconcile(request: Request, engine: Any, host: Any, executor: Callable[[_obs
 
 def make_plan(
     request: Request, engine: Any, host: Any, listing: _observe.Listing, specs: Sequence[_agents.AgentSpec]
-) -> _plan.Plan:
+) -> _model.Plan:
     """Observe, judge and plan every agent.
 
     :raises RefusedError: with every refusal of every agent.
@@ -122,14 +123,13 @@ def make_plan(
     agents = []
     for spec in specs:
         observed = _observe.observe(engine, host, listing, spec)
-        judgement = _plan.judge(observed, request.options)
+        judgement = _verdict.judge(observed, request.options)
         facts = None
-        stays = observed.state in _plan.STOPPED_STATES and not request.options.recreate_stopped
-        if judgement.mend == "recreate" and not stays:
+        if _plan.needs_facts(observed, judgement, request.options):
             facts = _observe.recreation_facts(engine, listing, observed)
             if observed.container is None:
                 observed = _observe.with_container(engine, observed, facts.container)
-                judgement = _plan.judge(observed, request.options)
+                judgement = _verdict.judge(observed, request.options)
         idle_status = 0
         if judgement.mend in ("recreate", "restart") and observed.state == "running" and spec.idle_command:
             idle_status = engine.execute(str(observed.id), spec.idle_command)
@@ -144,16 +144,16 @@ def make_plan(
         ]
     if refusals:
         raise RefusedError("\n".join(refusals))
-    return _plan.Plan(tuple(agents))
+    return _model.Plan(tuple(agents))
 
 
-def _carry_out(plan: _plan.Plan, run: Executor, max_parallel: int) -> None:
+def _carry_out(plan: _model.Plan, run: Executor, max_parallel: int) -> None:
     """Carry out the agents' plans in their order, at most ``max_parallel`` at once; after a failure none is begun."""
     waiting = [agent for agent in plan.agents if agent.operations]
     done: list[str] = []
     failures: list[AgentMountsError] = []
 
-    def carry_out(agent: _plan.AgentPlan) -> None:
+    def carry_out(agent: _model.AgentPlan) -> None:
         try:
             run.apply(agent)
             done.append(agent.agent)
@@ -172,7 +172,7 @@ def _carry_out(plan: _plan.Plan, run: Executor, max_parallel: int) -> None:
         raise ApplyError(failures, done, [agent.agent for agent in waiting]) from failures[0]
 
 
-def _verdicts_after(request: Request, engine: Any, host: Any, plan: _plan.Plan) -> dict[str, str]:
+def _verdicts_after(request: Request, engine: Any, host: Any, plan: _model.Plan) -> dict[str, str]:
     """The verdicts of the changed agents: seen after a real run, expected in check mode."""
     changed = [agent for agent in plan.agents if agent.operations]
     wanted = "ok" if request.options.state == "present" else "missing"
@@ -182,15 +182,16 @@ def _verdicts_after(request: Request, engine: Any, host: Any, plan: _plan.Plan) 
     verdicts = {}
     for agent in changed:
         observed = _observe.observe(engine, host, listing, agent.observed.spec)
-        verdicts[agent.agent] = _plan.judge(observed, request.options).verdict
+        verdicts[agent.agent] = _verdict.judge(observed, request.options).verdict
     return verdicts
 
 
-def way_back(engine: Any, plan: _plan.AgentPlan) -> tuple[_plan.Operation, ...]:
+def way_back(engine: Any, plan: _model.AgentPlan) -> tuple[_model.Operation, ...]:
     """The rollback of an agent's plan, planned from what the engine shows now."""
     listing = _observe.Listing.of(engine)
-    was_running = plan.observed.state in _plan.RUNNING_STATES
-    return _observe.recovery(engine, listing, plan.agent, plan.observed.spec.container, was_running)
+    container = plan.observed.spec.container
+    was_running = {container: plan.observed.state in _model.RUNNING_STATES, **dict(plan.dependents)}
+    return _observe.recovery(engine, listing, dict.fromkeys(was_running, plan.agent), was_running)
 
 
 def published_path(spec: _agents.AgentSpec) -> str:

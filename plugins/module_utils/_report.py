@@ -13,7 +13,13 @@ import os
 import posixpath
 from typing import Any, Mapping
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _observe, _plan, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _model,
+    _observe,
+    _procfs,
+    _reconcile,
+    _verdict,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import AgentCli
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
@@ -23,7 +29,7 @@ _MASK = "********"
 Document = Mapping[str, Any]
 
 
-def agent_result(agent: _plan.AgentPlan, after: str) -> dict[str, Any]:
+def agent_result(agent: _model.AgentPlan, after: str) -> dict[str, Any]:
     """One agent's part of what ``agent_mounts`` returns."""
     observed = agent.observed
     placed = observed.placed
@@ -88,7 +94,7 @@ def diff(outcome: _reconcile.Outcome) -> list[dict[str, Any]]:
     return result
 
 
-def _changed_fields(agent: _plan.AgentPlan) -> tuple[dict[str, Any], dict[str, Any]]:
+def _changed_fields(agent: _model.AgentPlan) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields of the create request that a recreation changes; the whole request is compared."""
     if agent.body is None or agent.observed.container is None:
         return {}, {}
@@ -119,7 +125,7 @@ def mask(entry: str) -> str:
     return f"{name}{equals}{value if ours else _MASK}" if equals else name
 
 
-def info(host: Any, agent: _plan.AgentPlan) -> dict[str, Any]:
+def info(host: Any, agent: _model.AgentPlan) -> dict[str, Any]:
     """One agent's part of what ``agent_mounts_info`` returns."""
     observed = agent.observed
     spec, placed = observed.spec, observed.placed
@@ -132,7 +138,7 @@ def info(host: Any, agent: _plan.AgentPlan) -> dict[str, Any]:
         "expires_at": expiry(content, spec.cli),
     }
     inside: dict[str, Any] | None = None
-    if observed.state in _plan.RUNNING_STATES and placed is not None and observed.unproven is None:
+    if observed.state in _model.RUNNING_STATES and placed is not None and observed.unproven is None:
         try:
             with host.root(int((observed.container or {})["State"]["Pid"]), str(observed.id)) as root:
                 directory = root.see(placed.mount.target)
@@ -167,16 +173,16 @@ def info(host: Any, agent: _plan.AgentPlan) -> dict[str, Any]:
     }
 
 
-def credential_path(agent: _plan.AgentPlan) -> str:
+def credential_path(agent: _model.AgentPlan) -> str:
     """Where the container shows the credential: in the directory mount, or as a file mount."""
     observed, spec = agent.observed, agent.observed.spec
-    files = [mount.target for mount in observed.mounts if _plan.is_file_mount(mount, spec, observed.placed)]
+    files = [mount.target for mount in observed.mounts if _verdict.is_file_mount(mount, spec, observed.placed)]
     return (
         files[0] if files else posixpath.join(observed.placed.mount.target if observed.placed else "/", spec.cli.file)
     )
 
 
-def _is_fresh(agent: _plan.AgentPlan, published: Document, inside: Document | None) -> bool | None:
+def _is_fresh(agent: _model.AgentPlan, published: Document, inside: Document | None) -> bool | None:
     """Whether the process sees the published credential; ``None`` where that is not proven."""
     if inside is None:
         return None
@@ -218,13 +224,13 @@ def mirror_status(host: Any, directory: str) -> dict[str, Any] | None:
     return {**status, "current": host.inode(os.path.realpath(source.get("path") or "/")) == source.get("inode")}
 
 
-def observation(engine: Any, host: Any, request: _reconcile.Request) -> list[_plan.AgentPlan]:
+def observation(engine: Any, host: Any, request: _reconcile.Request) -> list[_model.AgentPlan]:
     """Every agent as it is, judged, with nothing planned."""
     specs, _warnings = _reconcile.specifications(request, host)
     listing = _observe.Listing.of(engine)
     agents = []
     for spec in specs:
         observed = _observe.observe(engine, host, listing, spec)
-        judgement = _plan.judge(observed, request.options)
-        agents.append(_plan.AgentPlan(observed, judgement, warnings=_plan.warnings(observed)))
+        judgement = _verdict.judge(observed, request.options)
+        agents.append(_model.AgentPlan(observed, judgement, warnings=_verdict.warnings(observed)))
     return agents

@@ -62,6 +62,12 @@ options:
       - Otherwise they are left as they are and a warning tells so.
     type: bool
     default: false
+  recreate_dependents:
+    description:
+      - Recreate the containers that use the network, process or ipc namespace of an agent's container with it.
+      - Otherwise such a container is a reason to refuse. One that is linked to the agent's container always is.
+    type: bool
+    default: false
   writable_layer:
     description:
       - What to do with files that the container has written outside of its mounts, and that a recreation would lose.
@@ -217,8 +223,8 @@ import signal
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _layer,
     _lock,
+    _model,
     _module,
-    _plan,
     _reconcile,
     _report,
 )
@@ -236,7 +242,7 @@ def _interrupt(number, frame):
 
 def _tell_launchers(module):
     try:
-        specs, warnings = _reconcile.specifications(_module.request(module, _plan.Options()), _module.host())
+        specs, warnings = _reconcile.specifications(_module.request(module, _model.Options()), _module.host())
     except AgentMountsError as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
@@ -250,6 +256,7 @@ def main():
         apply={"type": "bool", "default": True},
         require_all={"type": "bool", "default": False},
         recreate_stopped={"type": "bool", "default": False},
+        recreate_dependents={"type": "bool", "default": False},
         writable_layer={"type": "str", "choices": ["refuse", "carry", "discard"], "default": "refuse"},
         writable_layer_ignore={
             "type": "list",
@@ -265,11 +272,12 @@ def main():
     _module.require_sdk(module)
     if module.params["max_parallel"] < 1:
         module.fail_json(msg="max_parallel is less than 1; set it to how many containers may be recreated at once.")
-    options = _plan.Options(
+    options = _model.Options(
         state=module.params["state"],
         writable_layer=module.params["writable_layer"],
         writable_layer_ignore=tuple(module.params["writable_layer_ignore"]),
         recreate_stopped=module.params["recreate_stopped"],
+        recreate_dependents=module.params["recreate_dependents"],
         wait_for=module.params["wait_for"],
         wait_timeout=module.params["wait_timeout"],
     )

@@ -149,7 +149,7 @@ agents:
       elements: str
 """
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _module, _plan, _report
+from ansible_collections.agentops.credentials.plugins.module_utils import _model, _module, _report
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
 
 
@@ -159,7 +159,7 @@ def main():
     host = _module.host()
     try:
         engine = _module.engine(module)
-        observed = _report.observation(engine, host, _module.request(module, _plan.Options()))
+        observed = _report.observation(engine, host, _module.request(module, _model.Options()))
         module.exit_json(changed=False, agents={agent.agent: _report.info(host, agent) for agent in observed})
     except AgentMountsError as error:
         module.fail_json(msg=str(error))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _plan, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils import _model, _reconcile
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
 
 from . import fakes
@@ -17,7 +17,7 @@ from . import fakes
 class World:
     engine: fakes.FakeEngine
     host: fakes.FakeHost
-    options: _plan.Options = dataclasses.field(default_factory=_plan.Options)
+    options: _model.Options = dataclasses.field(default_factory=_model.Options)
     container: Any = dataclasses.field(default_factory=dict)
     agents: Any = None
     max_parallel: int = 1

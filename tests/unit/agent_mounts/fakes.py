@@ -101,9 +101,14 @@ class FakeEngine:
     # writing
 
     def create(self, name: str, body: Any) -> str:
+        body = copy.deepcopy(body)
         self._write(f"create {name}")
         assert name not in self.names(), "the engine refuses a name in use"
         number = next(self._ids)
+        for field in ("NetworkMode", "PidMode", "IpcMode"):
+            mode = str(body["HostConfig"].get(field) or "")
+            if mode.startswith("container:"):
+                body["HostConfig"][field] = f"container:{self._find(mode.split(':', 1)[1])['Id']}"
         config = {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
         identity = f"{number:064x}"
         self.world[identity] = {
@@ -145,6 +150,9 @@ class FakeEngine:
 
     def start(self, container: str) -> None:
         self._write(f"start {self._name(container)}")
+        mode = self._find(container)["HostConfig"]["NetworkMode"]
+        if mode.startswith("container:") and not self._find(mode.split(":", 1)[1])["State"]["Running"]:
+            raise EngineError("cannot join network of a non running container")
         state = self._find(container)["State"]
         beside = [name for name in self.running() if name.split(".am-")[0] == self._name(container).split(".am-")[0]]
         assert not beside or state["Running"], "two would run, and one of them could hold a port"

@@ -187,7 +187,7 @@ def test_absent_takes_the_mount_and_the_variable_away_again(world: Any) -> None:
     [
         ({"HostConfig": {"AutoRemove": True}}, "started with --rm"),
         ({"Config": {"Labels": {"com.docker.swarm.task.id": "x"}}}, "task of a swarm service"),
-        ({"Image": "sha256:gone"}, "image sha256:gone of the container is gone"),
+        ({"Image": "sha256:gone"}, "is of the image sha256:gone, which is gone"),
         ({"HostConfig": {"FieldOfTheFuture": 1}}, "does not know how to keep (HostConfig.FieldOfTheFuture)"),
     ],
 )
@@ -202,14 +202,117 @@ def test_what_must_not_be_recreated_is_refused_by_name(world: Any, change: Any, 
     assert world.engine.writes == []
 
 
+def add_sidecar(world: Any, field: str = "NetworkMode") -> None:
+    """A container that uses a namespace of boss."""
+    sidecar = fakes.recorded("boss_file_mount.json")
+    sidecar.update(Id="e" * 64, Name="/sidecar", Mounts=[])
+    sidecar["HostConfig"].update({field: f"container:{world.engine.named('boss')['Id']}", "Binds": None})
+    world.engine.world[sidecar["Id"]] = sidecar
+
+
 @pytest.mark.parametrize("field", ["NetworkMode", "PidMode", "IpcMode"])
 def test_containers_that_hold_on_to_this_one_are_named(world: Any, field: str) -> None:
-    other = fakes.recorded("boss_file_mount.json")
-    other.update(Id="e" * 64, Name="/sidecar")
-    other["HostConfig"][field] = f"container:{world.engine.named('boss')['Id']}"
-    world.engine.world[other["Id"]] = other
+    add_sidecar(world, field)
     with pytest.raises(RefusedError, match=r"boss: other containers use this one and would break: sidecar \(its"):
         world.run()
+
+
+def test_a_linked_container_is_refused_even_where_dependents_may_be_recreated(world: Any) -> None:
+    add_sidecar(world)
+    world.engine.named("sidecar")["HostConfig"].update(NetworkMode="bridge", Links=["/boss:/sidecar/boss"])
+    world.options = dataclasses.replace(world.options, recreate_dependents=True)
+    with pytest.raises(RefusedError, match="sidecar is linked to this one, and a link cannot be kept"):
+        world.run()
+
+
+WITH_SIDECAR = """\
+boss: create boss.am-new (file_mount; /home/claude/.claude/.credentials.json is a file mount, which stays at one inode)
+boss: create sidecar.am-new (it uses boss)
+boss: set restart policy of boss.am-new to unless-stopped
+boss: set restart policy of boss to no (two must not start)
+boss: set restart policy of sidecar.am-new to unless-stopped
+boss: set restart policy of sidecar to no (two must not start)
+boss: stop sidecar
+boss: stop boss
+boss: rename boss -> boss.am-old
+boss: rename boss.am-new -> boss
+boss: link /home/claude/.claude/.credentials.json -> /run/agent-credentials/claude/.credentials.json (for versions that look there)
+boss: start boss
+boss: verify boss: running, sees /home/dev/.config/claude-hooks/claude-credentials read-only
+boss: rename sidecar -> sidecar.am-old
+boss: rename sidecar.am-new -> sidecar
+boss: start sidecar
+boss: verify sidecar: running
+boss: remove sidecar.am-old (volumes kept)
+boss: remove boss.am-old (volumes kept)
+"""
+SIDECAR_WRITES = 17
+
+
+def is_in_order(world: Any) -> bool:
+    """Both run under their names with their policies, and the sidecar is where boss is."""
+    boss, sidecar = world.engine.named("boss"), world.engine.named("sidecar")
+    return bool(
+        world.engine.names() == world.engine.running() == ["boss", "sidecar"]
+        and world.engine.policies() == {"unless-stopped"}
+        and sidecar["HostConfig"]["NetworkMode"] == f"container:{boss['Id']}"
+    )
+
+
+def test_dependents_are_recreated_with_the_container(world: Any) -> None:
+    add_sidecar(world)
+    world.options = dataclasses.replace(world.options, recreate_dependents=True)
+    outcome = world.run()
+    assert str(outcome.plan) == WITH_SIDECAR
+    assert len(world.engine.writes) == SIDECAR_WRITES
+    assert is_in_order(world)
+    assert not world.run().changed
+
+
+@pytest.mark.parametrize("call", range(SIDECAR_WRITES - 2))
+def test_with_dependents_a_failure_at_any_call_leaves_all_as_it_was(world: Any, call: int) -> None:
+    add_sidecar(world)
+    world.options = dataclasses.replace(world.options, recreate_dependents=True)
+    before = [document["Id"] for document in world.engine.world.values()]
+    world.engine.fail_at = call
+    with pytest.raises(AgentMountsError, match=r"on purpose.* is in place as before"):
+        world.run()
+    assert is_in_order(world)
+    assert [document["Id"] for document in world.engine.world.values()] == before
+
+
+@pytest.mark.parametrize("call", range(1, SIDECAR_WRITES))
+def test_with_dependents_the_run_after_a_kill_at_any_call_recovers(world: Any, call: int) -> None:
+    add_sidecar(world)
+    world.options = dataclasses.replace(world.options, recreate_dependents=True)
+    world.engine.cut_at = call
+    with pytest.raises((fakes.CutOff, AgentMountsError)):
+        world.run()
+    world.engine.revive()
+    assert world.run().after == {"boss": "ok"}
+    assert is_in_order(world)
+
+
+@pytest.mark.parametrize(("failure", "cut"), list(itertools.product(range(2, SIDECAR_WRITES - 2), range(1, 9))))
+def test_with_dependents_the_run_after_a_kill_in_a_rollback_recovers(world: Any, failure: int, cut: int) -> None:
+    add_sidecar(world)
+    world.options = dataclasses.replace(world.options, recreate_dependents=True)
+    world.engine.fail_at, world.engine.cut_at = failure, failure + cut
+    with pytest.raises((fakes.CutOff, AgentMountsError)):
+        world.run()
+    world.engine.revive()
+    assert world.run().after == {"boss": "ok"}
+    assert is_in_order(world)
+
+
+def test_a_restart_takes_the_dependents_along(world: Any) -> None:
+    world.run()
+    add_sidecar(world)
+    world.host.stale = (1, 1)
+    with pytest.raises(RefusedError, match="set recreate_dependents: true"):
+        world.run(check_mode=True)
+    world.options = dataclasses.replace(world.options, recreate_dependents=True)
+    assert str(world.run(check_mode=True).plan).endswith("boss: restart sidecar (it uses boss)\n")
 
 
 def test_a_changed_writable_layer_is_refused_carried_or_discarded(world: Any) -> None:

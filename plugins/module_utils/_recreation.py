@@ -1,0 +1,344 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""Plan a recreation or a restart: the refusals, and the operations in their order. Pure.
+
+The rules are in ``docs/recreation.md``. Containers that use the namespaces of the one that is
+recreated hold on to its id, so they are recreated with it, inside its own sequence:
+
+1. make every clone; a clone is a mark by which ``_recovery`` knows that its original was under way
+2. give every clone its original's restart policy, then take it from the original
+3. stop the dependents, then the container itself
+4. rename, link, start and verify the container, then its dependents
+5. remove the originals
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _clone
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import SUFFIX_NEW, SUFFIX_OLD
+from ansible_collections.agentops.credentials.plugins.module_utils._model import (
+    RUNNING_STATES,
+    STOPPED_STATES,
+    AgentPlan,
+    Document,
+    Judgement,
+    Observed,
+    Operation,
+    Options,
+    RecreationFacts,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, from_engine, is_below
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import User
+from ansible_collections.agentops.credentials.plugins.module_utils._verdict import link_obstacle
+
+
+def refuse(observed: Observed, judgement: Judgement, facts: RecreationFacts, options: Options) -> tuple[str, ...]:
+    """Every reason why the container may not be recreated, each with its mend."""
+    name = observed.spec.name
+    link = observed.placed.link if observed.placed else None
+    return (
+        *refuse_dependents(name, facts, options),
+        *_refuse_container(f"{name}: the container", facts, link, options),
+        *_target_faults(observed, judgement),
+        *(
+            sentence
+            for dependent in facts.dependents
+            for sentence in _refuse_container(
+                f"{name}: the dependent container {_name(dependent.facts)}", dependent.facts, None, options
+            )
+        ),
+    )
+
+
+def refuse_dependents(name: str, facts: RecreationFacts, options: Options) -> list[str]:
+    """Why the containers that hold on to this one may not be stopped with it."""
+    found = []
+    told = [f"{_name(dependent.facts)} ({' and '.join(dependent.ways)})" for dependent in facts.dependents]
+    if told and not options.recreate_dependents:
+        found.append(
+            f"{name}: other containers use this one and would break: {', '.join(told)}; set recreate_dependents: true "
+            f"to recreate them with it."
+        )
+    for dependent in facts.dependents:
+        if dependent.is_linked:
+            found.append(
+                f"{name}: the container {_name(dependent.facts)} is linked to this one, and a link cannot be kept; "
+                f"connect both by a network instead."
+            )
+        if dependent.facts.dependents:
+            found.append(
+                f"{name}: the dependent container {_name(dependent.facts)} has dependents of its own; "
+                f"remove those first and start them again afterwards."
+            )
+    return found
+
+
+def _refuse_container(what: str, facts: RecreationFacts, link: str | None, options: Options) -> list[str]:
+    container = facts.container
+    state = container["State"]["Status"]
+    found = []
+    if state not in RUNNING_STATES + STOPPED_STATES:
+        found.append(f"{what} is {state}; remove or repair it first.")
+    if any(label.startswith("com.docker.swarm.") for label in container["Config"].get("Labels") or {}):
+        found.append(f"{what} is a task of a swarm service; change the service's mounts instead.")
+    if container["HostConfig"].get("AutoRemove"):
+        found.append(
+            f"{what} was started with --rm, so stopping it deletes it; start it again with the arguments docker_args."
+        )
+    if facts.image is None:
+        found.append(f"{what} is of the image {container['Image']}, which is gone; pull or build it again first.")
+    fields = _clone.unknown_fields(container)
+    if fields:
+        found.append(
+            f"{what} has fields that this version does not know how to keep ({', '.join(fields)}); "
+            f"update agentops.credentials or recreate the container by hand."
+        )
+    lost = _lost(facts, link, options)
+    if lost and options.writable_layer == "refuse":
+        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
+        found.append(
+            f"{what} has written files that a recreation would lose ({', '.join(lost[:3])}{more}); "
+            f"set writable_layer to carry (keep them) or discard, or add their place to writable_layer_ignore."
+        )
+    return found
+
+
+def _lost(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
+    mounts = from_engine(facts.container.get("Mounts"))
+    return _clone.layer_changes(facts.changes, mounts, link, options.writable_layer_ignore)
+
+
+def _name(facts: RecreationFacts) -> str:
+    return str(facts.container["Name"]).lstrip("/")
+
+
+def _target_faults(observed: Observed, judgement: Judgement) -> list[str]:
+    placed, name = observed.placed, observed.spec.name
+    if placed is None:
+        return []
+    target = placed.mount.target
+    nested = [
+        mount.target
+        for mount in observed.mounts
+        if is_below(mount.target, target) and mount.target not in judgement.unmounted
+    ]
+    faults = [
+        f"{name}: container.target {target} has another mount below it ({path}); choose another." for path in nested
+    ]
+    at_target = next((mount for mount in observed.mounts if mount.target == target), None)
+    is_foreign = at_target is not None and observed.mount_source != observed.directory.path
+    if at_target is not None and is_foreign and not _looks_like_credentials(at_target):
+        faults.append(
+            f"{name}: container.target {target} is already the target of another mount ({at_target.type} "
+            f"{at_target.source}), which would be lost; choose another target."
+        )
+    return faults
+
+
+def _looks_like_credentials(mount: MountSpec) -> bool:
+    """Whether a bind at our target is an earlier credentials directory rather than somebody's data."""
+    return mount.type == "bind" and mount.target.startswith("/run/agent-credentials/")
+
+
+def link(observed: Observed, container_id: str | None) -> Operation:
+    """Make the link of the placement; ``container_id`` is ``None`` for the clone."""
+    placed = observed.placed
+    if placed is None or placed.link is None:
+        raise ValueError("this placement has no link")
+    target = placed.link_target(observed.spec.cli)
+    user = observed.user or User(0, 0, "/")
+    return Operation(
+        agent=observed.spec.name,
+        action="link",
+        container=observed.spec.container + ("" if container_id else SUFFIX_NEW),
+        id=container_id,
+        shown=f"link {placed.link} -> {target}",
+        cause="for versions that look there" if placed.variable else "the agent CLI looks there",
+        arguments={"path": placed.link, "target": target, "uid": user.uid, "gid": user.gid},
+    )
+
+
+def restart(observed: Observed, judgement: Judgement, facts: RecreationFacts, options: Options) -> AgentPlan:
+    """Restart the container, and after it those that use its namespaces: they join them anew."""
+    name, agent = observed.spec.container, observed.spec.name
+    cause = "; ".join((judgement.verdict, *judgement.reasons))
+    steps = [
+        _restart(agent, name, facts, cause),
+        Operation(agent, "verify", name, observed.id, *_verification(observed, options, True)),
+    ]
+    running = [dependent for dependent in facts.dependents if _runs(dependent.facts)]
+    for dependent in running:
+        steps.append(_restart(agent, _name(dependent.facts), dependent.facts, f"it uses {name}"))
+    return AgentPlan(
+        observed, judgement, tuple(steps), dependents=tuple((_name(dependent.facts), True) for dependent in running)
+    )
+
+
+def _restart(agent: str, name: str, facts: RecreationFacts, cause: str) -> Operation:
+    return Operation(
+        agent, "restart", name, facts.container["Id"], f"restart {name}", cause, {"timeout": _grace(facts.container)}
+    )
+
+
+def _runs(facts: RecreationFacts) -> bool:
+    return facts.container["State"]["Status"] in RUNNING_STATES
+
+
+def _grace(container: Document) -> int:
+    """Seconds that the container has to end by itself after its stop signal."""
+    grace = container["Config"].get("StopTimeout")
+    return 10 if grace is None else int(grace)
+
+
+def _verification(observed: Observed, options: Options, present: bool) -> tuple[str, str, dict[str, Any]]:
+    """What is printed, the cause and the arguments of ``verify``."""
+    placed = observed.placed
+    what = "running" if options.wait_for == "running" else "healthy"
+    sees = f", sees {observed.directory.path} read-only" if present else ""
+    arguments = {
+        "target": placed.mount.target if placed and present else None,
+        "directory": observed.directory.path,
+        "healthy": options.wait_for == "healthy",
+        "timeout": options.wait_timeout,
+    }
+    return f"verify {observed.spec.container}: {what}{sees}", "", arguments
+
+
+@dataclass(frozen=True)
+class _Swap:
+    """The operations that put a clone in the place of its original, in groups that several swaps can share."""
+
+    create: tuple[Operation, ...]
+    arm: tuple[Operation, ...]
+    stop: tuple[Operation, ...]
+    switch: tuple[Operation, ...]
+    start: tuple[Operation, ...]
+    finish: tuple[Operation, ...]
+
+
+def _swap(
+    agent: str,
+    facts: RecreationFacts,
+    copy: _clone.Clone,
+    cause: str,
+    carry: bool,
+    linked: tuple[Operation, ...],
+    verification: tuple[str, str, dict[str, Any]],
+) -> _Swap:
+    name = _name(facts)
+    new, old = name + SUFFIX_NEW, name + SUFFIX_OLD
+    container_id, state = facts.container["Id"], facts.container["State"]["Status"]
+    policy = str(copy.restart_policy.get("Name") or "no")
+
+    def of_old(action: str, shown: str, cause: str = "", **arguments: Any) -> Operation:
+        return Operation(agent, action, name, container_id, shown, cause, arguments)
+
+    def of_new(action: str, shown: str, cause: str = "", **arguments: Any) -> Operation:
+        return Operation(agent, action, new, None, shown, cause, arguments)
+
+    create = [of_new("create", f"create {new}", cause, name=new, body=copy.body)]
+    for network, endpoint in copy.connections:
+        create.append(of_new("connect", f"connect {new} to network {network}", network=network, endpoint=endpoint))
+    for network in copy.disconnections:
+        create.append(of_new("disconnect", f"disconnect {new} from network {network}", network=network))
+    arm = []
+    if policy != "no":
+        # First the new one, then the old: at no moment does neither know the policy.
+        shown = f"set restart policy of {new} to {policy}"
+        arm.append(of_new("set_restart_policy", shown, policy=copy.restart_policy))
+        shown = f"set restart policy of {name} to no"
+        arm.append(of_old("set_restart_policy", shown, "two must not start", policy=_clone.NO_RESTART))
+    stop = [of_old("stop", f"stop {name}", timeout=_grace(facts.container))] if _runs(facts) else []
+    if carry:
+        shown = f"copy the writable layer of {name} to {new}"
+        stop.append(of_new("carry_layer", shown, source=container_id))
+    start = []
+    if _runs(facts):
+        shown, why, arguments = verification
+        start = [of_new("start", f"start {name}"), of_new("verify", shown, why, **arguments)]
+    if state == "paused":
+        start.append(of_new("pause", f"pause {name}", "as it was"))
+    return _Swap(
+        create=tuple(create),
+        arm=tuple(arm),
+        stop=tuple(stop),
+        switch=(
+            of_old("rename", f"rename {name} -> {old}", new_name=old),
+            of_new("rename", f"rename {new} -> {name}", new_name=name),
+            *linked,
+        ),
+        start=tuple(start),
+        finish=(of_old("remove", f"remove {old}", "volumes kept", force=False),),
+    )
+
+
+def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, options: Options) -> AgentPlan:
+    """Recreate the container with its directory mount (or without it, with ``state: absent``), and its dependents."""
+    spec, placed = observed.spec, observed.placed
+    if placed is None:
+        raise ValueError("refused already")
+    present = options.state == "present"
+    variable = (placed.variable, placed.mount.target if present else None) if placed.variable else None
+    wanted = _clone.Wanted(placed.mount if present else None, judgement.unmounted, variable)
+    copy = _clone_of(facts, wanted, {})
+    is_linked = present and placed.link is not None and link_obstacle(observed) is None
+    main = _swap(
+        spec.name,
+        facts,
+        copy,
+        cause="; ".join((judgement.verdict, *judgement.reasons)),
+        carry=options.writable_layer == "carry" and bool(_lost(facts, placed.link, options)),
+        linked=(link(observed, None),) if is_linked else (),
+        verification=_verification(observed, options, present),
+    )
+    followers = [_follower(observed, facts, dependent.facts, options) for dependent in facts.dependents]
+    swaps = [main, *followers]
+    steps = (
+        *(step for swap in swaps for step in swap.create),
+        *(step for swap in swaps for step in swap.arm),
+        *(step for swap in reversed(swaps) for step in swap.stop),
+        *(step for swap in swaps for step in (*swap.switch, *swap.start)),
+        *(step for swap in reversed(swaps) for step in swap.finish),
+    )
+    return AgentPlan(
+        observed,
+        judgement,
+        steps,
+        differences=copy.differences,
+        dependents=tuple((_name(dependent.facts), _runs(dependent.facts)) for dependent in facts.dependents),
+        body=copy.body,
+    )
+
+
+def _follower(observed: Observed, owner: RecreationFacts, facts: RecreationFacts, options: Options) -> _Swap:
+    """The swap of a container that uses the owner's namespaces: its clone uses those of the owner's clone."""
+    names = (owner.container["Id"], _name(owner))
+    namespaces = {f"container:{name}": f"container:{_name(owner)}{SUFFIX_NEW}" for name in names}
+    verification = (
+        f"verify {_name(facts)}: running",
+        "",
+        {"target": None, "directory": observed.directory.path, "healthy": False, "timeout": options.wait_timeout},
+    )
+    return _swap(
+        observed.spec.name,
+        facts,
+        _clone_of(facts, _clone.Wanted(None, (), None), namespaces),
+        cause=f"it uses {_name(owner)}",
+        carry=options.writable_layer == "carry" and bool(_lost(facts, None, options)),
+        linked=(),
+        verification=verification,
+    )
+
+
+def _clone_of(facts: RecreationFacts, wanted: _clone.Wanted, namespaces: Mapping[str, str]) -> _clone.Clone:
+    if facts.image is None:
+        raise ValueError("refused already")
+    return _clone.clone(
+        facts.container, facts.image, wanted, facts.api_version, facts.tag_image, facts.lenders, namespaces
+    )

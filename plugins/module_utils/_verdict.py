@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""Judge: the verdict on an agent's mounts, and what the user should know of them. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Iterable
+
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._model import Judgement, Observed, Options
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import Placed, environment_of
+
+
+def is_file_mount(mount: MountSpec, spec: AgentSpec, placed: Placed | None) -> bool:
+    """Whether ``mount`` shows the credential as a file, which pins the file's inode."""
+    cli = spec.cli
+    usual = f"/{cli.config_dir}/{cli.credential}"
+    places = [posixpath.join(placed.mount.target, cli.file), placed.link] if placed else []
+    return mount.type == "bind" and (
+        mount.source in spec.former_files or mount.target.endswith(usual) or mount.target in places
+    )
+
+
+def judge(observed: Observed, options: Options) -> Judgement:
+    """The verdict on one agent's mounts."""
+    spec, placed = observed.spec, observed.placed
+    if observed.id is None:
+        return Judgement("absent", (f"there is no container named {spec.container}",))
+    if placed is None:
+        return Judgement("missing", ("the place for the directory is not known",))
+    target = placed.mount.target
+    at_target = next((mount for mount in observed.mounts if mount.target == target), None)
+    is_ours = at_target is not None and at_target.type == "bind" and observed.mount_source == observed.directory.path
+    if options.state == "absent":
+        if is_ours:
+            return Judgement("ok", ("the directory mount is to be taken away",), "recreate", (target,))
+        return Judgement("missing")
+
+    files = tuple(mount for mount in observed.mounts if is_file_mount(mount, spec, placed))
+    unmounted = tuple(mount.target for mount in files) + ((target,) if at_target else ())
+    if files:
+        reasons = tuple(f"{mount.target} is a file mount, which stays at one inode" for mount in files)
+        return Judgement("file_mount", reasons, "recreate", unmounted)
+    if at_target is None:
+        return Judgement("missing", (f"nothing is mounted at {target}",), "recreate")
+    if not is_ours:
+        return Judgement("wrong_source", (f"{at_target.source} is mounted at {target}",), "recreate", unmounted)
+    if not at_target.read_only:
+        return Judgement("writable", (f"the mount at {target} is writable",), "recreate", unmounted)
+    if observed.container is not None and placed.variable is not None:
+        from_engine = environment_of(observed.container["Config"].get("Env"))
+        if from_engine.get(placed.variable) != target:
+            return Judgement("missing", (f"{placed.variable} is not set to {target}",), "recreate", unmounted)
+    if observed.seen is not None and observed.seen != observed.directory.identity:
+        return Judgement("stale", (f"{target} is another directory than {observed.directory.path} now",), "restart")
+    if observed.link_state == "missing" and link_obstacle(observed) is None:
+        return Judgement("missing", (f"{placed.link} is not a link to the directory",), "link")
+    return Judgement("ok")
+
+
+def _holder(path: str, mounts: Iterable[MountSpec]) -> MountSpec | None:
+    """The mount on which ``path`` of a container lies, ``None`` for its own layer."""
+    holders = [mount for mount in mounts if mount.target == path or is_below(path, mount.target)]
+    return max(holders, key=lambda mount: len(mount.target), default=None)
+
+
+def link_obstacle(observed: Observed) -> str | None:
+    """Why the link of the placement is not made; ``None`` when nothing is against it."""
+    placed = observed.placed
+    if placed is None or placed.link is None:
+        return None
+    kept = [mount for mount in observed.mounts if not is_file_mount(mount, observed.spec, placed)]
+    holder = _holder(placed.link, kept)
+    if holder is not None and (holder.type != "volume" or holder.read_only):
+        return f"{placed.link} lies on a {'read-only ' if holder.read_only else ''}{holder.type} mount"
+    if observed.container is not None and observed.container["HostConfig"].get("ReadonlyRootfs") and holder is None:
+        return f"{placed.link} lies on a read-only root file system"
+    if observed.link_state == "file":
+        return f"{placed.link} is a file of the container's own"
+    return None
+
+
+def warnings(observed: Observed) -> tuple[str, ...]:
+    """What the user should know about an agent, though it does not stop the run."""
+    spec, name = observed.spec, observed.spec.name
+    found = []
+    if observed.unproven:
+        found.append(f"{name}: not proven that the container sees the current directory: {observed.unproven}.")
+    user, directory = observed.user, observed.directory
+    if user is not None and directory.kind == "directory" and not directory.lets_in(user.uid, user.gid):
+        found.append(
+            f"{name}: the container runs as uid {user.uid}, which may not read {directory.path} (uid {directory.uid}, "
+            f"mode {directory.mode:04o}); set creds_mirror_readers: {{uids: [{user.uid}]}} for the role creds_mirror."
+        )
+    obstacle = link_obstacle(observed)
+    if obstacle:
+        effect = (
+            f"versions of {spec.cli.name} that do not know {observed.placed.variable} will not find the login"
+            if observed.placed and observed.placed.variable
+            else f"{spec.cli.name} will not find the login"
+        )
+        found.append(f"{name}: the link is left out, for {obstacle}: {effect}.")
+    if observed.container is not None:
+        variables = environment_of(observed.container["Config"].get("Env"))
+        for variable in spec.cli.masking_variables:
+            if variables.get(variable):
+                found.append(
+                    f"{name}: the container's environment variable {variable} masks the mirrored login; "
+                    f"start the container without it."
+                )
+        found += _compose_warnings(observed)
+    return tuple(found)
+
+
+def _compose_warnings(observed: Observed) -> list[str]:
+    labels = (observed.container or {}).get("Config", {}).get("Labels") or {}
+    service = labels.get("com.docker.compose.service")
+    if not service:
+        return []
+    files = labels.get("com.docker.compose.project.config_files", "its compose file")
+    placed = observed.placed
+    mount = f" {placed.mount.source}:{placed.mount.target}:ro" if placed else ""
+    return [
+        f"{observed.spec.name}: docker compose made this container; change the volumes of service {service} in "
+        f"{files} to{mount} too, or the next change there brings the old mounts back."
+    ]
