@@ -1,0 +1,34 @@
+"""The login was rewritten in bursts, in every style, while others read: what must never happen did not happen."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def report(agents: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(agents.host.file("/home/storm/report.json").content_string)
+    return document
+
+
+@pytest.mark.parametrize("reader", ["host", "container", "names"])
+def test_no_read_was_torn(report: dict[str, Any], reader: str) -> None:
+    assert report["readers"][reader]["reads"] > 100
+    assert report["readers"][reader]["torn"] == 0
+
+
+def test_no_final_state_was_lost(report: dict[str, Any]) -> None:
+    assert report["rewrites"] >= 300
+    assert report["lost"] == 0
+
+
+def test_no_unit_failed(report: dict[str, Any]) -> None:
+    assert report["unit_failures"] == 0
+
+
+def test_the_mirror_is_healthy_afterwards(agents: Any) -> None:
+    status = agents.host.run("runuser -l storm -c '~/.local/bin/creds-mirror status'")
+    assert status.rc == 0, status.stdout + status.stderr
