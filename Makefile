@@ -39,14 +39,20 @@ molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name
 	@scripts/host-image
 	@scripts/molecule $(SCENARIO)
 
+.PHONY: storm
+storm: venv ## The mirror under 10,000 rewrites, beside the mirror of claude-hooks#57 (about 15 minutes)
+	@scripts/host-image
+	@STORM_REWRITES=10000 STORM_BESIDE_SEED=1 scripts/molecule storm
+	@tail -n +1 .cache/storm-*.json
+
 .PHONY: fix
 fix: venv ## Let the tools mend what they can: ruff check --fix, ruff format
 	@ruff check --fix
 	@ruff format
 
 .PHONY: changelog
-changelog: venv ## Write CHANGELOG.rst anew from changelogs/
-	@antsibull-changelog generate --reload-plugins
+changelog: venv ## Take the fragments of changelogs/ into CHANGELOG.rst, under the version of galaxy.yml
+	@antsibull-changelog release --reload-plugins --update-existing
 
 .PHONY: lock
 lock: venv ## Pin requirements.in anew into requirements.txt
