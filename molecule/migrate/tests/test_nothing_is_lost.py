@@ -59,6 +59,14 @@ def test_the_network_is_as_before(agents: Any, before: Any) -> None:
     assert "the-boss" in now["Aliases"]
 
 
+def test_the_container_that_uses_another_ones_network_still_does(agents: Any) -> None:
+    sidecar, dev = agents.inspect("migrate-sidecar"), agents.inspect("migrate-dev")
+    assert sidecar["HostConfig"]["NetworkMode"] == f"container:{dev['Id']}"
+    assert sidecar["HostConfig"]["RestartPolicy"]["Name"] == "always"
+    namespaces = [agents.host.check_output(f"readlink /proc/{one['State']['Pid']}/ns/net") for one in (sidecar, dev)]
+    assert namespaces[0] == namespaces[1]
+
+
 def test_no_leftover_stands_beside(agents: Any) -> None:
     names = agents.host.check_output("docker ps --all --format '{{.Names}}'").split()
     assert [name for name in names if ".am-" in name] == []
