@@ -170,7 +170,7 @@ def tree(path: pathlib.Path) -> dict[str, tuple[int, int]]:
 
 
 def break_mode(spec: MirrorSpec) -> None:
-    os.chmod(spec.directory, 0o750)
+    os.chmod(spec.directory, 0o500)
 
 
 def break_file(spec: MirrorSpec) -> None:
