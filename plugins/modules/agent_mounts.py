@@ -19,11 +19,10 @@ description:
     with everything else of it kept. If any step fails, the old container is put back in place.
   - All agents are validated before any container is touched.
 extends_documentation_fragment:
+  - agentops.credentials.attributes
   - agentops.credentials.engine
 attributes:
   check_mode:
-    support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     details:
       - Plans the same operations as a real run and returns them in RV(ignore:plan).
   diff_mode:
@@ -31,13 +30,6 @@ attributes:
     description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
     details:
       - Shows every field of the create request that differs, with the values of environment variables masked.
-  idempotent:
-    support: full
-    description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
-  platform:
-    platforms: linux
-    support: full
-    description: Target OS/families that can be operated against.
 options:
   state:
     description:

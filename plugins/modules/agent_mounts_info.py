@@ -17,21 +17,12 @@ description:
     credential that is published on the host. A fingerprint is the first 12 hexadecimal digits of the file's SHA-256.
   - No token is returned.
 extends_documentation_fragment:
+  - agentops.credentials.attributes
   - agentops.credentials.engine
 attributes:
-  check_mode:
-    support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
   diff_mode:
     support: none
     description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
-  idempotent:
-    support: full
-    description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
-  platform:
-    platforms: linux
-    support: full
-    description: Target OS/families that can be operated against.
 seealso:
   - module: agentops.credentials.agent_mounts
 """

@@ -16,20 +16,12 @@ description:
     whenever a login changes.
   - It is the whole work of the role P(agentops.credentials.creds_mirror#role), which is the way to use it.
   - What lies in the user's home is touched with that user's rights only.
+extends_documentation_fragment:
+  - agentops.credentials.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
   diff_mode:
     support: full
     description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
-  idempotent:
-    support: full
-    description: When run twice in a row outside check mode, with the same arguments, the second run changes nothing.
-  platform:
-    platforms: linux
-    support: full
-    description: Target OS/families that can be operated against.
 options:
   program:
     description: The text of the mirror program.
