@@ -198,7 +198,8 @@ def main() -> None:
     rewrites, seed, container = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     beside = pathlib.Path(sys.argv[4]) if len(sys.argv) > 4 else None
     random.seed(seed)
-    serial = 1
+    # A smaller serial number would be an older login than one that an earlier storm left.
+    serial = (serial_of(PUBLISHED.read_bytes()) or 0) + 1 if PUBLISHED.exists() else 1
     rename(login(serial))
     if settled(PUBLISHED, serial, 60) is None:
         sys.exit("the mirror does not run")
