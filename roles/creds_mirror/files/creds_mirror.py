@@ -547,6 +547,7 @@ def run_client(command):
     try:
         ended = subprocess.run(
             command,
+            check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -590,7 +591,11 @@ def health(config):
         try:
             answer = (
                 subprocess.run(
-                    manager + ["is-active", unit], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10
+                    manager + ["is-active", unit],
+                    check=False,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    timeout=10,
                 )
                 .stdout.decode("ascii", "replace")
                 .strip()

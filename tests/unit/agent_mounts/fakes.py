@@ -154,7 +154,9 @@ class FakeEngine:
         if mode.startswith("container:") and not self._find(mode.split(":", 1)[1])["State"]["Running"]:
             raise EngineError("cannot join network of a non running container")
         state = self._find(container)["State"]
-        beside = [name for name in self.running() if name.split(".am-")[0] == self._name(container).split(".am-")[0]]
+        beside = [
+            name for name in self.running() if name.partition(".am-")[0] == self._name(container).partition(".am-")[0]
+        ]
         assert not beside or state["Running"], "two would run, and one of them could hold a port"
         state.update(Status="running", Running=True, Pid=1234)
 
