@@ -49,9 +49,10 @@ def serial_of(content: bytes) -> int | None:
     try:
         oauth = json.loads(content)["claudeAiOauth"]
         serial = int(oauth["accessToken"].rsplit("-", 1)[1])
+        whole = oauth["expiresAt"] == FUTURE + serial and len(oauth["padding"]) == 2000
     except (ValueError, KeyError, TypeError):
         return None
-    return serial if oauth["expiresAt"] == FUTURE + serial and len(oauth["padding"]) == 2000 else None
+    return serial if whole else None
 
 
 # ---- ways of saving; each leaves the whole new login behind
@@ -198,8 +199,9 @@ def main() -> None:
     rewrites, seed, container = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     beside = pathlib.Path(sys.argv[4]) if len(sys.argv) > 4 else None
     random.seed(seed)
-    # A smaller serial number would be an older login than one that an earlier storm left.
-    serial = (serial_of(PUBLISHED.read_bytes()) or 0) + 1 if PUBLISHED.exists() else 1
+    serial = 1
+    # An earlier storm's login would be a newer one than this storm's first.
+    PUBLISHED.unlink(missing_ok=True)
     rename(login(serial))
     if settled(PUBLISHED, serial, 60) is None:
         sys.exit("the mirror does not run")
