@@ -18,7 +18,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._model import
     Options,
     RecreationFacts,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._verdict import warnings
+from ansible_collections.agentops.credentials.plugins.module_utils._verdict import compose_warnings, warnings
 
 
 def needs_facts(observed: Observed, judgement: Judgement, options: Options) -> bool:
@@ -67,5 +67,7 @@ def plan_agent(
         refusals = _recreation.refuse(observed, judgement, facts, options)
     if refusals:
         return AgentPlan(observed, judgement, warnings=notes, refusals=refusals)
+    if judgement.mend == "recreate" and options.state == "present":
+        notes += compose_warnings(observed, judgement)
     sequence = _recreation.restart if judgement.mend == "restart" else _recreation.recreate
     return replace(sequence(observed, judgement, facts, options), warnings=notes)

@@ -113,19 +113,20 @@ def warnings(observed: Observed) -> tuple[str, ...]:
                     f"{name}: the container's environment variable {variable} masks the mirrored login; "
                     f"start the container without it."
                 )
-        found += _compose_warnings(observed)
     return tuple(found)
 
 
-def _compose_warnings(observed: Observed) -> list[str]:
+def compose_warnings(observed: Observed, judgement: Judgement) -> tuple[str, ...]:
+    """What would bring the old mounts of a container back that is recreated but was made by compose."""
     labels = (observed.container or {}).get("Config", {}).get("Labels") or {}
     service = labels.get("com.docker.compose.service")
-    if not service:
-        return []
-    files = labels.get("com.docker.compose.project.config_files", "its compose file")
     placed = observed.placed
-    mount = f" {placed.mount.source}:{placed.mount.target}:ro" if placed else ""
-    return [
-        f"{observed.spec.name}: docker compose made this container; change the volumes of service {service} in "
-        f"{files} to{mount} too, or the next change there brings the old mounts back."
-    ]
+    if not service or placed is None:
+        return ()
+    files = labels.get("com.docker.compose.project.config_files", "its compose file")
+    old = f"replace the volume at {' and '.join(judgement.unmounted)} by" if judgement.unmounted else "add the volume"
+    return (
+        f"{observed.spec.name}: docker compose made this container; in services.{service}.volumes of {files} {old} "
+        f"{placed.mount.source}:{placed.mount.target}:ro (see compose in the result), or the next change of that "
+        f"service brings the old mounts back.",
+    )

@@ -386,3 +386,14 @@ def test_after_a_failure_the_agents_behind_are_not_touched_and_that_is_said(worl
         "The old container dev is in place as before. Done before it: boss. Not touched: reviewer."
     )
     assert world.engine.running() == ["boss", "dev", "reviewer"]
+
+
+def test_a_container_of_compose_is_recreated_with_the_word_where_the_old_mount_stands(world: Any) -> None:
+    world.engine.named("boss")["Config"]["Labels"] = {
+        "com.docker.compose.service": "agent",
+        "com.docker.compose.project.config_files": "/srv/app/compose.yaml",
+    }
+    (warning,) = world.run().warnings
+    assert "in services.agent.volumes of /srv/app/compose.yaml replace the volume at /home/claude/.claude/" in warning
+    assert f"by {fakes.DIRECTORY}:/run/agent-credentials/claude:ro" in warning
+    assert world.run().warnings == ()
