@@ -19,6 +19,7 @@ from typing import Any, Iterable, Mapping
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import (
     MountSpec,
     bind_fields,
+    from_engine,
     is_below,
     normalise,
     with_bind,
@@ -108,7 +109,7 @@ def clone(
 
     named, sentences = _name_anonymous_volumes(container, host_config, lenders)
     host_config = named
-    differences += sentences
+    differences += sentences + _lost_state(container)
 
     host_config = without_targets(host_config, wanted.unmounted)
     for target in wanted.unmounted:
@@ -146,6 +147,26 @@ def clone(
     left = () if _is_attached(endpoints, network_mode) else (_network_name(network_mode),)
     body = {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": first}}
     return Clone(body, later, left, dict(restart_policy), tuple(differences))
+
+
+def _lost_state(container: Document) -> list[str]:
+    """What the engine lets nobody set, or chooses anew."""
+    host_config = container["HostConfig"]
+    sentences = []
+    if (container.get("State") or {}).get("Status") == "exited":
+        sentences.append("the stopped container's exit status and health history are lost: the engine calls it created")
+    if host_config.get("ContainerIDFile"):
+        sentences.append(f"{host_config['ContainerIDFile']} goes on to hold the id of the old container")
+    chosen = [
+        port
+        for port, bindings in sorted((host_config.get("PortBindings") or {}).items())
+        if any((binding.get("HostPort") or "0") == "0" or "-" in binding["HostPort"] for binding in bindings or ())
+    ]
+    if host_config.get("PublishAllPorts"):
+        chosen = sorted({*chosen, *(container["Config"].get("ExposedPorts") or ())})
+    if chosen:
+        sentences.append(f"the engine chooses another host port for {', '.join(chosen)}")
+    return sentences
 
 
 def _name_anonymous_volumes(
@@ -258,18 +279,23 @@ def _is_generated_mac(endpoint: Document) -> bool:
 
 
 def layer_changes(
-    changes: Iterable[Document], mounts: Iterable[MountSpec], link: str | None, ignored: Iterable[str]
+    container: Document, changes: Iterable[Document], link: str | None, ignored: Iterable[str]
 ) -> tuple[str, ...]:
     """Paths of the writable layer that a recreation would lose, of the rows of ``GET /containers/ID/changes``.
 
-    Mount points, the link of the placement, their parent directories and ``ignored`` trees do not count.
+    Mount points, the link of the placement, their parent directories and ``ignored`` trees do not count,
+    and no working directory that is empty: the engine makes it where the image has none.
     """
-    ours = [mount.target for mount in mounts] + ([link] if link else [])
+    ours = [mount.target for mount in from_engine(container.get("Mounts"))] + ([link] if link else [])
+    ours += [normalise(path) for path in container["HostConfig"].get("Tmpfs") or ()]
+    made = normalise(container["Config"].get("WorkingDir") or "/")
     paths = {str(change["Path"]) for change in changes}
     roots = [*_ENGINE_FILES, *(normalise(path) for path in ignored), *ours]
-    parents = {parent for path in (*paths, *ours) for parent in _parents(path)}
+    parents = {parent for path in (*paths, *ours, made) for parent in _parents(path)}
     return tuple(
-        sorted(path for path in paths - parents if not any(path == root or is_below(path, root) for root in roots))
+        sorted(
+            path for path in paths - parents - {made} if not any(path == root or is_below(path, root) for root in roots)
+        )
     )
 
 

@@ -15,7 +15,7 @@ import tarfile
 import traceback
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError, NotFoundError
 
 try:
     import docker
@@ -34,10 +34,6 @@ _READ_LIMIT = 1 << 20
 SAVED_SUFFIX = ".before-agent-mounts"
 
 
-class NotFound(EngineError):
-    """The container, image or path does not exist."""
-
-
 def _mapped(function: _Function) -> _Function:
     """Turn what the SDK raises into :class:`EngineError`, with the engine's own words."""
 
@@ -46,7 +42,7 @@ def _mapped(function: _Function) -> _Function:
         try:
             return function(*args, **kwargs)
         except docker.errors.NotFound as error:
-            raise NotFound(_words(error)) from None
+            raise NotFoundError(_words(error)) from None
         except docker.errors.APIError as error:
             raise EngineError(_words(error)) from None
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:

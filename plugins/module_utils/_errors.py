@@ -25,6 +25,10 @@ class EngineError(AgentMountsError):
     """A call to the Docker engine failed."""
 
 
+class NotFoundError(EngineError):
+    """The container, image or path does not exist."""
+
+
 class RefusedError(AgentMountsError):
     """A container may not be recreated as things are; the sentence names the reason and the mend."""
 

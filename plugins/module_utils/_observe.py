@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Mapping, Protocol, Sequence
+from typing import Any, Iterable, Iterator, Mapping, Protocol, Sequence
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _model, _mounts, _procfs, _recovery
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import (
@@ -18,7 +19,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents impor
     AgentSpec,
     DirectoryFacts,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError, NotFoundError
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
     Placed,
     environment_of,
@@ -149,9 +150,16 @@ def _with_mount_source(host: ReadingHost, observed: _model.Observed) -> _model.O
 
 def recreation_facts(engine: ReadingEngine, listing: Listing, observed: _model.Observed) -> _model.RecreationFacts:
     """What must be known beyond ``observed`` to recreate the container."""
-    everyone = [engine.inspect(identity) for identity in dict.fromkeys(row["Id"] for row in listing.rows.values())]
-    container = next(document for document in everyone if document["Id"] == observed.id)
-    return _facts(engine, container, everyone)
+    container = engine.inspect(str(observed.id))
+    others = dict.fromkeys(row["Id"] for row in listing.rows.values() if row["Id"] != observed.id)
+    return _facts(engine, container, [container, *_still_there(engine, others)])
+
+
+def _still_there(engine: ReadingEngine, identities: Iterable[str]) -> Iterator[Document]:
+    """The inspect documents of containers, but for those that ended and were removed since the list call."""
+    for identity in identities:
+        with contextlib.suppress(NotFoundError):
+            yield engine.inspect(identity)
 
 
 def _facts(engine: ReadingEngine, container: Document, everyone: Sequence[Document]) -> _model.RecreationFacts:

@@ -33,7 +33,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._model import
     Options,
     RecreationFacts,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, from_engine, is_below
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import User
 from ansible_collections.agentops.credentials.plugins.module_utils._verdict import link_obstacle
 
@@ -110,8 +110,7 @@ def _refuse_container(what: str, facts: RecreationFacts, link: str | None, optio
 
 
 def _lost(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
-    mounts = from_engine(facts.container.get("Mounts"))
-    return _clone.layer_changes(facts.changes, mounts, link, options.writable_layer_ignore)
+    return _clone.layer_changes(facts.container, facts.changes, link, options.writable_layer_ignore)
 
 
 def _name(facts: RecreationFacts) -> str:

@@ -12,7 +12,7 @@ from typing import Iterable
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._model import Judgement, Observed, Options
-from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below, normalise
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import Placed, environment_of
 
 
@@ -75,6 +75,9 @@ def link_obstacle(observed: Observed) -> str | None:
     if placed is None or placed.link is None:
         return None
     kept = [mount for mount in observed.mounts if not is_file_mount(mount, observed.spec, placed)]
+    if observed.container is not None:  # .Mounts does not tell of --tmpfs
+        hidden = observed.container["HostConfig"].get("Tmpfs") or ()
+        kept += [MountSpec("tmpfs", "", normalise(path), False) for path in hidden]
     holder = _holder(placed.link, kept)
     if holder is not None and (holder.type != "volume" or holder.read_only):
         return f"{placed.link} lies on a {'read-only ' if holder.read_only else ''}{holder.type} mount"

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _procfs
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError, NotFoundError
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 DIRECTORY = "/home/dev/.config/claude-hooks/claude-credentials"
@@ -178,7 +178,7 @@ class FakeEngine:
         for document in self.world.values():
             if container in (document["Id"], document["Name"][1:]):
                 return document
-        raise EngineError(f"No such container: {container}")
+        raise NotFoundError(f"No such container: {container}")
 
     def _name(self, container: str) -> str:
         return str(self._find(container)["Name"][1:])

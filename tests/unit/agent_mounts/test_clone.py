@@ -191,10 +191,32 @@ def test_paths_are_compared_normalised(path: str, normal: str) -> None:
     assert _mounts.normalise(path) == normal
 
 
-def test_layer_changes_leave_out_mounts_the_link_and_ignored_places() -> None:
+def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -> None:
     paths = ["/home", "/home/claude", "/home/claude/.claude", "/home/claude/.claude/.credentials.json", "/tmp/a",
-             "/home/claude/notes", "/sbin/docker-init", "/sbin", "/data", "/database"]  # fmt: skip
+             "/home/claude/notes", "/sbin/docker-init", "/sbin", "/data", "/database",
+             "/scratch", "/made", "/made/by", "/made/by/engine"]  # fmt: skip
     changes = [{"Path": path, "Kind": 0} for path in paths]
-    mounts = [MountSpec("volume", "v", "/data", False)]
-    lost = _clone.layer_changes(changes, mounts, "/home/claude/.claude/.credentials.json", ["/tmp/"])
+    boss["Mounts"] = [{"Type": "volume", "Name": "v", "Destination": "/data", "RW": True}]
+    boss["HostConfig"]["Tmpfs"] = {"/scratch/": ""}
+    boss["Config"]["WorkingDir"] = "/made/by/engine"
+    lost = _clone.layer_changes(boss, changes, "/home/claude/.claude/.credentials.json", ["/tmp/"])
     assert lost == ("/database", "/home/claude/notes")
+    written = [*changes, {"Path": "/made/by/engine/file", "Kind": 1}]
+    assert "/made/by/engine/file" in _clone.layer_changes(boss, written, None, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"State": {"Status": "exited"}}, "exit status and health history are lost"),
+        ({"HostConfig": {"ContainerIDFile": "/f"}}, "/f goes on to hold the id"),
+        ({"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": ""}]}}}, "another host port for 80/tcp"),
+        ({"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "1-9"}]}}}, "another host port for 80/tcp"),
+        ({"HostConfig": {"PublishAllPorts": True}, "Config": {"ExposedPorts": {"7/udp": {}}}}, "port for 7/udp"),
+    ],
+)
+def test_what_cannot_be_kept_is_told(boss: Any, change: Any, sentence: str) -> None:
+    assert not any(sentence in told for told in make(boss).differences)
+    for part, fields in change.items():
+        boss[part].update(fields)
+    assert any(sentence in told for told in make(boss).differences)

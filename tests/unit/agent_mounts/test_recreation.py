@@ -315,6 +315,25 @@ def test_a_restart_takes_the_dependents_along(world: Any) -> None:
     assert str(world.run(check_mode=True).plan).endswith("boss: restart sidecar (it uses boss)\n")
 
 
+def test_a_container_that_vanishes_meanwhile_is_no_fault(world: Any) -> None:
+    gone = fakes.recorded("boss_file_mount.json")
+    gone.update(Id="d" * 64, Name="/short-lived")
+    listed = [
+        *world.engine.containers(),
+        {"Id": gone["Id"], "Names": ["/short-lived"], "State": "running", "Mounts": []},
+    ]
+    world.engine.containers = lambda: listed
+    assert str(world.run(check_mode=True).plan) == PLAN
+
+
+def test_no_link_is_made_where_a_memory_file_system_would_hide_it(world: Any) -> None:
+    world.engine.named("boss")["HostConfig"]["Tmpfs"] = {"/home/claude/": ""}
+    outcome = world.run()
+    assert "link" not in str(outcome.plan)
+    assert "lies on a tmpfs mount" in outcome.warnings[0]
+    assert outcome.after == {"boss": "ok"}
+
+
 def test_a_changed_writable_layer_is_refused_carried_or_discarded(world: Any) -> None:
     world.engine.layer = (
         {"Path": "/home/claude/.claude/projects/a.jsonl", "Kind": 1},
