@@ -45,6 +45,16 @@ storm: venv ## The mirror under 10,000 rewrites, beside the mirror of claude-hoo
 	@STORM_REWRITES=10000 STORM_BESIDE_SEED=1 scripts/molecule storm
 	@tail -n +1 .cache/storm-*.json
 
+.PHONY: corpus
+corpus: venv ## Recreate containers with some 190 option sets on both engines, and compare them before and after
+	@scripts/host-image
+	@scripts/corpus
+
+.PHONY: benchmark
+benchmark: venv ## Figures of agent_mounts beside its peers (docs/benchmarks.md)
+	@scripts/host-image
+	@scripts/benchmark
+
 .PHONY: fix
 fix: venv ## Let the tools mend what they can: ruff check --fix, ruff format
 	@ruff check --fix

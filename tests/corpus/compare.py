@@ -1,0 +1,116 @@
+"""Two snapshots → the differences, each of a kind: asked for, unavoidable and announced, or a loss."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+FILE_TARGET = "/home/claude/.claude/.credentials.json"
+
+LOSS = "LOSS"
+ASKED = "asked for"
+
+KINDS = {
+    "volume": "anonymous volume at",
+    "image": "pinned by its id",
+    "exited": "exit status",
+    "port": "another host port",
+    "id-file": "goes on to hold the id of the old container",
+    "ignored": "",
+    "discarded": "",
+}
+"""Unavoidable differences → words of the sentence that announces each, empty where the user's own choice does."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    key: str
+    before: Any
+    after: Any
+    kind: str
+
+    def __str__(self) -> str:
+        return f"[{self.kind}] {self.key}: {self.before!r} -> {self.after!r}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the recreation was asked to change: file mount away; directory mount, variable and link there."""
+
+    target: str
+    variable: str
+    link: str
+
+    def is_asked(self, key: str, before: Any, after: Any) -> bool:
+        files = {FILE_TARGET, self.link}
+        if key == "Config.Env":
+            return bool(before == [entry for entry in after if not entry.startswith(f"{self.variable}=")])
+        if key == "HostConfig.Binds":
+            return without(before, files) == (after or [])
+        if key == "HostConfig.Mounts":
+            return without(before, files) == without(after, {self.target})
+        names = {f"{where} {path}" for where in ("Mounts", "mount", "file") for path in (*files, self.target)}
+        names |= {f"environment {self.variable}", f"runtime.process.env.{self.variable}"}
+        names |= {f"file {path}" for path in (*_parents(self.target), *_parents(self.link))}
+        if key.startswith("volume "):
+            return key[len("volume ") :].replace(" ", "", 1) in files
+        return key in names or any(key.startswith(f"runtime.mounts.{path}.") for path in (*files, self.target))
+
+
+def without(mounts: list[Any] | None, targets: set[str]) -> list[Any]:
+    """Entries of ``Binds`` or ``Mounts`` with other targets than ``targets``."""
+    return [
+        mount
+        for mount in mounts or []
+        if (
+            mount.split(":")[1]
+            if isinstance(mount, str) and ":" in mount
+            else mount
+            if isinstance(mount, str)
+            else mount["Target"]
+        )
+        not in targets
+    ]
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.strip("/").split("/")
+    return ["/" + "/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
+# kind → whether a difference is of it
+_TESTS: dict[str, Callable[[str, Any, Any], bool]] = {
+    "volume": lambda key, before, after: (
+        key in ("HostConfig.Binds", "HostConfig.Mounts")
+        or (key.startswith("Mounts ") and _without_mode(before) == _without_mode(after))
+    ),
+    "image": lambda key, before, after: key == "Config.Image",
+    "exited": lambda key, before, after: key.startswith("State."),
+    "port": lambda key, before, after: bool(re.match(r"NetworkSettings\.Ports", key)),
+    "id-file": lambda key, before, after: False,
+    "ignored": lambda key, before, after: key == "file /tmp/x",
+    "discarded": lambda key, before, after: key == "file /srv-lost",
+}
+
+
+def _without_mode(mount: str | None) -> Any:
+    """A mount point of inspect without the text of its options, whose meaning stands in the other fields."""
+    return {**json.loads(mount), "Mode": ""} if mount else None
+
+
+def compare(before: dict[str, Any], after: dict[str, Any], asked: Asked, kinds: frozenset[str]) -> list[Difference]:
+    """Every difference, with its kind; :data:`LOSS` where it is neither asked for nor of ``kinds``."""
+    found = []
+    for key in sorted({*before, *after}):
+        one, other = before.get(key), after.get(key)
+        if one == other or (not one and not other):
+            continue
+        kind = ASKED if asked.is_asked(key, one, other) else LOSS
+        for allowed in sorted(kinds):
+            if kind == LOSS and _TESTS[allowed](key, one, other):
+                kind = allowed
+        found.append(Difference(key, one, other, kind))
+    return found
