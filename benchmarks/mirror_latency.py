@@ -179,7 +179,8 @@ def main() -> None:
         systemctl("daemon-reload")
     base = sorted(singles[variants[1].name])[tries // 2]
     print(
-        f"| ms from rename to visible, {tries} tries | min | median | p99 | of `sh` | burst of {BURST}: median | worst |"
+        f"| ms from rename to visible, {tries} tries | min | median | p99 | of `sh` "
+        f"| burst of {BURST}: median | worst |"
     )
     print("|---|---|---|---|---|---|---|")
     for variant in variants:
