@@ -43,6 +43,8 @@ class Record:
     changes: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    # What check mode takes as the user's own: root would have given it back before.
+    given_back: frozenset[str] = frozenset()
 
     def change(self, what: str, path: str, before: str, after: str) -> bool:
         """Record a change; whether it is to be made now."""
@@ -89,7 +91,7 @@ def as_user(user: User, work: Callable[[Record], Any], record: Record) -> Any:
     if child == 0:
         os.close(reading)
         with os.fdopen(writing, "w") as pipe:
-            json.dump(_work_in_child(user, work, record.check_mode), pipe)
+            json.dump(_work_in_child(user, work, Record(record.check_mode, given_back=record.given_back)), pipe)
             pipe.flush()
             os._exit(0)
     os.close(writing)
@@ -104,8 +106,7 @@ def as_user(user: User, work: Callable[[Record], Any], record: Record) -> Any:
     return result["value"]
 
 
-def _work_in_child(user: User, work: Callable[[Record], Any], check_mode: bool) -> dict[str, Any]:
-    record = Record(check_mode)
+def _work_in_child(user: User, work: Callable[[Record], Any], record: Record) -> dict[str, Any]:
     result: dict[str, Any] = {}
     try:
         os.initgroups(user.name, user.gid)
@@ -154,7 +155,7 @@ def ensure_directory(
     if not stat.S_ISDIR(status.st_mode):
         kind = "symbolic link" if stat.S_ISLNK(status.st_mode) else "file"
         raise HostError(f"{path}: a {kind} stands where a directory belongs; move it away.")
-    if status.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid() and path not in record.given_back:
         raise HostError(f"{path}: it belongs to uid {status.st_uid}; give it back, or run the role as root.")
     _ensure_access(record, path, mode, access)
 
@@ -243,13 +244,19 @@ def remove_file(record: Record, path: str) -> bool:
     return True
 
 
-def remove_directory(record: Record, path: str) -> None:
-    """Remove a directory that is empty; one that holds something is not ours to remove."""
+def remove_directory(record: Record, path: str, removed: set[str] | None = None) -> bool:
+    """Remove a directory that is empty; one that holds something else is not ours to remove. Whether it is gone.
+
+    ``removed`` names what check mode takes as removed from it.
+    """
     if _status(path) is None:
-        return
-    ours_alone = not os.listdir(path)
-    if ours_alone and record.change(f"removed the directory {path}", path, "directory\n", "absent\n"):
+        return True
+    left = set(os.listdir(path)) - ((removed or set()) if record.check_mode else set())
+    if left:
+        return False
+    if record.change(f"removed the directory {path}", path, "directory\n", "absent\n"):
         os.rmdir(path)
+    return True
 
 
 def give_back(record: Record, user: User, path: str) -> None:
@@ -268,14 +275,14 @@ def give_back(record: Record, user: User, path: str) -> None:
             os.close(descriptor)
             descriptor = deeper
         status = os.fstat(descriptor)
-        if (
-            status.st_uid != user.uid
-            and (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode))
-            and record.change(
-                f"gave {path} back to {user.name}", path, f"owner uid {status.st_uid}\n", f"owner uid {user.uid}\n"
-            )
-        ):
+        kind_is_ours = stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)
+        if status.st_uid == user.uid or not kind_is_ours:
+            return
+        before, after = f"owner uid {status.st_uid}\n", f"owner uid {user.uid}\n"
+        if record.change(f"gave {path} back to {user.name}", path, before, after):
             os.chown(f"/proc/self/fd/{descriptor}", user.uid, user.gid)
+        else:
+            record.given_back |= {path}
     finally:
         os.close(descriptor)
 
@@ -295,15 +302,16 @@ def ensure_directories(record: Record, spec: MirrorSpec, foreign_files: str) -> 
     ensure_directory(record, spec.root, 0o700, exactly=False)
     ensure_directory(record, spec.directory, 0o700, access=directory)
     ensure_directory(record, spec.staging, 0o700)
-    if os.path.isdir(spec.directory):
+    if os.path.isdir(spec.directory) and spec.directory not in record.given_back:
         _clear_foreign(record, spec, foreign_files)
     if os.path.isdir(spec.staging):
         ensure_acl(record, spec.staging, _mirror.ACL_DEFAULT, default)
     elif default is not None:
         record.change(f"set the default ACL of {spec.staging}", spec.staging, "", "")
-    status = _status(spec.published)
+    # Check mode cannot look into a directory that it only pretends to have given back.
+    status = None if spec.directory in record.given_back else _status(spec.published)
     if status is not None and stat.S_ISREG(status.st_mode):
-        if status.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid() and spec.published not in record.given_back:
             raise HostError(f"{spec.published}: it belongs to uid {status.st_uid}; run the role as root, or remove it.")
         _ensure_access(record, spec.published, 0o600, file)
 
@@ -335,15 +343,17 @@ def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None
 
 def remove_directories(record: Record, spec: MirrorSpec) -> None:
     """The credentials directory and the staging directory; foreign files stay, and so does what holds them."""
-    remove_file(record, spec.published)
+    if spec.directory not in record.given_back:
+        remove_file(record, spec.published)
     if os.path.isdir(spec.staging) and not os.path.islink(spec.staging):
-        for name in sorted(os.listdir(spec.staging)):
-            if not record.check_mode:
+        if not record.check_mode:
+            for name in os.listdir(spec.staging):
                 os.unlink(f"{spec.staging}/{name}")
         if record.change(f"removed the directory {spec.staging}", spec.staging, "directory\n", "absent\n"):
             os.rmdir(spec.staging)
     if os.path.isdir(spec.directory):
-        left = [name for name in os.listdir(spec.directory) if name != spec.cli.file]
+        seen = [] if spec.directory in record.given_back else os.listdir(spec.directory)
+        left = [name for name in seen if name != spec.cli.file]
         if left:
             record.warnings.append(f"{spec.directory} is kept: it holds the foreign {', '.join(sorted(left))}")
         elif record.change(f"removed the directory {spec.directory}", spec.directory, "directory\n", "absent\n"):

@@ -75,13 +75,10 @@ def _in_home(path: str, user: User) -> str:
 
 
 def _install(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> dict[str, Any]:
-    is_root, scope = os.geteuid() == 0, options["scope"]
-    if scope == "system" and not is_root:
+    scope = options["scope"]
+    if scope == "system" and os.geteuid() != 0:
         raise host.HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
-    if is_root:
-        for spec in specs:
-            for path in (spec.directory, spec.staging, spec.published):
-                host.give_back(record, user, path)
+    _give_back(specs, user, record)
 
     def observe(_own: host.Record) -> dict[str, Any]:
         return {
@@ -173,13 +170,24 @@ def _mirror_result(spec: MirrorSpec) -> dict[str, Any]:
     }
 
 
+def _give_back(specs: list[MirrorSpec], user: User, record: host.Record) -> None:
+    """As root: what an engine, or root, has made in the user's place belongs to the user."""
+    if os.geteuid() == 0:
+        for spec in specs:
+            for path in (spec.directory, spec.staging, spec.published):
+                host.give_back(record, user, path)
+
+
 def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> None:
     for scope in _mirror.SCOPES:
         _remove_scope(specs, user, scope, record)
+    _give_back(specs, user, record)
 
     def directories(own: host.Record) -> None:
         for spec in specs:
             host.remove_directories(own, spec)
+        ours = {os.path.basename(path) for spec in specs for path in (spec.directory, spec.staging)}
+        host.remove_directory(own, specs[0].root, ours)
 
     host.as_user(user, directories, record)
 
@@ -194,16 +202,13 @@ def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: host.
         for spec in specs:
             host.remove_units(own, manager, paths.units, spec.all_units)
             host.remove_file(own, spec.config)
-        ours = {os.path.basename(spec.config) for spec in specs}
-        others = os.path.isdir(paths.configs) and set(os.listdir(paths.configs)) - ours
-        if scope == "user" and not others:
-            host.remove_file(own, paths.program)
-        host.remove_directory(own, paths.configs)
+        unused = host.remove_directory(own, paths.configs, {os.path.basename(spec.config) for spec in specs})
         if scope == "system":
-            top = os.path.dirname(paths.configs)
-            host.remove_directory(own, top)
-            if not os.path.isdir(top):
-                host.remove_file(own, paths.program)
+            # The program is shared by all users who have mirrors.
+            top, name = os.path.split(paths.configs)
+            unused = host.remove_directory(own, top, {name} if unused else set())
+        if unused:
+            host.remove_file(own, paths.program)
 
     if scope == "user":
         host.as_user(user, remove, record)
