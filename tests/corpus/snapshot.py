@@ -153,7 +153,8 @@ def _process(pid: int, config: dict[str, Any], others: dict[str, dict[str, Any]]
     root = proc / "root"
     for name in ("resolv.conf", "hosts", "hostname"):
         file = root / "etc" / name
-        yield f"/etc/{name}", file.read_text() if file.is_file() else None
+        # The order of lines does not matter, and follows that of the networks, which is by chance.
+        yield f"/etc/{name}", sorted(file.read_text().splitlines()) if file.is_file() else None
     for device in sorted(os.listdir(root / "dev")):
         status = os.lstat(root / "dev" / device)
         yield f"device {device}", [stat.filemode(status.st_mode), status.st_rdev, status.st_uid, status.st_gid]

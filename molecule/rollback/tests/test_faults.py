@@ -51,7 +51,7 @@ def run(agents: Any, through: str = "/var/run/docker.sock", **options: Any) -> t
         ["ansible", name, "--inventory", "testbed/inventory", "--module-name", "agentops.credentials.agent_mounts"]
         + ["--args", json.dumps(arguments)],
         cwd=CHECKOUT,
-        env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+        env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
         capture_output=True,
         text=True,
         check=False,
@@ -132,7 +132,7 @@ def test_a_port_that_is_taken_while_nobody_holds_it_is_told_and_mended_later(age
     assert_recovers(agents)
 
 
-@pytest.mark.parametrize("at", [1, 3, 5, START])
+@pytest.mark.parametrize("at", [3, 5, START])
 def test_after_the_module_was_killed_the_next_run_recovers(agents: Any, at: int) -> None:
     start(agents)
     proxy(agents, at, "kill -KILL {pid}")
@@ -143,7 +143,7 @@ def test_after_the_module_was_killed_the_next_run_recovers(agents: Any, at: int)
     assert_recovers(agents)
 
 
-@pytest.mark.parametrize("at", [4, 6])
+@pytest.mark.parametrize("at", [6])
 def test_after_the_engine_was_stopped_one_container_runs_and_the_next_run_recovers(agents: Any, at: int) -> None:
     start(agents)
     proxy(agents, at, "systemctl stop docker.socket docker.service")
