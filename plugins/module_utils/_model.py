@@ -64,7 +64,10 @@ class Observed:
 
 @dataclass(frozen=True)
 class RecreationFacts:
-    """What is looked up only for a container that must be recreated."""
+    """What is looked up only for a container that must be recreated.
+
+    ``carriable`` whether its writable layer can be reached, so that it can be copied exactly
+    """
 
     container: Document = field(repr=False)
     image: Document | None = field(repr=False)
@@ -73,6 +76,7 @@ class RecreationFacts:
     changes: tuple[Document, ...]
     dependents: tuple[Dependent, ...]
     lenders: tuple[Document, ...] = field(repr=False)
+    carriable: bool
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class ReadingEngine(Protocol):
     def inspect_image(self, image: str) -> Document | None: ...
     def changes(self, container: str) -> tuple[Document, ...]: ...
     def read_file(self, container: str, path: str) -> bytes | None: ...
+    def layer_directory(self, container: str) -> str | None: ...
 
 
 class ReadingHost(Protocol):
@@ -180,6 +181,7 @@ def _facts(engine: ReadingEngine, container: Document, everyone: Sequence[Docume
         changes=engine.changes(container["Id"]),
         dependents=tuple(dependents),
         lenders=tuple(one for one in everyone if one["Name"].lstrip("/") in lenders or one["Id"] in lenders),
+        carriable=engine.layer_directory(container["Id"]) is not None,
     )
 
 

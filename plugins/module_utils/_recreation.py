@@ -106,6 +106,12 @@ def _refuse_container(what: str, facts: RecreationFacts, link: str | None, optio
             f"{what} has written files that a recreation would lose ({', '.join(lost[:3])}{more}); "
             f"set writable_layer to carry (keep them) or discard, or add their place to writable_layer_ignore."
         )
+    if lost and options.writable_layer == "carry" and not facts.carriable:
+        driver = (container.get("GraphDriver") or {}).get("Name")
+        found.append(
+            f"{what} has written files that cannot be carried: that takes root on the engine's host and the storage "
+            f"driver overlay2, and this one is {driver}; copy them out and set writable_layer to discard."
+        )
     return found
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import docker
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _layer, _plan, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils import _layer, _model, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import SUFFIX_NEW, SUFFIX_OLD
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
 from ansible_collections.agentops.credentials.plugins.module_utils._engine import Engine
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError, RefusedError
@@ -55,6 +56,21 @@ NETWORKS = {
     "corpus-b": ("--subnet", "10.124.2.0/24"),
     "corpus-six": ("--ipv6", "--subnet", "fd00:124::/64", "--subnet", "10.124.3.0/24"),
 }
+
+
+class OwnView(Engine):
+    """An engine that hides the unfinished recreations of other rows, which a run would take for left over.
+
+    The module holds a lock for that; here several rows run at once.
+    """
+
+    name = ""
+
+    def containers(self) -> Any:
+        def is_others(name: str) -> bool:
+            return name.endswith((SUFFIX_NEW, SUFFIX_OLD)) and name[1:].rsplit(".", 1)[0] != self.name
+
+        return [row for row in super().containers() if not any(is_others(name) for name in row["Names"])]
 
 
 class NotRunHereError(Exception):
@@ -183,7 +199,7 @@ def recreate(row: OptionSet, engine: Engine) -> _reconcile.Outcome:
         where="corpus",
         home="/root",
         mirrored={str(SOURCE): str(DIRECTORY)},
-        options=_plan.Options(wait_timeout=20, **row.choices),
+        options=_model.Options(wait_timeout=20, **row.choices),
     )
     return _reconcile.reconcile(
         request,
@@ -201,8 +217,9 @@ def recreate(row: OptionSet, engine: Engine) -> _reconcile.Outcome:
 def run(row: OptionSet, values: dict[str, str]) -> Result:
     """Start, look, recreate, look again, compare; and a second run must find nothing to do."""
     client = docker.APIClient(version="auto")
-    engine = Engine("unix:///var/run/docker.sock", None, 60)
     result, began, name = Result(row), time.monotonic(), container_name(row)
+    engine = OwnView("unix:///var/run/docker.sock", None, 60)
+    engine.name = name
     try:
         start(row, values, client)
         others = {other: client.inspect_container(other) for other in OTHERS}

@@ -42,6 +42,7 @@ class FakeEngine:
         self.fail_at: int | None = None
         self.cut_at: int | None = None
         self.idle_status = 0
+        self.is_overlay = True
         self.links: dict[str, dict[str, str]] = {}
         self._ids = itertools.count(1)
         self._clock = itertools.count(1)
@@ -97,6 +98,9 @@ class FakeEngine:
     def execute(self, container: str, command: Any) -> int:
         self._read("execute")
         return self.idle_status
+
+    def layer_directory(self, container: str) -> str | None:
+        return "/upper" if self.is_overlay else None
 
     # writing
 

@@ -346,6 +346,9 @@ def test_a_changed_writable_layer_is_refused_carried_or_discarded(world: Any) ->
         world.run()
     world.options = dataclasses.replace(world.options, writable_layer="carry")
     assert "copy the writable layer of boss to boss.am-new" in str(world.run(check_mode=True).plan)
+    world.engine.is_overlay = False
+    with pytest.raises(RefusedError, match=r"cannot be carried: .* this one is overlay2; copy them out"):
+        world.run()
     world.options = dataclasses.replace(world.options, writable_layer="discard")
     assert str(world.run().plan) == PLAN
 
