@@ -266,7 +266,9 @@ OPTION_SETS = (
          choices=CARRY, short=True),
     _row("layer-deletions", inside="rm /etc/group; rm -r /home/claude/.config; mkdir /home/claude/.config; echo x > /home/claude/.config/x",
          choices=CARRY),
-    _row("layer-special-files", inside="mkfifo /srv-fifo; echo x > /one; ln /one /two; ln -s /one /three; touch -d '2001-02-03 04:05:06' /one; chown 12:34 /two",
+    _row("layer-special-files",
+         inside="mkfifo /srv-fifo; echo x > /one; ln /one /two; ln -s /one /three; "
+         "touch -d '2001-02-03 04:05:06' /one; chown 12:34 /two",
          choices=CARRY),
     _row("layer-in-ignored-places", inside="echo x > /tmp/x", choices={"writable_layer_ignore": ("/tmp",)}, differs="ignored"),
     _row("layer-discarded", inside="echo x > /srv-lost", choices={"writable_layer": "discard"}, differs="discarded"),

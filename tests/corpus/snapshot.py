@@ -128,10 +128,10 @@ def _mac(row: dict[str, Any]) -> str:
 def _process(pid: int, config: dict[str, Any], others: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     proc = pathlib.Path(f"/proc/{pid}")
     for entry in (proc / "environ").read_bytes().split(b"\0"):
-        name, _, value = entry.partition(b"=")
+        name, _equals, value = entry.partition(b"=")
         yield f"environment {name.decode()}", value.decode("utf-8", "replace")
     for line in (proc / "status").read_text().splitlines():
-        field, _, value = line.partition(":")
+        field, _colon, value = line.partition(":")
         if field in _STATUS:
             yield f"status {field}", value.split()
     for line in (proc / "limits").read_text().splitlines()[1:]:
@@ -171,7 +171,7 @@ def _whose(proc: pathlib.Path, kind: str, others: dict[str, dict[str, Any]]) -> 
 
 def _mount(line: str) -> tuple[str, list[str]]:
     """A line of mountinfo, see proc(5): mount point → what is there, without numbers that are by nature."""
-    fields, _, rest = line.partition(" - ")
+    fields, _hyphen, rest = line.partition(" - ")
     parts = fields.split()
     kind, source, options = rest.split(" ", 2)
     propagation = sorted({re.sub(r":\d+", "", tag) for tag in parts[6:]})
