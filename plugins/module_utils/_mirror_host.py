@@ -465,11 +465,18 @@ def ensure_units(record: Record, spec: MirrorSpec, manager: Manager) -> None:
     remove_units(record, manager, directory, unwanted)
     if record.check_mode and not manager.answers:
         for name in spec.watching:
-            record.change(f"enabled and started {name}", name, "off\n", "on\n")
+            # When its manager comes, it starts what is enabled.
+            if not _is_wanted(directory, name):
+                record.change(f"enabled {name}", name, "not enabled\n", "enabled\n")
+                record.change(f"started {name}", name, "inactive\n", "active\n")
         return
-    await_manager(manager)
+    if not manager.answers:
+        await_manager(manager)
+    if written and not record.check_mode:
+        manager.run("daemon-reload")
     observed = manager.show(tuple(texts))
-    if not record.check_mode and (written or any(unit.get("NeedDaemonReload") == "yes" for unit in observed.values())):
+    outdated = [name for name in texts if observed[name].get("NeedDaemonReload") == "yes" and name not in written]
+    if outdated and record.change(f"reloaded {', '.join(outdated)}", directory, "outdated\n", "current\n"):
         manager.run("daemon-reload")
         observed = manager.show(tuple(texts))
     masked = [name for name in texts if observed[name].get("LoadState") == "masked" and name not in written]
@@ -489,11 +496,8 @@ def ensure_units(record: Record, spec: MirrorSpec, manager: Manager) -> None:
 def _is_wanted(directory: str, name: str) -> bool:
     """Whether a unit is enabled, told without its manager: that starts it when it comes."""
     with suppress(OSError):
-        return any(
-            os.path.lexists(f"{directory}/{wants}/{name}")
-            for wants in os.listdir(directory)
-            if wants.endswith(".wants")
-        )
+        wants = [entry for entry in os.listdir(directory) if entry.endswith(".wants")]
+        return any(os.path.lexists(f"{directory}/{entry}/{name}") for entry in wants)
     return False
 
 
