@@ -99,9 +99,9 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: hos
         )
         for spec in specs
     ]
-    host.as_user(user, directories, record)
     if scope == "user":
-        host.ensure_linger(record, user)
+        host.ensure_linger(record, user)  # first: where it may not, nothing else is touched
+    host.as_user(user, directories, record)
     _remove_scope(specs, user, "system" if scope == "user" else "user", record)
 
     def units(own: host.Record) -> None:
