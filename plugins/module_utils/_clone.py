@@ -144,7 +144,7 @@ def clone(
 
     endpoints = _endpoints(container, network_mode)
     first, later = _split_endpoints(endpoints, container, network_mode, api_version)
-    left = () if _is_attached(endpoints, network_mode) else (_network_name(network_mode),)
+    left = () if _is_attached(endpoints, network_mode, api_version) else (_network_name(network_mode),)
     body = {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": first}}
     return Clone(body, later, left, dict(restart_policy), tuple(differences))
 
@@ -226,10 +226,12 @@ def _network_name(network_mode: str) -> str:
     return "bridge" if network_mode == "default" else network_mode
 
 
-def _is_attached(endpoints: Mapping[str, Document], network_mode: str) -> bool:
+def _is_attached(endpoints: Mapping[str, Document], network_mode: str, api_version: tuple[int, int]) -> bool:
     """Whether create's own choice of network is one that the original is attached to."""
     if network_mode.startswith("container:") or network_mode in _WITHOUT_ENDPOINTS:
         return True
+    if endpoints and api_version >= API_ALL_ENDPOINTS_IN_CREATE:
+        return True  # it attaches to those that are stated, and to no other
     return any(_is_network(name, endpoint, network_mode) for name, endpoint in endpoints.items())
 
 

@@ -174,7 +174,7 @@ OPTION_SETS = (
          after=("network connect corpus-b {}", "network disconnect corpus-a {}", "restart {}"), short=True),
     _row("networks-all-left", after=("network disconnect bridge {}", "restart {}")),
     _row("network-joined-again", "--network corpus-a --network-alias kept",
-         after=("network disconnect corpus-a {}", "network connect --alias anew corpus-a {}")),
+         after=("network disconnect corpus-a {}", "network connect --alias anew corpus-a {}", "restart {}")),
     _row("link", "--link corpus-other:database", short=True),
     _row("link-without-alias", "--link corpus-other"),
     _row("link-in-network", "--network corpus-a --link corpus-neighbour:neighbour"),

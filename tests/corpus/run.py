@@ -167,7 +167,8 @@ def start(row: OptionSet, values: dict[str, str], client: Any) -> None:
     cli("create", "--name", name, "--mount", mount, *options, image, *command)
     cli("start", name)
     for mount in client.inspect_container(name)["Mounts"]:
-        if mount["Type"] == "volume" and mount["Name"] != "corpus-named" and mount["Driver"] == "local":
+        # A volume in memory begins empty at each start; corpus-named is used by several.
+        if mount["Type"] == "volume" and mount["Name"] != "corpus-named" and "-opts-" not in mount["Name"]:
             precious = pathlib.Path(mount["Source"], "precious")
             if not precious.exists():  # a volume of another container is shared by several
                 precious.write_text(name)

@@ -189,9 +189,11 @@ def _runtime(container: str) -> Any:
     document = json.loads((directory / "config.json").read_text())
     document["root"].pop("path", None)
     document["mounts"] = {mount["destination"]: mount for mount in document["mounts"]}
+    for mount in document["mounts"].values():
+        mount["source"] = re.sub(r"(safe-mount)\d+", r"\1", mount.get("source", ""))
     document["process"]["env"] = {entry.split("=", 1)[0]: entry for entry in document["process"]["env"]}
-    for key in ("hooks",):
-        document.pop(key, None)  # process number of the engine
+    document.pop("hooks", None)  # they hold the engine's process number
+    document["process"]["user"].get("additionalGids", []).sort()
     return document
 
 

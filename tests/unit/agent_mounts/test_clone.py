@@ -114,6 +114,7 @@ def test_a_network_that_the_container_has_left_is_left_again(boss: Any) -> None:
     copy_ = make(boss)
     assert copy_.disconnections == ("agents",)
     assert [name for name, _row in copy_.connections] == ["other"]
+    assert make(boss, api=(1, 45)).disconnections == ()
     boss["HostConfig"]["NetworkMode"] = "default"
     assert make(boss).disconnections == ("bridge",)
 
