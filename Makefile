@@ -55,6 +55,13 @@ benchmark: venv ## Figures of agent_mounts beside its peers (docs/benchmarks.md)
 	@scripts/host-image
 	@scripts/benchmark
 
+.PHONY: benchmark-mirror
+benchmark-mirror: venv ## Figures of the mirror beside others (docs/mirror.md)
+	@scripts/host-image bookworm
+	@export AGENTOPS_HOSTS=bench-mirror:bookworm MOLECULE_PROJECT_DIRECTORY=$(CURDIR); \
+	trap 'ansible-playbook -i testbed/inventory testbed/stop.yml >/dev/null' EXIT; \
+	ansible-playbook -i testbed/inventory testbed/start.yml benchmarks/mirror.yml
+
 .PHONY: fix
 fix: venv ## Let the tools mend what they can: ruff check --fix, ruff format
 	@ruff check --fix
