@@ -20,15 +20,15 @@ _STEP_SECONDS = 0.1
 
 
 @contextlib.contextmanager
-def exclusive(timeout: float) -> Iterator[None]:
-    """Hold the lock of this host and user; it goes with the process.
+def exclusive(timeout: float, directory: str | None = None) -> Iterator[None]:
+    """Hold the lock of this host, which is one for all its users; it goes with the process.
 
     :param timeout: seconds to wait for another run.
+    :param directory: where the lock file is; ``/run/lock``, or where there is none the directory for temporary files.
     :raises EngineError: the other run did not end in time.
     """
-    directory = "/run/lock" if os.access("/run/lock", os.W_OK) else tempfile.gettempdir()
-    path = os.path.join(directory, f"agentops-credentials-{os.geteuid()}.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    path = os.path.join(directory or _directory(), "agentops-credentials.lock")
+    descriptor = _open(path)
     try:
         end = time.monotonic() + timeout
         while True:
@@ -44,3 +44,23 @@ def exclusive(timeout: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _directory() -> str:
+    return "/run/lock" if os.access("/run/lock", os.W_OK) else tempfile.gettempdir()
+
+
+def _open(path: str) -> int:
+    """Reading is enough to lock. Without ``O_CREAT`` first: in a directory that everybody can write to, the kernel
+    lets nobody, not even root, create over another user's file (fs.protected_regular)."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        pass
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        return os.open(path, flags)
+    os.fchmod(descriptor, 0o644)  # whatever the umask: every user must be able to read it
+    return descriptor
