@@ -6,6 +6,7 @@ import os
 import pathlib
 
 import pytest
+
 from ansible_collections.agentops.credentials.plugins.module_utils import _lock
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
 
