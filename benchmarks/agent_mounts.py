@@ -96,7 +96,6 @@ def reruns(bench: Bench, numbers: list[int], tries: int) -> None:
         bench.remove_containers()
         bench.play("start", loop(number))
         bench.play("settle", ours(number))
-        bench.play("settle", loop(number))
         taken: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
         for _attempt in range(tries):
             for variant, tasks in VARIANTS.items():

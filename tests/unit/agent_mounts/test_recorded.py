@@ -1,0 +1,93 @@
+"""Recreations that real engines of both kinds told of, before and after: scripts/record-fixtures made them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _mounts
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
+
+from . import fakes
+
+FILE = "/home/claude/.claude/.credentials.json"
+TARGET = "/run/agent-credentials/claude"
+WANTED = _clone.Wanted(
+    MountSpec("bind", "/opt/corpus/claude-credentials", TARGET, True),
+    (FILE,),
+    ("CLAUDE_SECURESTORAGE_CONFIG_DIR", TARGET),
+)
+NOTHING = _clone.Wanted(None, (), None)
+API = {"engine_20_10": (1, 41), "engine_26_1": (1, 45)}
+RECORDED = sorted(fakes.FIXTURES.glob("*/recreations/*.json"))
+
+
+@pytest.fixture(params=RECORDED, ids=[f"{path.parts[-3]}-{path.stem}" for path in RECORDED])
+def recorded(request: pytest.FixtureRequest) -> Any:
+    path: pathlib.Path = request.param
+    return {**json.loads(path.read_text()), "api": API[path.parts[-3]]}
+
+
+def clone(recorded: Any, which: str, wanted: _clone.Wanted) -> _clone.Clone:
+    container = recorded[which]
+    return _clone.clone(
+        container, recorded["image"], wanted, recorded["api"], container["Image"], recorded["lenders"], {}
+    )
+
+
+def test_both_engines_were_recorded_alike() -> None:
+    names = {engine: {path.stem for path in RECORDED if path.parts[-3] == engine} for engine in API}
+    assert names["engine_20_10"] == names["engine_26_1"] != set()
+
+
+def test_every_field_is_known(recorded: Any) -> None:
+    assert _clone.unknown_fields(recorded["before"]) == _clone.unknown_fields(recorded["after"]) == ()
+
+
+def test_the_clone_of_a_clone_is_itself(recorded: Any) -> None:
+    first, second = clone(recorded, "before", WANTED), clone(recorded, "after", NOTHING)
+    assert without_engine_words(second.body) == without_engine_words(first.body)
+    assert [told(row) for row in second.connections] == [told(row) for row in first.connections]
+    assert second.restart_policy == first.restart_policy
+
+
+def told(connection: tuple[str, Any]) -> tuple[str, Any]:
+    """A connection without its empty fields."""
+    return connection[0], {key: value for key, value in connection[1].items() if value}
+
+
+def without_engine_words(body: Any) -> Any:
+    """The request without the empty fields of ``HostConfig``, which the engine tells now so, now so."""
+    body = copy.deepcopy(dict(body))
+    body["HostConfig"] = {key: value for key, value in body["HostConfig"].items() if value}
+    return body
+
+
+def test_no_foreign_mount_is_dropped_and_none_is_added(recorded: Any) -> None:
+    lent = {mount["Destination"] for lender in recorded["lenders"] for mount in lender["Mounts"]}
+    host_config = clone(recorded, "before", WANTED).body["HostConfig"]
+    stated = {_mounts.normalise(_mounts.bind_fields(bind)[1]) for bind in host_config.get("Binds") or ()}
+    stated |= {_mounts.normalise(mount["Target"]) for mount in host_config.get("Mounts") or ()}
+    before = {mount["Destination"] for mount in recorded["before"]["Mounts"]}
+    after = {mount["Destination"] for mount in recorded["after"]["Mounts"]}
+    assert stated | lent == after | lent == (before - {FILE}) | {TARGET} | lent
+
+
+def test_a_volume_keeps_its_name(recorded: Any) -> None:
+    before, after = (
+        {mount["Destination"]: mount["Name"] for mount in recorded[which]["Mounts"] if mount["Type"] == "volume"}
+        for which in ("before", "after")
+    )
+    assert after == before
+
+
+def test_the_engine_made_the_same_container_again(recorded: Any) -> None:
+    before, after = recorded["before"], recorded["after"]
+    for field in before["Config"].keys() - {"Env", "Hostname", "Image"}:
+        assert after["Config"][field] == before["Config"][field], field
+    for field in before["HostConfig"].keys() - {"Binds", "Mounts", "NetworkMode"}:
+        assert after["HostConfig"][field] == before["HostConfig"][field], field
