@@ -15,6 +15,7 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -214,7 +215,11 @@ def main() -> None:
     convergence: list[float] = []
     start = time.monotonic()
     done = 0
-    while done < rewrites:
+    interrupted: list[int] = []
+    signal.signal(
+        signal.SIGTERM, lambda number, _frame: interrupted.append(number)
+    )  # what was seen is told all the same
+    while done < rewrites and not interrupted:
         burst = min(rewrites - done, random.choice((1, 1, 2, 3, 5, 10, 20, 50)))
         gap = random.choice((0, 0, 0.001, 0.005, 0.02, 0.05))
         for _number in range(burst):
