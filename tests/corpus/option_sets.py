@@ -130,7 +130,7 @@ OPTION_SETS = (
     _row("block-weight", "--blkio-weight 300 --blkio-weight-device /dev/null:200"),
     _row("block-rates", "--device-read-bps /dev/null:1mb --device-write-iops /dev/null:100"),
     _row("out-of-memory", "--oom-score-adj 500 --oom-kill-disable", short=True),
-    _row("limits", "--ulimit nofile=1024:2048 --ulimit core=0 --ulimit nproc=100", short=True),
+    _row("limits", "--ulimit nofile=1024:2048 --ulimit core=0 --ulimit nproc=9000", short=True),
     _row("shared-memory", "--shm-size 32m"),
     _row("system-controls", "--sysctl net.ipv4.ip_forward=1 --sysctl net.core.somaxconn=512 --sysctl kernel.msgmax=9000"),
     _row("storage", "--storage-opt size=1G"),

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import docker
+import docker.errors
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _layer, _model, _procfs, _reconcile
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import SUFFIX_NEW, SUFFIX_OLD
@@ -185,7 +186,10 @@ def wait_until_settled(name: str, client: Any) -> None:
         inspect = client.inspect_container(name)
         pid = inspect["State"]["Pid"]
         health = (inspect["State"].get("Health") or {}).get("Status")
-        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() if pid else b"ended"
+        try:
+            command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() if pid else b"ended"
+        except (FileNotFoundError, ProcessLookupError):
+            command = b""  # it ended meanwhile, which the engine is about to notice
         if command and b"runc" not in command and health != "starting":
             return
         time.sleep(0.05)
@@ -239,7 +243,7 @@ def run(row: OptionSet, values: dict[str, str]) -> Result:
     except RefusedError as refusal:
         result.verdict = "refused" if row.refused and row.refused in str(refusal) else "FAILED"
         result.details.append(str(refusal))
-    except AgentMountsError as error:
+    except (AgentMountsError, docker.errors.DockerException, OSError) as error:
         result.verdict = "FAILED"
         result.details.append(str(error))
     finally:
