@@ -86,12 +86,16 @@ def noop(number: int) -> list[dict[str, Any]]:
     return [{"name": "noop", "ansible.builtin.meta": "noop"}]
 
 
-VARIANTS = {"one `agent_mounts`": ours, "`docker_container` in a loop": loop, "`meta: noop`": noop}
+def ping(number: int) -> list[dict[str, Any]]:
+    return [{"name": "ping", "ansible.builtin.ping": {}}]
+
+
+VARIANTS = {"one `agent_mounts`": ours, "`docker_container` in a loop": loop, "`ping`": ping, "`meta: noop`": noop}
 
 
 def reruns(bench: Bench, numbers: list[int], tries: int) -> None:
     print(f"| containers | {' | '.join(VARIANTS)} | loop / ours | ours / noop |")
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for number in numbers:
         bench.remove_containers()
         bench.play("start", loop(number))
@@ -100,7 +104,7 @@ def reruns(bench: Bench, numbers: list[int], tries: int) -> None:
         for _attempt in range(tries):
             for variant, tasks in VARIANTS.items():
                 taken[variant].append(bench.play("rerun", tasks(number)))
-        mine, theirs, nothing = (statistics.median(row) for row in taken.values())
+        mine, theirs, _pinged, nothing = (statistics.median(row) for row in taken.values())
         cells = [f"{statistics.median(row):.2f} ({min(row):.2f}..{max(row):.2f})" for row in taken.values()]
         print(f"| {number} | {' | '.join(cells)} | {theirs / mine:.1f} | {mine / nothing:.2f} |", flush=True)
 

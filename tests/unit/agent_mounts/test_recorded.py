@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -14,10 +15,11 @@ from ansible_collections.agentops.credentials.plugins.module_utils._mounts impor
 
 from . import fakes
 
+DIRECTORY = "/opt/corpus/claude-credentials"
 FILE = "/home/claude/.claude/.credentials.json"
 TARGET = "/run/agent-credentials/claude"
 WANTED = _clone.Wanted(
-    MountSpec("bind", "/opt/corpus/claude-credentials", TARGET, True),
+    MountSpec("bind", DIRECTORY, TARGET, True),
     (FILE,),
     ("CLAUDE_SECURESTORAGE_CONFIG_DIR", TARGET),
 )
@@ -91,3 +93,16 @@ def test_the_engine_made_the_same_container_again(recorded: Any) -> None:
         assert after["Config"][field] == before["Config"][field], field
     for field in before["HostConfig"].keys() - {"Binds", "Mounts", "NetworkMode"}:
         assert after["HostConfig"][field] == before["HostConfig"][field], field
+
+
+def test_the_plan_of_a_recreated_container_is_empty(world: Any, recorded: Any) -> None:
+    after = recorded["after"]
+    world.engine = fakes.FakeEngine(after)
+    world.host = fakes.FakeHost(world.engine)
+    world.host.directories[DIRECTORY] = dataclasses.replace(world.host.directory(fakes.DIRECTORY), path=DIRECTORY)
+    world.engine.links[after["Id"]] = {FILE: f"{TARGET}/.credentials.json"}
+    world.container = {"name": after["Name"].lstrip("/"), "credentials_host_dir": DIRECTORY}
+    outcome = world.run()
+    assert str(outcome.plan) == ""
+    assert outcome.after == {"boss": "ok"}
+    assert world.engine.writes == []
