@@ -8,10 +8,11 @@
 The rules are in ``docs/recreation.md``. Containers that use the namespaces of the one that is
 recreated hold on to its id, so they are recreated with it, inside its own sequence:
 
-1. make every clone; a clone is a mark by which ``_recovery`` knows that its original was under way
+1. make every clone, and its link where the original cannot see it; a clone is a mark by which ``_recovery`` knows
+   that its original was under way
 2. give every clone its original's restart policy, then take it from the original
 3. stop the dependents, then the container itself
-4. rename, link, start and verify the container, then its dependents
+4. rename, start and verify the container, then its dependents
 5. remove the originals
 """
 
@@ -35,7 +36,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._model import
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import User
-from ansible_collections.agentops.credentials.plugins.module_utils._verdict import link_obstacle
+from ansible_collections.agentops.credentials.plugins.module_utils._verdict import link_holder, link_obstacle
 
 
 def refuse(observed: Observed, judgement: Judgement, facts: RecreationFacts, options: Options) -> tuple[str, ...]:
@@ -233,7 +234,8 @@ def _swap(
     copy: _clone.Clone,
     cause: str,
     carry: bool,
-    linked: tuple[Operation, ...],
+    linked_early: tuple[Operation, ...],
+    linked_late: tuple[Operation, ...],
     verification: tuple[str, str, dict[str, Any]],
 ) -> _Swap:
     name = _name(facts)
@@ -270,13 +272,13 @@ def _swap(
     if state == "paused":
         start.append(of_new("pause", f"pause {name}", "as it was"))
     return _Swap(
-        create=tuple(create),
+        create=(*create, *linked_early),
         arm=tuple(arm),
         stop=tuple(stop),
         switch=(
             of_old("rename", f"rename {name} -> {old}", new_name=old),
             of_new("rename", f"rename {new} -> {name}", new_name=name),
-            *linked,
+            *linked_late,
         ),
         start=tuple(start),
         finish=(of_old("remove", f"remove {old}", "volumes kept", force=False),),
@@ -293,13 +295,19 @@ def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, o
     wanted = _clone.Wanted(placed.mount if present else None, judgement.unmounted, variable)
     copy = _clone_of(facts, wanted, {})
     is_linked = present and placed.link is not None and link_obstacle(observed) is None
+    carry = options.writable_layer == "carry" and bool(_lost(facts, placed.link, options))
+    # In the clone's own layer it can be made while the original runs. On a volume the original would see it, and a
+    # carried layer would put the original's file over it.
+    is_early = is_linked and not carry and link_holder(observed) is None
+    linked = (link(observed, None),) if is_linked else ()
     main = _swap(
         spec.name,
         facts,
         copy,
         cause="; ".join((judgement.verdict, *judgement.reasons)),
-        carry=options.writable_layer == "carry" and bool(_lost(facts, placed.link, options)),
-        linked=(link(observed, None),) if is_linked else (),
+        carry=carry,
+        linked_early=linked if is_early else (),
+        linked_late=() if is_early else linked,
         verification=_verification(observed, options, present),
     )
     followers = [_follower(observed, facts, dependent.facts, options) for dependent in facts.dependents]
@@ -336,7 +344,8 @@ def _follower(observed: Observed, owner: RecreationFacts, facts: RecreationFacts
         _clone_of(facts, _clone.Wanted(None, (), None), namespaces),
         cause=f"it uses {_name(owner)}",
         carry=options.writable_layer == "carry" and bool(_lost(facts, None, options)),
-        linked=(),
+        linked_early=(),
+        linked_late=(),
         verification=verification,
     )
 

@@ -69,8 +69,8 @@ def _holder(path: str, mounts: Iterable[MountSpec]) -> MountSpec | None:
     return max(holders, key=lambda mount: len(mount.target), default=None)
 
 
-def link_obstacle(observed: Observed) -> str | None:
-    """Why the link of the placement is not made; ``None`` when nothing is against it."""
+def link_holder(observed: Observed) -> MountSpec | None:
+    """The mount on which the link of the placement lies; ``None`` for the container's own layer."""
     placed = observed.placed
     if placed is None or placed.link is None:
         return None
@@ -78,7 +78,15 @@ def link_obstacle(observed: Observed) -> str | None:
     if observed.container is not None:  # .Mounts does not tell of --tmpfs
         hidden = observed.container["HostConfig"].get("Tmpfs") or ()
         kept += [MountSpec("tmpfs", "", normalise(path), False) for path in hidden]
-    holder = _holder(placed.link, kept)
+    return _holder(placed.link, kept)
+
+
+def link_obstacle(observed: Observed) -> str | None:
+    """Why the link of the placement is not made; ``None`` when nothing is against it."""
+    placed = observed.placed
+    if placed is None or placed.link is None:
+        return None
+    holder = link_holder(observed)
     if holder is not None and (holder.type != "volume" or holder.read_only):
         return f"{placed.link} lies on a {'read-only ' if holder.read_only else ''}{holder.type} mount"
     if observed.container is not None and observed.container["HostConfig"].get("ReadonlyRootfs") and holder is None:

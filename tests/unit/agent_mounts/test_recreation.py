@@ -18,12 +18,12 @@ from . import fakes
 
 PLAN = """\
 boss: create boss.am-new (file_mount; /home/claude/.claude/.credentials.json is a file mount, which stays at one inode)
+boss: link /home/claude/.claude/.credentials.json -> /run/agent-credentials/claude/.credentials.json (for versions that look there)
 boss: set restart policy of boss.am-new to unless-stopped
 boss: set restart policy of boss to no (two must not start)
 boss: stop boss
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
-boss: link /home/claude/.claude/.credentials.json -> /run/agent-credentials/claude/.credentials.json (for versions that look there)
 boss: start boss
 boss: verify boss: running, sees /home/dev/.config/claude-hooks/claude-credentials read-only
 boss: remove boss.am-old (volumes kept)
@@ -227,6 +227,7 @@ def test_a_linked_container_is_refused_even_where_dependents_may_be_recreated(wo
 
 WITH_SIDECAR = """\
 boss: create boss.am-new (file_mount; /home/claude/.claude/.credentials.json is a file mount, which stays at one inode)
+boss: link /home/claude/.claude/.credentials.json -> /run/agent-credentials/claude/.credentials.json (for versions that look there)
 boss: create sidecar.am-new (it uses boss)
 boss: set restart policy of boss.am-new to unless-stopped
 boss: set restart policy of boss to no (two must not start)
@@ -236,7 +237,6 @@ boss: stop sidecar
 boss: stop boss
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
-boss: link /home/claude/.claude/.credentials.json -> /run/agent-credentials/claude/.credentials.json (for versions that look there)
 boss: start boss
 boss: verify boss: running, sees /home/dev/.config/claude-hooks/claude-credentials read-only
 boss: rename sidecar -> sidecar.am-old
@@ -419,3 +419,11 @@ def test_a_container_of_compose_is_recreated_with_the_word_where_the_old_mount_s
     assert "in services.agent.volumes of /srv/app/compose.yaml replace the volume at /home/claude/.claude/" in warning
     assert f"by {fakes.DIRECTORY}:/run/agent-credentials/claude:ro" in warning
     assert world.run().warnings == ()
+
+
+def test_a_link_on_a_volume_waits_until_the_original_has_stopped(world: Any) -> None:
+    boss = world.engine.named("boss")
+    boss["Mounts"].append({"Type": "volume", "Name": "home", "Destination": "/home/claude", "RW": True})
+    boss["HostConfig"]["Binds"].append("home:/home/claude")
+    actions = [operation.action for operation in world.run(check_mode=True).plan.operations]
+    assert actions.index("link") > actions.index("stop")
