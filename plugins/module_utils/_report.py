@@ -186,8 +186,10 @@ def _is_fresh(agent: _model.AgentPlan, published: Document, inside: Document | N
     """Whether the process sees the published credential; ``None`` where that is not proven."""
     if inside is None:
         return None
+    # A container that a launcher started has the variable, but no link: that is for older versions.
+    lacks_only_link = agent.judgement.mend == "link" and bool(agent.observed.placed and agent.observed.placed.variable)
     return (
-        agent.judgement.verdict == "ok"
+        (agent.judgement.verdict == "ok" or lacks_only_link)
         and published["fingerprint"] is not None
         and all(inside[key] == published[key] for key in ("inode", "fingerprint"))
     )

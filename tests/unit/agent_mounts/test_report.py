@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.filter.agent_table import agent_table
-from ansible_collections.agentops.credentials.plugins.module_utils import _report
+from ansible_collections.agentops.credentials.plugins.module_utils import _model, _report
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
 
 SECRET = "fake-token-of-the-agent"
@@ -80,3 +81,24 @@ def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
     assert two.endswith("NO")
     assert "FILE" in two
     assert three.endswith("not proven")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "mend", "placement", "inside", "fresh"),
+    [
+        ("ok", None, "store", "same", True),
+        ("ok", None, "store", "other", False),
+        ("ok", None, "store", None, None),
+        ("missing", "link", "store", "same", True),
+        ("missing", "link", "link", "same", False),
+        ("stale", "restart", "store", "same", False),
+    ],
+)
+def test_who_sees_the_published_credential(
+    world: Any, verdict: str, mend: str | None, placement: str, inside: str | None, fresh: bool | None
+) -> None:
+    world.container = {"placement": placement}
+    (agent,) = world.run(check_mode=True).plan.agents
+    agent = dataclasses.replace(agent, judgement=_model.Judgement(verdict, (), mend))
+    published = {"inode": 7, "fingerprint": "same"}
+    assert _report._is_fresh(agent, published, inside and {"inode": 7, "fingerprint": inside}) is fresh
