@@ -6,7 +6,7 @@
 
 """The catalogue of agent CLIs: one row of data each, no code.
 
-Every rule was measured on the real client at the version named in ``measured``;
+Every rule was measured on the real client at the version named in ``measured``, but where a comment says otherwise;
 ``docs/agent-clis.md`` tells how. Paths are relative to the home directory of the user
 who runs the CLI, on the host for ``source`` and in the container for the rest.
 """
@@ -165,6 +165,7 @@ CATALOG: dict[str, AgentCli] = {
             placements=("store",),
             reload="rejected",
             masking_variables=("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
+            # The place of the file was measured; the name of the key in it was not. A wrong name refuses, it never leaks.
             mirror=MirrorRules(require=("copilot_tokens.*",), comments=True),
         ),
     )
