@@ -165,7 +165,7 @@ CATALOG: dict[str, AgentCli] = {
             placements=("store",),
             reload="rejected",
             masking_variables=("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
-            # The place of the file was measured; the name of the key in it was not. A wrong name refuses, it never leaks.
+            # The place of the file was measured, the name of the key in it was not. With a wrong name it is refused.
             mirror=MirrorRules(require=("copilot_tokens.*",), comments=True),
         ),
     )
