@@ -19,8 +19,9 @@ options:
     description:
       - "The same as the value of the key C(agents) of C(agents.json): a dictionary from agent to its settings."
       - "Of each agent the dictionary C(container) is read, with C(name) (default: the agent's name),
-        C(credentials_host_dir), or the old C(credentials_host_path), and optionally C(cli) (default C(claude)),
-        C(placement), C(target) and C(only_when_idle). Other keys are left alone."
+        C(credentials_host_dir), or the old C(credentials_host_path), and optionally C(cli) (default: that of the
+        agent's C(command), else C(claude)), C(mode), C(placement), C(force_placement), C(target), C(home), C(user),
+        C(passwd) and C(only_when_idle). Other keys are left alone. docs/agents-json.md tells of each."
       - If C(credentials_host_path) is a key of O(mirrored), the directory which that source is mirrored to is meant,
         else the path's parent directory.
     type: dict
@@ -35,6 +36,19 @@ options:
     description: The directory that C(~/) stands for in paths of the configuration. It may be written C(~user).
     type: str
     default: "~"
+  catalog:
+    description:
+      - Rows of the catalogue of agent CLIs to override or to add, as a dictionary from name to fields. The fields are
+        those which P(agentops.credentials.agent_catalog#lookup) returns.
+    type: dict
+    default: {}
+  shared_root:
+    description:
+      - The directory on the host that holds the shared auth directories of agents with C(mode) V(shared), one for each
+        agent CLI and each directory in the container.
+      - That of parallel-code is C(~/.parallel-code/agent-auth).
+    type: str
+    default: ~/.local/share/agentops/agent-auth
   docker_host:
     description:
       - Where the Docker engine listens.

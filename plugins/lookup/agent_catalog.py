@@ -18,12 +18,23 @@ options:
     description: Names of agent CLIs. All of them if left out.
     type: list
     elements: str
+  catalog:
+    description: Rows to override or to add, as a dictionary from name to fields.
+    type: dict
+    default: {}
+    vars:
+      - name: agent_containers_catalog
+      - name: creds_mirror_catalog
 """
 
 EXAMPLES = r"""
 - name: Where does claude keep its credentials?
   ansible.builtin.debug:
     msg: "{{ lookup('agentops.credentials.agent_catalog', 'claude').source }}"
+
+- name: Which agent CLIs are known?
+  ansible.builtin.debug:
+    msg: "{{ query('agentops.credentials.agent_catalog') | map(attribute='name') }}"
 """
 
 RETURN = r"""
@@ -36,7 +47,9 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG, as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import as_dict, extended
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 
 
 class LookupModule(LookupBase):
@@ -44,9 +57,13 @@ class LookupModule(LookupBase):
 
     def run(self, terms, variables=None, **kwargs):
         self.set_options(var_options=variables, direct=kwargs)
-        unknown = [term for term in terms if term not in CATALOG]
+        try:
+            catalog = extended(CATALOG, self.get_option("catalog"))
+        except ConfigError as error:
+            raise AnsibleLookupError(str(error)) from error
+        unknown = [term for term in terms if term not in catalog]
         if unknown:
             raise AnsibleLookupError(
-                f"no agent CLI is named {', '.join(map(repr, unknown))}; the catalogue has {', '.join(CATALOG)}"
+                f"no agent CLI is named {', '.join(map(repr, unknown))}; the catalogue has {', '.join(catalog)}"
             )
-        return [as_dict(CATALOG[term]) for term in terms or CATALOG]
+        return [as_dict(catalog[term]) for term in terms or catalog]

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import json
 import posixpath
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG, AgentCli
+from ansible_collections.agentops.credentials.plugins.module_utils import _cli
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import AgentCli
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import normalise
 
@@ -23,18 +26,51 @@ SUFFIX_NEW = ".am-new"
 SUFFIX_OLD = ".am-old"
 """What a container is called while it is being replaced; no configured container may end so."""
 
-_FIELDS = ("name", "credentials_host_dir", "credentials_host_path", "placement", "target", "mode", "cli")
+SHARED_ROOT = "~/.local/share/agentops/agent-auth"
+PASSWD_ROOT = "~/.local/share/agentops/passwd"
+MODES = ("mirror", "shared")
+
+_TEXTS = (
+    "name", "credentials_host_dir", "credentials_host_path", "placement", "target", "mode", "cli", "home", "user"
+)  # fmt: skip
+_SWITCHES = ("passwd", "force_placement")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a configuration is read with.
+
+    ``where``        what the document is called in messages, e.g. the path of agents.json
+    ``home``         what ``~/`` stands for on the host
+    ``mirrored``     source → credentials directory, for every source that a mirror publishes here
+    ``catalog``      the agent CLIs
+    ``shared_root``  the directory that holds the shared auth directories
+    """
+
+    where: str
+    home: str
+    mirrored: Mapping[str, str] = field(default_factory=dict)
+    catalog: Mapping[str, AgentCli] = field(default_factory=lambda: CATALOG)
+    shared_root: str = SHARED_ROOT
+
+    def path(self, path: str) -> str:
+        """A host path of the user's, ``~/`` replaced."""
+        return normalise(posixpath.join(self.home, path[2:]) if path.startswith("~/") else path)
 
 
 @dataclass(frozen=True)
 class AgentSpec:
     """One agent as configured.
 
-    ``directory``     the credentials directory on the host
+    ``directory``     the credentials directory, or in mode shared the shared auth directory, on the host
     ``field``         the field of the configuration that named it, for messages
     ``target``        explicit target in the container, or ``None`` where the placement decides
     ``former_files``  host files which file mounts of this agent may show
     ``idle_command``  run in the container: exit status 0 means that it may be recreated now; empty: it always may
+    ``forced``        use the placement even with a version of the CLI that was measured to fail with it
+    ``home``          ``HOME`` to set in the container, or ``None`` to leave it
+    ``user``          the user that a launcher's container runs as (``uid`` or ``uid:gid``); else the engine tells
+    ``passwd_root``   where to keep a passwd file for a uid without an entry; ``None`` if none is asked for
     """
 
     name: str
@@ -45,7 +81,30 @@ class AgentSpec:
     placement: str
     target: str | None
     former_files: tuple[str, ...]
+    mode: str = "mirror"
     idle_command: tuple[str, ...] = ()
+    forced: bool = False
+    home: str | None = None
+    user: str | None = None
+    passwd_root: str | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        return self.mode == "shared"
+
+    @property
+    def credential(self) -> str:
+        """The credential file's path in ``directory``."""
+        return self.cli.credential if self.is_shared else self.cli.file
+
+
+@dataclass(frozen=True)
+class Agents:
+    """What a configuration says: the agents that are well described, the faults of the others, and notes."""
+
+    specs: tuple[AgentSpec, ...] = ()
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,24 +148,25 @@ def load(text: str, where: str) -> Any:
         raise ConfigError(f"{where} is not valid JSON{place}; mend the file.") from None
 
 
-def parse(
-    document: Any, where: str, home: str, mirrored: Mapping[str, str]
-) -> tuple[tuple[AgentSpec, ...], tuple[str, ...]]:
-    """The agents of ``document`` that are well described, in its order, and the faults of all.
-
-    :param where: what the document is called in messages, e.g. the path of agents.json.
-    :param home: what ``~/`` stands for.
-    :param mirrored: source → credentials directory, for every source that a mirror publishes here.
-    """
+def parse(document: Any, context: Context) -> Agents:
+    """The agents of ``document``, in its order. An agent whose command is no agent CLI is left out, with a note."""
+    where = context.where
     if not isinstance(document, dict) or not isinstance(document.get("agents"), dict):
-        return (), (f'{where} is not an object with the key "agents"; write {{"agents": {{"NAME": {{...}}}}}}.',)
+        return Agents(
+            faults=(f'{where} is not an object with the key "agents"; write {{"agents": {{"NAME": {{...}}}}}}.',)
+        )
     faults: list[str] = []
+    notes: list[str] = []
     specs: list[AgentSpec] = []
     for name, agent in document["agents"].items():
         try:
-            specs.append(_parse_agent(str(name), agent, where, home, mirrored))
+            spec = _parse_agent(str(name), agent, context)
         except ConfigError as error:
             faults.extend(error.faults)
+        except _NoAgentCli as other:
+            notes.append(str(other))
+        else:
+            specs.append(spec)
     owner: dict[str, str] = {}
     for spec in specs:
         if spec.container in owner:
@@ -115,86 +175,131 @@ def parse(
                 f"{owner[spec.container]}; give each agent a container of its own."
             )
         owner.setdefault(spec.container, spec.name)
-    return tuple(specs), tuple(faults)
+    return Agents(tuple(specs), tuple(faults), tuple(notes))
 
 
-def _parse_agent(name: str, agent: Any, where: str, home: str, mirrored: Mapping[str, str]) -> AgentSpec:
+class _NoAgentCli(Exception):
+    """An agent runs something else than an agent CLI."""
+
+
+def _parse_agent(name: str, agent: Any, context: Context) -> AgentSpec:
+    where = context.where
     container = agent.get("container") if isinstance(agent, dict) else None
     if not isinstance(container, dict):
         raise ConfigError(
             f'{name}: has no "container" in {where}; add container.name and container.credentials_host_dir, '
             f"or take the agent out of {where}."
         )
-    wrong = [key for key in _FIELDS if container.get(key) is not None and not isinstance(container[key], str)]
+    wrong = [f"{key} is not a string; write it in quotes" for key in _TEXTS if not _is(str, container.get(key))]
+    wrong += [
+        f"{key} is neither true nor false; write one of them" for key in _SWITCHES if not _is(bool, container.get(key))
+    ]
     if wrong:
-        raise ConfigError(*(f"{name}: container.{key} is not a string; write it in quotes." for key in wrong))
+        raise ConfigError(*(f"{name}: container.{fault}." for fault in wrong))
 
-    def fault(field: str, what: str) -> ConfigError:
-        return ConfigError(f"{name}: container.{field} {what}")
+    def fault(key: str, what: str) -> ConfigError:
+        return ConfigError(f"{name}: container.{key} {what}")
 
-    def path(field: str) -> str | None:
-        value: str = container.get(field) or ""
+    def path(key: str) -> str | None:
+        value: str = container.get(key) or ""
         if not value:
             return None
-        if value.startswith("~/"):
-            value = posixpath.join(home, value[2:])
+        if value.startswith("~/") and key.startswith("credentials_host_"):
+            value = context.path(value)
         if not value.startswith("/"):
-            raise fault(field, f"{value} is a relative path; write the absolute path (or begin it with ~/).")
+            raise fault(key, f"{value} is a relative path; write the absolute path (or begin it with ~/).")
         if any(character in value for character in ',:"\n'):
-            raise fault(field, f"{value!r} holds a comma, colon, quote or line break; use a path without them.")
+            raise fault(key, f"{value!r} holds a comma, colon, quote or line break; use a path without them.")
         return normalise(value)
 
     container_name = container.get("name") or name
     if container_name.endswith((SUFFIX_NEW, SUFFIX_OLD)):
         raise fault("name", f"{container_name} ends in a suffix that marks containers being replaced; rename it.")
 
-    cli_name = container.get("cli") or "claude"
-    cli = CATALOG.get(cli_name)
-    if cli is None:
-        raise fault("cli", f"{cli_name} is not an agent CLI of the catalogue; use one of {', '.join(CATALOG)}.")
-
+    cli = _agent_cli(name, agent, container, context)
     mode = container.get("mode") or "mirror"
-    if mode != "mirror":
-        raise fault("mode", f"{mode} is not known; use mirror.")
+    if mode not in MODES:
+        raise fault("mode", f"{mode} is not known; use {' or '.join(MODES)}.")
+    shared = mode == "shared"
 
-    placement = container.get("placement") or cli.placements[0]
-    if placement not in cli.placements:
+    placement = container.get("placement") or ("config_dir" if shared else cli.placements[0])
+    if shared and placement != "config_dir":
+        raise fault("placement", f"{placement} has no meaning with mode shared; take it out.")
+    if not shared and placement not in cli.placements:
         raise fault("placement", f"{placement} does not work for {cli.name}; use {' or '.join(cli.placements)}.")
 
     idle_command = container.get("only_when_idle") or []
     if not isinstance(idle_command, list) or not all(isinstance(word, str) for word in idle_command):
         raise fault("only_when_idle", 'is not a list of strings; write the command as ["PROGRAM", "ARGUMENT"].')
+    user = container.get("user")
+    if user and not re.fullmatch(r"\d+(:\d+)?", user):
+        raise fault("user", f"{user} is not numeric; write it as UID or UID:GID.")
 
     former = path("credentials_host_path")
     directory = path("credentials_host_dir")
-    field = "credentials_host_dir"
+    key = "credentials_host_dir"
+    if directory is None and shared:
+        key, directory = "mode", context.path(f"{context.shared_root}/{cli.name}/{cli.config_dir}")
     if directory is None and former is not None:
-        field = "credentials_host_path"
-        directory = mirrored.get(former, posixpath.dirname(former))
+        key = "credentials_host_path"
+        directory = context.mirrored.get(former, posixpath.dirname(former))
     if directory is None:
         raise ConfigError(
             f"{name}: container has neither credentials_host_dir nor credentials_host_path; "
             f"set container.credentials_host_dir to the agent's credentials directory."
         )
     files = [former] if former else []
-    files += [source for source, published in mirrored.items() if published == directory]
+    files += [source for source, published in context.mirrored.items() if published == directory]
     files.append(posixpath.join(directory, cli.file))
     return AgentSpec(
         name=name,
         container=container_name,
         cli=cli,
         directory=directory,
-        field=field,
+        field=key,
         placement=placement,
         target=path("target"),
         former_files=tuple(dict.fromkeys(files)),
+        mode=mode,
         idle_command=tuple(idle_command),
+        forced=bool(container.get("force_placement")),
+        home=path("home"),
+        user=user,
+        passwd_root=context.path(PASSWD_ROOT) if container.get("passwd") else None,
     )
 
 
+def _is(kind: type, value: Any) -> bool:
+    return value is None or isinstance(value, kind)
+
+
+def _agent_cli(name: str, agent: Mapping[str, Any], container: Mapping[str, Any], context: Context) -> AgentCli:
+    """The CLI that an agent names, else that of its command, else claude.
+
+    :raises ConfigError: the catalogue has no CLI of that name.
+    :raises _NoAgentCli: its command is another program.
+    """
+    known = ", ".join(context.catalog)
+    chosen = container.get("cli")
+    if chosen and chosen not in context.catalog:
+        raise ConfigError(f"{name}: container.cli {chosen} is not an agent CLI of the catalogue; use one of {known}.")
+    command = container.get("command") or agent.get("command")
+    if chosen or not command:
+        return context.catalog[chosen or "claude"]
+    row = _cli.match(command if isinstance(command, (str, list)) else str(command), context.catalog)
+    if row is None:
+        raise _NoAgentCli(
+            f"{name}: its command is no agent CLI of the catalogue, so it gets no mount; set container.cli to one of "
+            f"{known} if it starts one."
+        )
+    return row
+
+
 def directory_faults(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:
-    """Why the credentials directory of ``spec`` must not be mounted; empty when it may."""
+    """Why the directory of ``spec`` must not be mounted; empty when it may."""
     where = f"{spec.name}: container.{spec.field}"
+    if spec.is_shared and facts.kind in ("missing", "directory"):
+        return ()
     if facts.kind == "missing":
         return (
             f"{where}: the directory {facts.path} does not exist; create it with the role "

@@ -7,73 +7,12 @@
 """The catalogue of agent CLIs: one row of data each, no code.
 
 Every rule was measured on the real client at the version named in ``measured``, but where a comment says otherwise;
-``docs/agent-clis.md`` tells how. Paths are relative to the home directory of the user
-who runs the CLI, on the host for ``source`` and in the container for the rest.
+``docs/agent-clis.md`` tells how, and its table is made from these rows.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
-
-
-@dataclass(frozen=True)
-class MirrorRules:
-    """How the mirror accepts and reduces a source. Dotted paths; ``*`` stands for any one key.
-
-    ``require``  alternatives: at least one of these paths must hold a non-empty string
-    ``scopes``   a path that must hold a non-empty list or string, else the client counts as logged out
-    ``keep``     top-level keys that are published; empty means all
-    ``drop``     paths removed before publication
-    ``blank``    paths set to the empty string before publication (the client insists on the key)
-    ``expires``  path of the access token's expiry, milliseconds since the epoch
-    ``account``  path that tells one login's account from another's
-    ``comments`` the file is JSON with ``//`` comment lines
-    ``keep_warm`` command with which the CLI refreshes its own login without any use of a model
-    """
-
-    require: tuple[str, ...]
-    scopes: str | None = None
-    keep: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    blank: tuple[str, ...] = ()
-    expires: str | None = None
-    account: str | None = None
-    comments: bool = False
-    keep_warm: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class AgentCli:
-    """One agent CLI.
-
-    ``config_dir`` is the directory the CLI keeps its state in, ``credential`` the credential
-    file's path inside it. ``config_dir_variable`` moves it: to the variable's value itself, plus
-    ``config_dir_suffix``. ``store_variable`` moves the credential file alone.
-    ``placements`` are those that were measured to work, the default first.
-    ``reload`` tells when a running process uses a new login: ``request`` (its next request),
-    ``rejected`` (after the server answered 401) or ``process`` (only a new process).
-    """
-
-    name: str
-    measured: str
-    commands: tuple[str, ...]
-    source: str
-    credential: str
-    config_dir: str
-    config_dir_variable: str | None
-    config_dir_suffix: str
-    store_variable: str | None
-    placements: tuple[str, ...]
-    reload: str
-    masking_variables: tuple[str, ...]
-    mirror: MirrorRules = field(repr=False)
-
-    @property
-    def file(self) -> str:
-        """Name of the published file in the credentials directory."""
-        return self.credential.rsplit("/", 1)[-1]
-
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import AgentCli, MirrorRules, VersionLimit
 
 CATALOG: dict[str, AgentCli] = {
     row.name: row
@@ -89,7 +28,11 @@ CATALOG: dict[str, AgentCli] = {
             config_dir_suffix="",
             store_variable="CLAUDE_SECURESTORAGE_CONFIG_DIR",
             placements=("store", "link", "config_dir"),
+            limits=(VersionLimit("config_dir", "2.1.175", "it ends with status 0 and without any output, or crashes"),),
             reload="request",
+            reload_since="2.1.90",
+            seeds={".claude.json": "{}\n"},
+            shared_variable="CLAUDE_CONFIG_DIR",
             masking_variables=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
             mirror=MirrorRules(
                 require=("claudeAiOauth.accessToken",),
@@ -132,6 +75,7 @@ CATALOG: dict[str, AgentCli] = {
             store_variable=None,
             placements=("link",),
             reload="process",
+            passwd="its encrypted store and its search for a keychain end with uv_os_get_passwd returned ENOENT",
             masking_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
             # The client needs its refresh token each hour: it is the one CLI whose refresh token is published.
             mirror=MirrorRules(require=("access_token", "refresh_token"), expires="expiry_date"),
@@ -161,17 +105,19 @@ CATALOG: dict[str, AgentCli] = {
             config_dir_variable="COPILOT_HOME",
             config_dir_suffix="",
             store_variable=None,
-            # It writes config.json at every start: a link is replaced at once and a read-only home fails.
+            # It writes config.json at every start: a link is replaced at once, and a read-only home fails.
             placements=("store",),
             reload="rejected",
+            start="start it by examples/copilot/copilot-with-mirror, which copies the mirrored login into its home",
             masking_variables=("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
-            # The place of the file was measured, the name of the key in it was not. With a wrong name it is refused.
-            mirror=MirrorRules(require=("copilot_tokens.*",), comments=True),
+            seeds={"settings.json": '{"storeTokenPlaintext": true}\n'},
+            # The second and third are the forms of earlier versions, which it still reads.
+            mirror=MirrorRules(
+                require=("authTokens.*.token", "copilotTokens.*", "copilot_tokens.*"),
+                keep=("authTokens", "copilotTokens", "copilot_tokens", "loggedInUsers", "lastLoggedInUser"),
+                account="lastLoggedInUser.login",
+                comments=True,
+            ),
         ),
     )
 }
-
-
-def as_dict(row: AgentCli) -> dict[str, Any]:
-    """A row as plain data, for playbooks and templates."""
-    return {**asdict(row), "file": row.file}

@@ -61,14 +61,14 @@ NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 class Wanted:
     """What is to be different in the clone.
 
-    ``mount``     the directory mount to add, or ``None``
+    ``mounts``    the bind mounts to add
     ``unmounted`` targets of the mounts to leave out
-    ``variable``  name and value of an environment variable to set (value ``None``: to remove)
+    ``variables`` names and values of environment variables to set (value ``None``: to remove)
     """
 
-    mount: MountSpec | None
-    unmounted: tuple[str, ...]
-    variable: tuple[str, str | None] | None
+    mounts: tuple[MountSpec, ...] = ()
+    unmounted: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ def clone(
     host_config = without_targets(host_config, wanted.unmounted)
     for target in wanted.unmounted:
         config["Volumes"] = {path: {} for path in config.get("Volumes") or {} if normalise(path) != target} or None
-    if wanted.mount is not None:
-        host_config = with_bind(host_config, wanted.mount)
-    if wanted.variable is not None:
-        config["Env"] = with_variable(config.get("Env"), *wanted.variable)
+    for mount in wanted.mounts:
+        host_config = with_bind(host_config, mount)
+    for variable in wanted.variables:
+        config["Env"] = with_variable(config.get("Env"), *variable)
 
     for field in NAMESPACE_FIELDS:
         if host_config.get(field) in (namespaces or {}):

@@ -137,6 +137,17 @@ class Engine:
             pass
         return int(self._api.exec_inspect(execution)["ExitCode"])
 
+    @_mapped
+    def output(self, container: str, command: Sequence[str]) -> str | None:
+        """What a command prints on standard output in a running container; ``None`` if it cannot be run or fails."""
+        try:
+            execution = self._api.exec_create(container, list(command), stderr=False)["Id"]
+            printed = _bounded(self._api.exec_start(execution, stream=True))
+        except docker.errors.APIError:
+            return None
+        ended_well = self._api.exec_inspect(execution)["ExitCode"] == 0
+        return printed.decode("utf-8", "replace") if ended_well else None
+
     # writing
 
     @_mapped

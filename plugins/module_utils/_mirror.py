@@ -12,7 +12,7 @@ import os
 import struct
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import AgentCli
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import AgentCli
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 
 SCOPES = ("user", "system")

@@ -15,6 +15,7 @@ from typing import Any, Mapping
 from ansible_collections.agentops.credentials.plugins.module_utils import _mirror
 from ansible_collections.agentops.credentials.plugins.module_utils import _mirror_host as host
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import extended
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, User
 
@@ -36,18 +37,19 @@ def run(options: _Options, record: host.Record) -> dict[str, Any]:
 
 
 def specifications(options: _Options, user: User) -> list[MirrorSpec]:
-    """:raises ConfigError: an agent CLI is not in the catalogue."""
+    """:raises ConfigError: an agent CLI is not in the catalogue, or a row of the user's own has a fault."""
     sources = options["sources"]
-    unknown = [name for name in [*options["clis"], *sources] if name not in CATALOG]
+    catalog = extended(CATALOG, options["catalog"], "creds_mirror_catalog")
+    unknown = [name for name in [*options["clis"], *sources] if name not in catalog]
     if unknown:
-        known = ", ".join(CATALOG)
+        known = ", ".join(catalog)
         raise ConfigError(
             *(f"creds_mirror_clis: no agent CLI is named {name}; choose from {known}." for name in unknown)
         )
     readers = _mirror.Readers(*(tuple(options["readers"].get(key) or ()) for key in ("uids", "gids")))
     result = []
     for name in dict.fromkeys(options["clis"]):
-        row = CATALOG[name]
+        row = catalog[name]
         path = _in_home(str(sources.get(name, f"~/{row.source}")), user)
         result.append(
             MirrorSpec(

@@ -7,12 +7,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _model, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _agents,
+    _mirror_host,
+    _model,
+    _preparation_host,
+    _procfs,
+    _reconcile,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import extended
 from ansible_collections.agentops.credentials.plugins.module_utils._engine import SDK_MISSING, Engine
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 
@@ -26,6 +36,8 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "agents": {"type": "dict"},
         "mirrored": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": "~"},
+        "catalog": {"type": "dict", "default": {}},
+        "shared_root": {"type": "str", "default": _agents.SHARED_ROOT},
         "docker_host": {
             "type": "str",
             "default": "unix:///var/run/docker.sock",
@@ -76,11 +88,16 @@ def request(module: AnsibleModule, options: _model.Options) -> _reconcile.Reques
         where, document = params["path"], _agents.load(_read(params["path"]), params["path"])
     else:
         where, document = "agents", {"agents": params["agents"]}
-    return _reconcile.Request(
-        document=document,
+    context = _agents.Context(
         where=where,
         home=os.path.expanduser(params["home"]),
         mirrored={_absolute(source): _absolute(directory) for source, directory in params["mirrored"].items()},
+        catalog=extended(CATALOG, params["catalog"]),
+        shared_root=params["shared_root"],
+    )
+    return _reconcile.Request(
+        document=document,
+        context=context,
         options=options,
         require_all=params.get("require_all", False),
         max_parallel=params.get("max_parallel", 1),
@@ -117,6 +134,11 @@ def engine(module: AnsibleModule) -> Engine:
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
     return Engine(params["docker_host"], tls, params["timeout"])
+
+
+def preparer(request: _reconcile.Request, record: _mirror_host.Record) -> _reconcile.Prepare:
+    """What makes shared auth directories and passwd files on the host, or in check mode only records it."""
+    return functools.partial(_preparation_host.prepare, home=request.context.home, record=record)
 
 
 def host() -> _procfs.Host:

@@ -12,7 +12,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Iterable, Iterator, Mapping, Protocol, Sequence
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _model, _mounts, _procfs, _recovery
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _clone,
+    _model,
+    _mounts,
+    _preparation,
+    _procfs,
+    _recovery,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import (
     SUFFIX_NEW,
     SUFFIX_OLD,
@@ -24,7 +31,9 @@ from ansible_collections.agentops.credentials.plugins.module_utils._placement im
     Placed,
     environment_of,
     find_user,
+    needed_passwd,
     place,
+    place_unseen,
 )
 
 Document = Mapping[str, Any]
@@ -41,6 +50,7 @@ class ReadingEngine(Protocol):
     def inspect_image(self, image: str) -> Document | None: ...
     def changes(self, container: str) -> tuple[Document, ...]: ...
     def read_file(self, container: str, path: str) -> bytes | None: ...
+    def output(self, container: str, command: Sequence[str]) -> str | None: ...
     def layer_directory(self, container: str) -> str | None: ...
 
 
@@ -83,7 +93,7 @@ def observe(engine: ReadingEngine, host: ReadingHost, listing: Listing, spec: Ag
     """One agent's container as it is now."""
     directory = host.directory(spec.directory)
     spec = replace(spec, directory=directory.path)
-    blank = _model.Observed(spec, directory, placed=place(spec, {}, None))
+    blank = _model.Observed(spec, directory, placed=place_unseen(spec))
     row = listing.rows.get(spec.container)
     if row is None:
         return blank
@@ -103,8 +113,11 @@ def with_container(engine: ReadingEngine, observed: _model.Observed, container: 
 
 def _with_user(observed: _model.Observed, container: Document, passwd: bytes) -> _model.Observed:
     config = container["Config"]
-    user = find_user(config.get("User") or "", passwd.decode("utf-8", "replace"))
-    placed = place(observed.spec, environment_of(config.get("Env")), user.home if user else None)
+    name, text = config.get("User") or "", passwd.decode("utf-8", "replace")
+    user = find_user(name, text)
+    environment = environment_of(config.get("Env"))
+    generated = needed_passwd(observed.spec, name, text, environment.get("HOME"))
+    placed = place(observed.spec, environment, user.home if user else None, generated)
     return replace(observed, container=container, user=user, placed=placed)
 
 
@@ -147,6 +160,13 @@ def _with_mount_source(host: ReadingHost, observed: _model.Observed) -> _model.O
     if not at_target or at_target[0].type != "bind":
         return observed
     return replace(observed, mount_source=host.realpath(at_target[0].source))
+
+
+def writable_logins(observed: _model.Observed) -> list[_preparation.WritableLogin]:
+    """The writable host directories in which the agent's CLI keeps its login."""
+    environment = environment_of((observed.container or {}).get("Config", {}).get("Env"))
+    home = observed.user.home if observed.user else None
+    return _preparation.writable_logins(observed.spec, observed.placed, observed.mounts, environment, home)
 
 
 def recreation_facts(engine: ReadingEngine, listing: Listing, observed: _model.Observed) -> _model.RecreationFacts:
@@ -232,8 +252,10 @@ class Prover:
     engine: ReadingEngine
     host: ReadingHost
 
-    def prove(self, container: str, target: str | None, directory: str, healthy: bool, timeout: int) -> None:
-        """Wait until the container runs (or is healthy) and sees ``directory`` read-only at ``target``.
+    def prove(
+        self, container: str, target: str | None, directory: str, read_only: bool, healthy: bool, timeout: int
+    ) -> None:
+        """Wait until the container runs (or is healthy) and sees ``directory`` at ``target``, read-only or writable.
 
         :raises EngineError: it ended, did not get there within ``timeout`` seconds, or sees something else.
         """
@@ -250,7 +272,7 @@ class Prover:
                 )
             if health == "unhealthy":
                 raise EngineError("the new container is unhealthy")
-            fault = self._fault(document, target, directory)
+            fault = self._fault(document, target, directory, read_only)
             if fault is None and (not healthy or health in ("", "healthy")):
                 if time.monotonic() - began >= _SETTLED:
                     return
@@ -258,7 +280,7 @@ class Prover:
                 raise EngineError(fault or f"the new container is not healthy after {timeout} seconds ({health})")
             time.sleep(0.05)
 
-    def _fault(self, document: Document, target: str | None, directory: str) -> str | None:
+    def _fault(self, document: Document, target: str | None, directory: str, read_only: bool) -> str | None:
         if target is None or not self.engine.is_local:
             return None
         wanted = self.host.directory(directory)
@@ -269,6 +291,6 @@ class Prover:
             return None
         if seen.identity != wanted.identity:
             return f"the new container does not see {directory} at {target}"
-        if not seen.read_only:
-            return f"the new container can write at {target}"
+        if seen.read_only != read_only:
+            return f"the new container {'cannot' if seen.read_only else 'can'} write at {target}"
         return None

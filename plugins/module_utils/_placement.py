@@ -7,40 +7,71 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import AgentCli
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import AgentCli
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below, normalise
 
 STORE_ROOT = "/run/agent-credentials"
+PASSWD = "/etc/passwd"
 
 
 @dataclass(frozen=True)
 class User:
-    """The user a container runs as. ``home`` is what ``HOME`` would be without the variable."""
+    """The user a container runs as. ``home`` is what ``HOME`` would be without the variable.
+
+    ``has_entry`` tells whether the container's ``/etc/passwd`` knows the uid.
+    """
 
     uid: int
     gid: int
     home: str
+    has_entry: bool = True
+
+
+@dataclass(frozen=True)
+class Passwd:
+    """A generated ``/etc/passwd``. Its name is its content's hash, so the one file mount there is never changes."""
+
+    path: str
+    text: str = field(repr=False)
+
+    @property
+    def mount(self) -> MountSpec:
+        return MountSpec("bind", self.path, PASSWD, True)
 
 
 @dataclass(frozen=True)
 class Placed:
     """What a container must have so that its agent CLI finds the credentials directory.
 
-    ``link`` is the path in the container that must be a symbolic link to ``link_target``;
-    ``None`` where the placement needs none or its place cannot be known.
+    ``variable`` is the environment variable that is set to the mount's target. ``link`` is the path in the container
+    that must be a symbolic link to ``link_target``; ``None`` where the placement needs none or its place cannot be
+    known. ``home`` is the value to set ``HOME`` to, ``passwd`` the passwd file for a uid that has no entry.
     """
 
     mount: MountSpec
     variable: str | None
     link: str | None
+    home: str | None = None
+    passwd: Passwd | None = None
 
     def link_target(self, cli: AgentCli) -> str:
         return posixpath.join(self.mount.target, cli.file)
+
+    @property
+    def mounts(self) -> tuple[MountSpec, ...]:
+        return (self.mount, self.passwd.mount) if self.passwd else (self.mount,)
+
+    @property
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """Environment variables to set."""
+        own = ((self.variable, self.mount.target),) if self.variable else ()
+        return own + ((("HOME", self.home),) if self.home else ())
 
 
 def environment_of(entries: Iterable[str] | None) -> dict[str, str]:
@@ -75,7 +106,7 @@ def find_user(user: str, passwd: str) -> User | None:
             gid = int(group) if group.isdigit() else int(fields[3]) if fields[3].isdigit() else 0
             return User(int(fields[2]), gid, fields[5] or "/")
     if name.isdigit():
-        return User(int(name), int(group) if group.isdigit() else 0, "/")
+        return User(int(name), int(group) if group.isdigit() else 0, "/", has_entry=False)
     return None
 
 
@@ -88,25 +119,69 @@ def config_directory(cli: AgentCli, environment: Mapping[str, str], home: str | 
     return normalise(posixpath.join(home, cli.config_dir)) if home and home.startswith("/") else None
 
 
-def place(spec: AgentSpec, environment: Mapping[str, str], home: str | None) -> Placed | None:
+def place(
+    spec: AgentSpec, environment: Mapping[str, str], home: str | None, passwd: Passwd | None = None
+) -> Placed | None:
     """What ``spec`` asks of a container with ``environment`` whose user's home is ``home``.
 
     ``None`` when the placement depends on the home directory and that is not known.
     """
+    if spec.home:
+        environment = {**environment, "HOME": spec.home}
     directory = config_directory(spec.cli, environment, home)
     if spec.placement == "config_dir":
         target = spec.target or directory
-        return Placed(_mount(spec, target), None, None) if target else None
+        variable = spec.cli.shared_variable if spec.is_shared else None
+        return Placed(_mount(spec, target), variable, None, spec.home, passwd) if target else None
     target = spec.target or posixpath.join(STORE_ROOT, spec.cli.name)
     link = posixpath.join(directory, spec.cli.credential) if directory else None
     if link and (directory == target or is_below(link, target)):
         link = None
     variable = spec.cli.store_variable if spec.placement == "store" else None
-    return Placed(_mount(spec, target), variable, link)
+    return Placed(_mount(spec, target), variable, link, spec.home, passwd)
 
 
 def _mount(spec: AgentSpec, target: str) -> MountSpec:
-    return MountSpec(type="bind", source=spec.directory, target=target, read_only=True)
+    return MountSpec(type="bind", source=spec.directory, target=target, read_only=not spec.is_shared)
+
+
+BARE_PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+
+
+def needed_passwd(spec: AgentSpec, user: str, passwd: str, home: str | None) -> Passwd | None:
+    """The passwd file for the ``user`` of a container (``Config.User``), if it is asked for and lacks the uid's entry.
+
+    :param passwd: text of the container's own ``/etc/passwd``, which it goes on with.
+    """
+    uid, _colon, gid = user.partition(":")
+    has_entry = any(line.split(":")[2:3] == [uid] for line in passwd.splitlines())
+    if spec.passwd_root is None or not uid.isdigit() or has_entry:
+        return None
+    entry = f"agent:x:{uid}:{gid if gid.isdigit() else 0}:agent:{spec.home or home or '/'}:/bin/sh\n"
+    text = passwd + ("" if passwd.endswith("\n") or not passwd else "\n") + entry
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Passwd(f"{spec.passwd_root}/{name}", text)
+
+
+def place_unseen(spec: AgentSpec) -> Placed | None:
+    """What ``spec`` asks of a container that nobody has looked at: a launcher will start it."""
+    return place(spec, {}, None, needed_passwd(spec, spec.user or "", BARE_PASSWD, None))
+
+
+def unseen_faults(spec: AgentSpec) -> list[str]:
+    """What a launcher's agent must say itself, because there is no container to tell it."""
+    faults = []
+    if place_unseen(spec) is None:
+        faults.append(
+            f"{spec.name}: container.home is not set, and no container is looked at that would tell it; set "
+            f"container.home, or container.target."
+        )
+    if spec.passwd_root and not (spec.user and spec.home):
+        faults.append(
+            f"{spec.name}: container.passwd needs container.user and container.home where no container is looked at; "
+            f"set both."
+        )
+    return faults
 
 
 def launcher_fragments(placed: Placed) -> dict[str, Any]:
@@ -115,23 +190,32 @@ def launcher_fragments(placed: Placed) -> dict[str, Any]:
     ``docker_args`` for ``docker run``, ``engine_api`` for the body of ``POST /containers/create``,
     ``compose`` for a service of a compose file.
     """
-    mount, variable = placed.mount, placed.variable
-    arguments = ["--mount", f"type=bind,source={mount.source},target={mount.target},readonly"]
-    entry = {"Type": "bind", "Source": mount.source, "Target": mount.target, "ReadOnly": True}
-    volume = {
-        "type": "bind",
-        "source": mount.source,
-        "target": mount.target,
-        "read_only": True,
-        "bind": {"create_host_path": False},
-    }
+    arguments: list[str] = []
+    entries: list[dict[str, Any]] = []
+    volumes: list[dict[str, Any]] = []
+    for mount in placed.mounts:
+        read_only = ",readonly" if mount.read_only else ""
+        arguments += ["--mount", f"type=bind,source={mount.source},target={mount.target}{read_only}"]
+        entry = {"Type": "bind", "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
+        entries.append(entry)
+        volumes.append(
+            {
+                "type": "bind",
+                "source": mount.source,
+                "target": mount.target,
+                "read_only": mount.read_only,
+                "bind": {"create_host_path": False},
+            }
+        )
     fragments: dict[str, Any] = {
         "docker_args": arguments,
-        "engine_api": {"HostConfig": {"Mounts": [entry]}},
-        "compose": {"volumes": [volume]},
+        "engine_api": {"HostConfig": {"Mounts": entries}},
+        "compose": {"volumes": volumes},
     }
-    if variable:
-        arguments += ["--env", f"{variable}={mount.target}"]
-        fragments["engine_api"]["Env"] = [f"{variable}={mount.target}"]
-        fragments["compose"]["environment"] = {variable: mount.target}
+    environment = dict(placed.variables)
+    if environment:
+        assignments = [f"{name}={value}" for name, value in environment.items()]
+        arguments += [word for assignment in assignments for word in ("--env", assignment)]
+        fragments["engine_api"]["Env"] = assignments
+        fragments["compose"]["environment"] = environment
     return fragments

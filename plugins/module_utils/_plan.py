@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _recreation
 from ansible_collections.agentops.credentials.plugins.module_utils._model import (
@@ -30,14 +30,45 @@ def _stays_stopped(observed: Observed, options: Options) -> bool:
     return observed.state in STOPPED_STATES and not options.recreate_stopped
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What commands in the container answered.
+
+    ``idle_status`` is the exit status of the agent's idle command; anything but 0 defers what would stop the container.
+    ``version`` is what the agent CLI calls itself; ``None`` if it did not tell.
+    """
+
+    idle_status: int = 0
+    version: str | None = None
+
+
+def asks_idle(observed: Observed, judgement: Judgement) -> bool:
+    """Whether the agent's idle command is to be run."""
+    would_stop = judgement.mend in ("recreate", "restart")
+    return would_stop and observed.state == "running" and bool(observed.spec.idle_command)
+
+
+def asks_version(observed: Observed, judgement: Judgement, options: Options) -> bool:
+    """Whether the version of the agent CLI in the container matters to the plan."""
+    spec, cli = observed.spec, observed.spec.cli
+    is_limited = bool(cli.reload_since) or any(limit.placement == spec.placement for limit in cli.limits)
+    is_placed_now = judgement.mend == "recreate" and options.state == "present" and observed.state == "running"
+    return is_placed_now and is_limited and bool(cli.commands) and not spec.is_shared and not spec.forced
+
+
 def plan_agent(
-    observed: Observed, judgement: Judgement, facts: RecreationFacts | None, options: Options, idle_status: int = 0
+    observed: Observed,
+    judgement: Judgement,
+    facts: RecreationFacts | None,
+    options: Options,
+    answers: Answers | None = None,
 ) -> AgentPlan:
     """The plan for one agent.
 
     :param facts: needed where :func:`needs_facts` says so.
-    :param idle_status: exit status of the agent's idle command; anything but 0 defers what would stop the container.
+    :param answers: needed where :func:`asks_idle` or :func:`asks_version` says so.
     """
+    answers = answers or Answers()
     notes = warnings(observed)
     name = observed.spec.name
     if judgement.mend is None or observed.id is None:
@@ -56,8 +87,10 @@ def plan_agent(
             f"set recreate_stopped: true to recreate it, or start it and run again."
         )
         return AgentPlan(observed, judgement, warnings=(*notes, note))
-    if idle_status != 0:
-        deferred = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."
+    if answers.idle_status != 0:
+        deferred = (
+            f"{name}: deferred, for its container is not idle (only_when_idle ended with status {answers.idle_status})."
+        )
         return AgentPlan(observed, judgement, warnings=(*notes, deferred), deferred=deferred)
     if facts is None:
         raise ValueError("what stops a container is planned from RecreationFacts")
@@ -65,6 +98,9 @@ def plan_agent(
         refusals = tuple(_recreation.refuse_dependents(name, facts, options))
     else:
         refusals = _recreation.refuse(observed, judgement, facts, options)
+    if asks_version(observed, judgement, options):
+        refused, told = _recreation.judge_version(observed, answers.version)
+        refusals, notes = (*refusals, *refused), (*notes, *told)
     if refusals:
         return AgentPlan(observed, judgement, warnings=notes, refusals=refusals)
     if judgement.mend == "recreate" and options.state == "present":

@@ -9,31 +9,36 @@ from __future__ import annotations
 
 import concurrent.futures
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Mapping, Sequence
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _model, _observe, _plan, _verdict
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _agents,
+    _cli,
+    _model,
+    _observe,
+    _plan,
+    _preparation,
+    _verdict,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import (
     AgentMountsError,
     ConfigError,
     RefusedError,
 )
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import place_unseen, unseen_faults
 
 
 @dataclass(frozen=True)
 class Request:
     """What the user asks for.
 
-    ``document``  the parsed agents configuration, ``where`` what to call it in messages
-    ``home``      what ``~/`` stands for
-    ``mirrored``  source → credentials directory of the host's mirrors
+    ``document`` is the parsed agents configuration.
     """
 
     document: Any
-    where: str
-    home: str
-    mirrored: Mapping[str, str]
+    context: _agents.Context
     options: _model.Options
     require_all: bool = False
     max_parallel: int = 1
@@ -42,12 +47,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``recovered`` are the operations that put an earlier, cut-off run in order."""
+    """``recovered`` are the operations that put an earlier, cut-off run in order.
+
+    ``shares_login_with`` tells for each agent which others write the same login.
+    """
 
     plan: _model.Plan
     recovered: tuple[_model.Operation, ...]
     after: Mapping[str, str]
     warnings: tuple[str, ...]
+    shares_login_with: Mapping[str, tuple[str, ...]]
 
     @property
     def changed(self) -> bool:
@@ -72,23 +81,29 @@ def specifications(request: Request, host: Any) -> tuple[tuple[_agents.AgentSpec
 
     :raises ConfigError: with every fault of every agent.
     """
-    specs, parse_faults = _agents.parse(request.document, request.where, request.home, request.mirrored)
-    faults = list(parse_faults)
-    warnings: list[str] = []
-    for spec in specs:
+    agents = _agents.parse(request.document, request.context)
+    faults, warnings = list(agents.faults), list(agents.notes)
+    mirrored = request.context.mirrored
+    for spec in agents.specs:
         facts = host.directory(spec.directory)
-        will_be_made = request.check_mode and facts.kind == "missing" and spec.directory in request.mirrored.values()
+        will_be_made = request.check_mode and facts.kind == "missing" and spec.directory in mirrored.values()
         if not will_be_made and request.options.state == "present":
             faults += _agents.directory_faults(spec, facts)
         warnings += _agents.directory_warnings(spec, facts)
     if faults:
         raise ConfigError(*faults)
-    return specs, tuple(warnings)
+    return agents.specs, tuple(warnings)
 
 
-def reconcile(request: Request, engine: Any, host: Any, executor: Callable[[_observe.Prover], Executor]) -> Outcome:
+Prepare = Callable[[_preparation.Preparation], None]
+
+
+def reconcile(
+    request: Request, engine: Any, host: Any, executor: Callable[[_observe.Prover], Executor], prepare: Prepare
+) -> Outcome:
     """Make the agents' containers as asked; in check mode only plan it.
 
+    :param prepare: makes on the host what an agent's container mounts, or in check mode only records it.
     :raises AgentMountsError: nothing was touched, or the message says what was.
     """
     specs, warnings = specifications(request, host)
@@ -104,13 +119,51 @@ def reconcile(request: Request, engine: Any, host: Any, executor: Callable[[_obs
         listing = _observe.Listing.of(engine)
 
     plan = make_plan(request, engine, host, listing, specs)
+    if request.options.state == "present":
+        plan = _prepared(plan, prepare)
     if not request.check_mode:
         _carry_out(plan, run, request.max_parallel)
     after = {agent.agent: agent.judgement.verdict for agent in plan.agents}
     if plan.operations:
         after.update(_verdicts_after(request, engine, host, plan))
     notes = tuple(note for agent in plan.agents for note in agent.warnings)
-    return Outcome(plan, tuple(recovered), after, (*warnings, *notes))
+    logins = [login for agent in plan.agents for login in _observe.writable_logins(agent.observed)]
+    return Outcome(plan, tuple(recovered), after, (*warnings, *notes), _preparation.sharers(logins))
+
+
+def prepare_unseen(specs: Sequence[_agents.AgentSpec], prepare: Prepare) -> tuple[str, ...]:
+    """Prepare the host for containers that launchers will start; a warning for each agent for which that fails.
+
+    :raises ConfigError: with every fault of every agent, before anything is made.
+    """
+    faults = [fault for spec in specs for fault in unseen_faults(spec)]
+    if faults:
+        raise ConfigError(*faults)
+    notes = []
+    for spec in specs:
+        wanted = _preparation.needed(spec, place_unseen(spec), None)
+        try:
+            if wanted is not None:
+                prepare(wanted)
+        except AgentMountsError as error:
+            notes.append(str(error))
+    return tuple(notes)
+
+
+def _prepared(plan: _model.Plan, prepare: Prepare) -> _model.Plan:
+    """The plan once the host is prepared: an agent for which that fails is left as it is, with a warning."""
+    agents = []
+    for agent in plan.agents:
+        observed = agent.observed
+        wanted = _preparation.needed(observed.spec, observed.placed, observed.user)
+        try:
+            if wanted is not None:
+                prepare(wanted)
+        except AgentMountsError as error:
+            note = f"{error} The agent is left without the mount, and the others go on."
+            agent = replace(agent, operations=(), body=None, warnings=(*agent.warnings, note))
+        agents.append(agent)
+    return _model.Plan(tuple(agents))
 
 
 def make_plan(
@@ -130,10 +183,8 @@ def make_plan(
             if observed.container is None:
                 observed = _observe.with_container(engine, observed, facts.container)
                 judgement = _verdict.judge(observed, request.options)
-        idle_status = 0
-        if judgement.mend in ("recreate", "restart") and observed.state == "running" and spec.idle_command:
-            idle_status = engine.execute(str(observed.id), spec.idle_command)
-        agents.append(_plan.plan_agent(observed, judgement, facts, request.options, idle_status))
+        answers = _ask(engine, observed, judgement, request.options)
+        agents.append(_plan.plan_agent(observed, judgement, facts, request.options, answers))
     refusals = [refusal for agent in agents for refusal in agent.refusals]
     if request.require_all:
         refusals += [
@@ -145,6 +196,17 @@ def make_plan(
     if refusals:
         raise RefusedError("\n".join(refusals))
     return _model.Plan(tuple(agents))
+
+
+def _ask(engine: Any, observed: _model.Observed, judgement: _model.Judgement, options: _model.Options) -> _plan.Answers:
+    """Run in the container what the plan depends on."""
+    idle_status, version = 0, None
+    if _plan.asks_idle(observed, judgement):
+        idle_status = engine.execute(str(observed.id), observed.spec.idle_command)
+    if _plan.asks_version(observed, judgement, options):
+        printed = engine.output(str(observed.id), (observed.spec.cli.commands[0], "--version"))
+        version = _cli.version_of(printed or "")
+    return _plan.Answers(idle_status, version)
 
 
 def _carry_out(plan: _model.Plan, run: Executor, max_parallel: int) -> None:
@@ -196,4 +258,4 @@ def way_back(engine: Any, plan: _model.AgentPlan) -> tuple[_model.Operation, ...
 
 def published_path(spec: _agents.AgentSpec) -> str:
     """The published credential file on the host."""
-    return posixpath.join(spec.directory, spec.cli.file)
+    return posixpath.join(spec.directory, spec.credential)

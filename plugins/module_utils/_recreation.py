@@ -23,6 +23,7 @@ from typing import Any, Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _clone
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import SUFFIX_NEW, SUFFIX_OLD
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import is_below as is_below_version
 from ansible_collections.agentops.credentials.plugins.module_utils._model import (
     RUNNING_STATES,
     STOPPED_STATES,
@@ -35,7 +36,12 @@ from ansible_collections.agentops.credentials.plugins.module_utils._model import
     RecreationFacts,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import User
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
+    PASSWD,
+    STORE_ROOT,
+    User,
+    environment_of,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._verdict import link_holder, link_obstacle
 
 
@@ -129,12 +135,23 @@ def _target_faults(observed: Observed, judgement: Judgement) -> list[str]:
     if placed is None:
         return []
     target = placed.mount.target
+    faults = []
+    if placed.passwd and any(mount.target == PASSWD for mount in observed.mounts):
+        faults.append(
+            f"{name}: container.passwd: a mount of the container's own is at {PASSWD} and has no entry for its uid; "
+            f"add the entry there, or take container.passwd out."
+        )
+    if placed.passwd and not (placed.home or _home(observed)):
+        faults.append(
+            f"{name}: container.home is not set and the container has no HOME; set container.home to a directory in "
+            f"the container that its user may write."
+        )
     nested = [
         mount.target
         for mount in observed.mounts
         if is_below(mount.target, target) and mount.target not in judgement.unmounted
     ]
-    faults = [
+    faults += [
         f"{name}: container.target {target} has another mount below it ({path}); choose another." for path in nested
     ]
     at_target = next((mount for mount in observed.mounts if mount.target == target), None)
@@ -147,9 +164,41 @@ def _target_faults(observed: Observed, judgement: Judgement) -> list[str]:
     return faults
 
 
+def _home(observed: Observed) -> str | None:
+    """The container's variable ``HOME``."""
+    return environment_of((observed.container or {}).get("Config", {}).get("Env")).get("HOME")
+
+
 def _looks_like_credentials(mount: MountSpec) -> bool:
     """Whether a bind at our target is an earlier credentials directory rather than somebody's data."""
-    return mount.type == "bind" and mount.target.startswith("/run/agent-credentials/")
+    return mount.type == "bind" and is_below(mount.target, STORE_ROOT)
+
+
+def judge_version(observed: Observed, version: str | None) -> tuple[list[str], list[str]]:
+    """Refusals and notes for the ``version`` of the agent CLI in the container; ``None`` if it is not known."""
+    spec, cli = observed.spec, observed.spec.cli
+    limits = [limit for limit in cli.limits if limit.placement == spec.placement]
+    notes = []
+    if version is None:
+        notes = [
+            f"{spec.name}: the version of {cli.name} in the container is not known ({cli.commands[0]} --version did "
+            f"not tell), so it was not checked that it is {limit.minimum} or newer, as {spec.placement} needs."
+            for limit in limits
+        ]
+        return [], notes
+    refusals = [
+        f"{spec.name}: container.placement {spec.placement} does not work with {cli.name} {version}: below "
+        f"{limit.minimum} {limit.effect}; install a newer one in the image, use another placement "
+        f"({cli.placements[0]}), or set container.force_placement: true."
+        for limit in limits
+        if is_below_version(version, limit.minimum)
+    ]
+    if cli.reload_since and is_below_version(version, cli.reload_since):
+        notes.append(
+            f"{spec.name}: {cli.name} {version} in the container uses a new login only in a new process; update it to "
+            f"{cli.reload_since} or newer."
+        )
+    return refusals, notes
 
 
 def link(observed: Observed, container_id: str | None) -> Operation:
@@ -206,10 +255,12 @@ def _verification(observed: Observed, options: Options, present: bool) -> tuple[
     """What is printed, the cause and the arguments of ``verify``."""
     placed = observed.placed
     what = "running" if options.wait_for == "running" else "healthy"
-    sees = f", sees {observed.directory.path} read-only" if present else ""
+    read_only = not observed.spec.is_shared
+    sees = f", sees {observed.directory.path} {'read-only' if read_only else 'writable'}" if present else ""
     arguments = {
         "target": placed.mount.target if placed and present else None,
         "directory": observed.directory.path,
+        "read_only": read_only,
         "healthy": options.wait_for == "healthy",
         "timeout": options.wait_timeout,
     }
@@ -291,8 +342,8 @@ def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, o
     if placed is None:
         raise ValueError("refused already")
     present = options.state == "present"
-    variable = (placed.variable, placed.mount.target if present else None) if placed.variable else None
-    wanted = _clone.Wanted(placed.mount if present else None, judgement.unmounted, variable)
+    variables = placed.variables if present else ((placed.variable, None),) if placed.variable else ()
+    wanted = _clone.Wanted(placed.mounts if present else (), judgement.unmounted, variables)
     copy = _clone_of(facts, wanted, {})
     is_linked = present and placed.link is not None and link_obstacle(observed) is None
     carry = options.writable_layer == "carry" and bool(_lost(facts, placed.link, options))
@@ -336,12 +387,18 @@ def _follower(observed: Observed, owner: RecreationFacts, facts: RecreationFacts
     verification = (
         f"verify {_name(facts)}: running",
         "",
-        {"target": None, "directory": observed.directory.path, "healthy": False, "timeout": options.wait_timeout},
+        {
+            "target": None,
+            "directory": observed.directory.path,
+            "read_only": True,
+            "healthy": False,
+            "timeout": options.wait_timeout,
+        },
     )
     return _swap(
         observed.spec.name,
         facts,
-        _clone_of(facts, _clone.Wanted(None, (), None), namespaces),
+        _clone_of(facts, _clone.Wanted(), namespaces),
         cause=f"it uses {_name(owner)}",
         carry=options.writable_layer == "carry" and bool(_lost(facts, None, options)),
         linked_early=(),

@@ -11,33 +11,42 @@ import datetime
 import json
 import os
 import posixpath
-from typing import Any, Mapping
+from dataclasses import replace
+from typing import Any, Collection, Mapping, Sequence
 
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _model,
     _observe,
+    _preparation,
     _procfs,
     _reconcile,
     _verdict,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import AgentCli
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import AgentCli
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import Placed, launcher_fragments, place
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
+    Placed,
+    launcher_fragments,
+    place_unseen,
+)
 
 _MASK = "********"
 Document = Mapping[str, Any]
 
 
-def agent_result(agent: _model.AgentPlan, after: str) -> dict[str, Any]:
+def agent_result(agent: _model.AgentPlan, after: str, sharers: Sequence[str]) -> dict[str, Any]:
     """One agent's part of what ``agent_mounts`` returns."""
     observed = agent.observed
     placed = observed.placed
     return {
         "container": observed.spec.container,
         "cli": observed.spec.cli.name,
+        "mode": observed.spec.mode,
+        "reload": observed.spec.cli.reload,
         "directory": observed.spec.directory,
         "target": placed.mount.target if placed else None,
+        "shares_login_with": list(sharers),
         "verdict_before": agent.judgement.verdict,
         "verdict_after": after,
         "reasons": list(agent.judgement.reasons),
@@ -58,10 +67,12 @@ def launcher_result(placed: Placed | None) -> dict[str, Any]:
 
 def specification_result(spec: AgentSpec) -> dict[str, Any]:
     """One agent's part of what ``agent_mounts`` returns with ``apply: false``: no container was looked at."""
-    placed = place(spec, {}, None)
+    placed = place_unseen(spec)
     return {
         "container": spec.container,
         "cli": spec.cli.name,
+        "mode": spec.mode,
+        "reload": spec.cli.reload,
         "directory": spec.directory,
         "target": placed.mount.target if placed else None,
         **launcher_result(placed),
@@ -98,11 +109,14 @@ def _changed_fields(agent: _model.AgentPlan) -> tuple[dict[str, Any], dict[str, 
     """The fields of the create request that a recreation changes; the whole request is compared."""
     if agent.body is None or agent.observed.container is None:
         return {}, {}
+    placed = agent.observed.placed
+    shown = {name for name, _value in placed.variables} if placed else set()
     old, new = (
-        _flat(agent.observed.container["Config"], agent.observed.container["HostConfig"]),
+        _flat(agent.observed.container["Config"], agent.observed.container["HostConfig"], shown),
         _flat(
             {key: value for key, value in agent.body.items() if key not in ("HostConfig", "NetworkingConfig")},
             agent.body["HostConfig"],
+            shown,
         ),
     )
     # It gets its restart policy back by an operation of the plan.
@@ -113,20 +127,19 @@ def _changed_fields(agent: _model.AgentPlan) -> tuple[dict[str, Any], dict[str, 
 _POLICY = "HostConfig.RestartPolicy"
 
 
-def _flat(config: Document, host_config: Document) -> dict[str, Any]:
-    fields = {**config, "Env": [mask(entry) for entry in config.get("Env") or ()]}
+def _flat(config: Document, host_config: Document, shown: Collection[str]) -> dict[str, Any]:
+    fields = {**config, "Env": [mask(entry, shown) for entry in config.get("Env") or ()]}
     return {**fields, **{f"HostConfig.{key}": value for key, value in host_config.items()}}
 
 
-def mask(entry: str) -> str:
-    """``NAME=value`` with the value masked, save for values that this collection sets."""
+def mask(entry: str, shown: Collection[str] = ()) -> str:
+    """``NAME=value`` with the value masked, save for the variables ``shown``, which this collection sets."""
     name, equals, value = entry.partition("=")
-    ours = value.startswith("/run/agent-credentials/")
-    return f"{name}{equals}{value if ours else _MASK}" if equals else name
+    return f"{name}{equals}{value if name in shown else _MASK}" if equals else name
 
 
-def info(host: Any, agent: _model.AgentPlan) -> dict[str, Any]:
-    """One agent's part of what ``agent_mounts_info`` returns."""
+def info(host: Any, agent: _model.AgentPlan, sharers: Sequence[str]) -> dict[str, Any]:
+    """One agent's part of what ``agent_mounts_info`` returns; ``sharers`` are the agents that write the same login."""
     observed = agent.observed
     spec, placed = observed.spec, observed.placed
     path = _reconcile.published_path(spec)
@@ -157,6 +170,9 @@ def info(host: Any, agent: _model.AgentPlan) -> dict[str, Any]:
     return {
         "container": spec.container,
         "cli": spec.cli.name,
+        "mode": spec.mode,
+        "reload": spec.cli.reload,
+        "shares_login_with": list(sharers),
         "state": observed.state,
         "started_at": ((observed.container or {}).get("State") or {}).get("StartedAt"),
         "verdict": agent.judgement.verdict,
@@ -178,7 +194,7 @@ def credential_path(agent: _model.AgentPlan) -> str:
     observed, spec = agent.observed, agent.observed.spec
     files = [mount.target for mount in observed.mounts if _verdict.is_file_mount(mount, spec, observed.placed)]
     return (
-        files[0] if files else posixpath.join(observed.placed.mount.target if observed.placed else "/", spec.cli.file)
+        files[0] if files else posixpath.join(observed.placed.mount.target if observed.placed else "/", spec.credential)
     )
 
 
@@ -186,6 +202,9 @@ def _is_fresh(agent: _model.AgentPlan, published: Document, inside: Document | N
     """Whether the process sees the published credential; ``None`` where that is not proven."""
     if inside is None:
         return None
+    if agent.observed.spec.is_shared:
+        # Whether somebody has logged in there is the containers' business.
+        return agent.judgement.verdict == "ok"
     # A container that a launcher started has the variable, but no link: that is for older versions.
     lacks_only_link = agent.judgement.mend == "link" and bool(agent.observed.placed and agent.observed.placed.variable)
     return (
@@ -226,8 +245,10 @@ def mirror_status(host: Any, directory: str) -> dict[str, Any] | None:
     return {**status, "current": host.inode(os.path.realpath(source.get("path") or "/")) == source.get("inode")}
 
 
-def observation(engine: Any, host: Any, request: _reconcile.Request) -> list[_model.AgentPlan]:
-    """Every agent as it is, judged, with nothing planned."""
+def observation(
+    engine: Any, host: Any, request: _reconcile.Request
+) -> tuple[list[_model.AgentPlan], Mapping[str, tuple[str, ...]]]:
+    """Every agent as it is, judged, with nothing planned; and for each who else writes its login."""
     specs, _warnings = _reconcile.specifications(request, host)
     listing = _observe.Listing.of(engine)
     agents = []
@@ -235,4 +256,13 @@ def observation(engine: Any, host: Any, request: _reconcile.Request) -> list[_mo
         observed = _observe.observe(engine, host, listing, spec)
         judgement = _verdict.judge(observed, request.options)
         agents.append(_model.AgentPlan(observed, judgement, warnings=_verdict.warnings(observed)))
-    return agents
+    logins = [login for agent in agents for login in _observe.writable_logins(agent.observed)]
+    return [_warned(agent, logins) for agent in agents], _preparation.sharers(logins)
+
+
+def _warned(agent: _model.AgentPlan, logins: Sequence[_preparation.WritableLogin]) -> _model.AgentPlan:
+    sharers = _preparation.sharers(logins).get(agent.agent, ())
+    hazards = tuple(
+        _preparation.sharing_warning(login, sharers) for login in logins if login.agent == agent.agent and sharers
+    )
+    return replace(agent, warnings=(*agent.warnings, *hazards))

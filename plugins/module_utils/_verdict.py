@@ -13,7 +13,7 @@ from typing import Iterable
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._model import Judgement, Observed, Options
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below, normalise
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import Placed, environment_of
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import PASSWD, Placed, environment_of
 
 
 def is_file_mount(mount: MountSpec, spec: AgentSpec, placed: Placed | None) -> bool:
@@ -38,7 +38,12 @@ def judge(observed: Observed, options: Options) -> Judgement:
     is_ours = at_target is not None and at_target.type == "bind" and observed.mount_source == observed.directory.path
     if options.state == "absent":
         if is_ours:
-            return Judgement("ok", ("the directory mount is to be taken away",), "recreate", (target,))
+            generated = [
+                mount.target
+                for mount in observed.mounts
+                if mount.target == PASSWD and spec.passwd_root and is_below(mount.source, spec.passwd_root)
+            ]
+            return Judgement("ok", ("the directory mount is to be taken away",), "recreate", (target, *generated))
         return Judgement("missing")
 
     files = tuple(mount for mount in observed.mounts if is_file_mount(mount, spec, placed))
@@ -50,12 +55,19 @@ def judge(observed: Observed, options: Options) -> Judgement:
         return Judgement("missing", (f"nothing is mounted at {target}",), "recreate")
     if not is_ours:
         return Judgement("wrong_source", (f"{at_target.source} is mounted at {target}",), "recreate", unmounted)
-    if not at_target.read_only:
+    if not at_target.read_only and placed.mount.read_only:
         return Judgement("writable", (f"the mount at {target} is writable",), "recreate", unmounted)
-    if observed.container is not None and placed.variable is not None:
+    if at_target.read_only and not placed.mount.read_only:
+        reason = f"the mount at {target} is read-only, and a shared login is written there"
+        return Judgement("missing", (reason,), "recreate", unmounted)
+    if observed.container is not None:
         from_engine = environment_of(observed.container["Config"].get("Env"))
-        if from_engine.get(placed.variable) != target:
-            return Judgement("missing", (f"{placed.variable} is not set to {target}",), "recreate", unmounted)
+        unset = [f"{name} is not set to {value}" for name, value in placed.variables if from_engine.get(name) != value]
+        if unset:
+            return Judgement("missing", tuple(unset), "recreate", unmounted)
+    if placed.passwd is not None:
+        reason = f"the container's uid has no entry in {PASSWD}"
+        return Judgement("missing", (reason,), "recreate", unmounted)
     if observed.seen is not None and observed.seen != observed.directory.identity:
         return Judgement("stale", (f"{target} is another directory than {observed.directory.path} now",), "restart")
     if observed.link_state == "missing" and link_obstacle(observed) is None:
@@ -103,7 +115,8 @@ def warnings(observed: Observed) -> tuple[str, ...]:
     if observed.unproven:
         found.append(f"{name}: not proven that the container sees the current directory: {observed.unproven}.")
     user, directory = observed.user, observed.directory
-    if user is not None and directory.kind == "directory" and not directory.lets_in(user.uid, user.gid):
+    is_mirrored = directory.kind == "directory" and not spec.is_shared
+    if user is not None and is_mirrored and not directory.lets_in(user.uid, user.gid):
         found.append(
             f"{name}: the container runs as uid {user.uid}, which may not read {directory.path} (uid {directory.uid}, "
             f"mode {directory.mode:04o}); set creds_mirror_readers: {{uids: [{user.uid}]}} for the role creds_mirror."
@@ -118,6 +131,12 @@ def warnings(observed: Observed) -> tuple[str, ...]:
         found.append(f"{name}: the link is left out, for {obstacle}: {effect}.")
     if observed.container is not None:
         variables = environment_of(observed.container["Config"].get("Env"))
+        is_lookup_needed = spec.cli.passwd and spec.passwd_root is None and user is not None and not user.has_entry
+        if is_lookup_needed:
+            found.append(
+                f"{name}: the container runs as uid {user.uid if user else '?'} without an entry in {PASSWD}, and for "
+                f"{spec.cli.name} {spec.cli.passwd}; set container.passwd: true and container.home."
+            )
         for variable in spec.cli.masking_variables:
             if variables.get(variable):
                 found.append(

@@ -144,6 +144,18 @@ agents:
       description: Where the container shows it.
       type: str
       sample: /run/agent-credentials/claude
+    mode:
+      description: V(mirror) or V(shared).
+      type: str
+    reload:
+      description: >-
+        When a running process of the agent CLI uses a new login, V(request) (at its next request), V(rejected) (after
+        the server has answered 401) or V(process) (never, only a new process does).
+      type: str
+    shares_login_with:
+      description: The other agents whose containers can write the same login. Not with O(apply=false).
+      type: list
+      elements: str
     verdict_before:
       description: >-
         What was found, one of V(ok), V(file_mount), V(wrong_source), V(writable), V(missing), V(stale), V(absent).
@@ -197,6 +209,11 @@ agents:
       description: What should be known of this agent.
       type: list
       elements: str
+prepared:
+  description: What was made on the host for agents with C(mode) shared or C(passwd), one line each.
+  returned: success
+  type: list
+  elements: str
 plan:
   description: All operations, one on a line, in their order. Empty if nothing is to be done.
   returned: success, unless O(apply=false)
@@ -215,6 +232,7 @@ import signal
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _layer,
     _lock,
+    _mirror_host,
     _model,
     _module,
     _reconcile,
@@ -233,13 +251,21 @@ def _interrupt(number, frame):
 
 
 def _tell_launchers(module):
+    record = _mirror_host.Record(module.check_mode)
     try:
-        specs, warnings = _reconcile.specifications(_module.request(module, _model.Options()), _module.host())
+        request = _module.request(module, _model.Options())
+        specs, warnings = _reconcile.specifications(request, _module.host())
+        notes = _reconcile.prepare_unseen(specs, _module.preparer(request, record))
     except AgentMountsError as error:
-        module.fail_json(msg=str(error))
-    for warning in warnings:
+        module.fail_json(msg=str(error), changed=bool(record.changes))
+    for warning in (*warnings, *notes):
         module.warn(warning)
-    module.exit_json(changed=False, agents={spec.name: _report.specification_result(spec) for spec in specs})
+    module.exit_json(
+        changed=bool(record.changes),
+        prepared=record.changes,
+        diff=record.diff,
+        agents={spec.name: _report.specification_result(spec) for spec in specs},
+    )
 
 
 def main():
@@ -275,6 +301,7 @@ def main():
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    record = _mirror_host.Record(module.check_mode)
     try:
         request = _module.request(module, options)
         engine = _module.engine(module)
@@ -289,17 +316,24 @@ def main():
                     carry_layer=functools.partial(_layer.carry, engine),
                     way_back=functools.partial(_reconcile.way_back, engine),
                 ),
+                _module.preparer(request, record),
             )
     except AgentMountsError as error:
-        module.fail_json(msg=str(error), changed=bool(getattr(error, "done", ())))
+        module.fail_json(msg=str(error), changed=bool(record.changes or getattr(error, "done", ())))
     for warning in outcome.warnings:
         module.warn(warning)
     module.exit_json(
-        changed=outcome.changed,
-        agents={agent.agent: _report.agent_result(agent, outcome.after[agent.agent]) for agent in outcome.plan.agents},
+        changed=outcome.changed or bool(record.changes),
+        agents={
+            agent.agent: _report.agent_result(
+                agent, outcome.after[agent.agent], outcome.shares_login_with.get(agent.agent, ())
+            )
+            for agent in outcome.plan.agents
+        },
+        prepared=record.changes,
         plan=str(outcome.plan),
         recovered=[str(operation) for operation in outcome.recovered],
-        diff=_report.diff(outcome),
+        diff=record.diff + _report.diff(outcome),
     )
 
 

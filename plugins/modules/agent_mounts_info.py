@@ -55,6 +55,18 @@ agents:
       description: The agent CLI.
       type: str
       sample: claude
+    mode:
+      description: V(mirror) or V(shared).
+      type: str
+    reload:
+      description: >-
+        When a running process of the agent CLI uses a new login, V(request) (at its next request), V(rejected) (after
+        the server has answered 401) or V(process) (never, only a new process does).
+      type: str
+    shares_login_with:
+      description: The other agents whose containers can write the same login, and so refresh it.
+      type: list
+      elements: str
     state:
       description: State of the container as the engine tells it, or V(absent).
       type: str
@@ -150,8 +162,9 @@ def main():
     host = _module.host()
     try:
         engine = _module.engine(module)
-        observed = _report.observation(engine, host, _module.request(module, _model.Options()))
-        module.exit_json(changed=False, agents={agent.agent: _report.info(host, agent) for agent in observed})
+        observed, sharers = _report.observation(engine, host, _module.request(module, _model.Options()))
+        agents = {agent.agent: _report.info(host, agent, sharers.get(agent.agent, ())) for agent in observed}
+        module.exit_json(changed=False, agents=agents)
     except AgentMountsError as error:
         module.fail_json(msg=str(error))
 

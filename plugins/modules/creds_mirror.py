@@ -94,6 +94,12 @@ options:
     description: Let the agent CLI refresh its own login shortly before it expires, while nobody uses it on the host.
     type: bool
     default: false
+  catalog:
+    description:
+      - Rows of the catalogue of agent CLIs to override or to add, as a dictionary from name to fields. The fields are
+        those which P(agentops.credentials.agent_catalog#lookup) returns.
+    type: dict
+    default: {}
   foreign_files:
     description:
       - What to do with other files in a credentials directory. V(refuse) the run, or V(move_aside) to a directory
@@ -168,6 +174,7 @@ def main():
             "on_logout": {"type": "str", "choices": ["keep", "withdraw"], "default": "keep"},
             "logout_grace": {"type": "int", "default": 60},
             "keep_warm": {"type": "bool", "default": False},
+            "catalog": {"type": "dict", "default": {}},
             "foreign_files": {"type": "str", "choices": ["refuse", "move_aside"], "default": "refuse"},
         },
         supports_check_mode=True,

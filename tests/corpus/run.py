@@ -22,7 +22,13 @@ from typing import Any
 import docker
 import docker.errors
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _layer, _model, _procfs, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _agents,
+    _layer,
+    _model,
+    _procfs,
+    _reconcile,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import SUFFIX_NEW, SUFFIX_OLD
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
 from ansible_collections.agentops.credentials.plugins.module_utils._engine import Engine
@@ -201,9 +207,7 @@ def recreate(row: OptionSet, engine: Engine) -> _reconcile.Outcome:
     name = container_name(row)
     request = _reconcile.Request(
         document={"agents": {row.name: {"container": {"name": name, "credentials_host_dir": str(DIRECTORY)}}}},
-        where="corpus",
-        home="/root",
-        mirrored={str(SOURCE): str(DIRECTORY)},
+        context=_agents.Context("corpus", "/root", {str(SOURCE): str(DIRECTORY)}),
         options=_model.Options(wait_timeout=20, **row.choices),
     )
     return _reconcile.reconcile(
@@ -216,6 +220,7 @@ def recreate(row: OptionSet, engine: Engine) -> _reconcile.Outcome:
             carry_layer=functools.partial(_layer.carry, engine),
             way_back=functools.partial(_reconcile.way_back, engine),
         ),
+        lambda _preparation: None,  # no option set has mode shared
     )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _model, _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _model, _reconcile
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
 
 from . import fakes
 
@@ -21,15 +22,19 @@ class World:
     container: Any = dataclasses.field(default_factory=dict)
     agents: Any = None
     max_parallel: int = 1
+    prepared: list[Any] = dataclasses.field(default_factory=list)
+    preparation_fails: str | None = None
 
     def request(self, check_mode: bool = False) -> _reconcile.Request:
         settings = {"name": "boss", "credentials_host_dir": fakes.DIRECTORY, **self.container}
         return _reconcile.Request(
             document={"agents": self.agents or {"boss": {"container": settings}}},
             max_parallel=self.max_parallel,
-            where="agents.json",
-            home="/home/dev",
-            mirrored={"/home/dev/.claude/.credentials.json": fakes.DIRECTORY},
+            context=_agents.Context(
+                where="agents.json",
+                home="/home/dev",
+                mirrored={"/home/dev/.claude/.credentials.json": fakes.DIRECTORY},
+            ),
             options=self.options,
             check_mode=check_mode,
         )
@@ -43,7 +48,14 @@ class World:
                 way_back=lambda plan: _reconcile.way_back(self.engine, plan),
             )
 
-        return _reconcile.reconcile(self.request(check_mode), self.engine, self.host, executor)
+        def prepare(preparation: Any) -> None:
+            if self.preparation_fails:
+                raise EngineError(self.preparation_fails)
+            self.prepared.append(preparation)
+            if preparation.directory and not check_mode:
+                self.host.make(preparation.directory)
+
+        return _reconcile.reconcile(self.request(check_mode), self.engine, self.host, executor, prepare)
 
 
 @pytest.fixture

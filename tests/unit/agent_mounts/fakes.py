@@ -42,6 +42,7 @@ class FakeEngine:
         self.fail_at: int | None = None
         self.cut_at: int | None = None
         self.idle_status = 0
+        self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
         self.links: dict[str, dict[str, str]] = {}
         self._ids = itertools.count(1)
@@ -98,6 +99,10 @@ class FakeEngine:
     def execute(self, container: str, command: Any) -> int:
         self._read("execute")
         return self.idle_status
+
+    def output(self, container: str, command: Any) -> str | None:
+        self._read("output")
+        return self.version
 
     def layer_directory(self, container: str) -> str | None:
         return "/upper" if self.is_overlay else None
@@ -247,6 +252,9 @@ class FakeHost:
         self.directories = {DIRECTORY: DirectoryFacts(DIRECTORY, "directory", IDENTITY, names, 0o700, 1000)}
         self.stale: tuple[int, int] | None = None
         self.provable = True
+
+    def make(self, path: str) -> None:
+        self.directories.setdefault(path, DirectoryFacts(path, "directory", (64768, 4712), (), 0o700, 1000))
 
     def directory(self, path: str) -> DirectoryFacts:
         return self.directories.get(path) or DirectoryFacts(path, "missing")

@@ -14,7 +14,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._mounts impor
 
 from . import fakes
 
-NOTHING = _clone.Wanted(None, (), None)
+NOTHING = _clone.Wanted()
 MOUNT = MountSpec("bind", "/c", "/run/agent-credentials/claude", True)
 
 
@@ -142,7 +142,7 @@ def test_only_a_mac_address_that_was_asked_for_is_kept(boss: Any, mac: str, addr
 
 
 def test_what_is_wanted_is_all_that_differs(boss: Any) -> None:
-    wanted = _clone.Wanted(MOUNT, ("/home/claude/.claude/.credentials.json",), ("X", "1"))
+    wanted = _clone.Wanted((MOUNT,), ("/home/claude/.claude/.credentials.json",), (("X", "1"),))
     plain, changed = make(boss).body, make(boss, wanted).body
     assert changed["Env"] == [*plain["Env"], "X=1"]
     host, changed_host = dict(plain["HostConfig"]), dict(changed["HostConfig"])
@@ -158,7 +158,7 @@ def test_what_is_wanted_is_all_that_differs(boss: Any) -> None:
 
 def test_the_inspect_document_is_not_changed(boss: Any) -> None:
     before = copy.deepcopy(boss)
-    make(boss, _clone.Wanted(MOUNT, ("/data",), ("X", "1")))
+    make(boss, _clone.Wanted((MOUNT,), ("/data",), (("X", "1"),)))
     assert boss == before
 
 

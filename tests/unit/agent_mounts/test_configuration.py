@@ -15,8 +15,12 @@ SOURCE = f"{HOME}/.claude/.credentials.json"
 PUBLISHED = f"{HOME}/.config/claude-hooks/claude-credentials"
 
 
+CONTEXT = _agents.Context("agents.json", HOME, {SOURCE: PUBLISHED})
+
+
 def parse(agents: Any) -> tuple[tuple[_agents.AgentSpec, ...], tuple[str, ...]]:
-    return _agents.parse({"agents": agents}, "agents.json", HOME, {SOURCE: PUBLISHED})
+    found = _agents.parse({"agents": agents}, CONTEXT)
+    return found.specs, found.faults
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_the_faults_of_all_agents_are_told_together() -> None:
 
 @pytest.mark.parametrize("document", [[], "x", {}, {"agents": []}])
 def test_a_document_of_another_form_is_refused(document: Any) -> None:
-    assert 'not an object with the key "agents"' in _agents.parse(document, "agents.json", HOME, {})[1][0]
+    assert 'not an object with the key "agents"' in _agents.parse(document, CONTEXT).faults[0]
 
 
 def test_json_that_does_not_parse_is_placed_but_not_repeated() -> None:

@@ -12,8 +12,8 @@ from ansible_collections.agentops.credentials.plugins.module_utils._placement im
 
 def spec(**container: Any) -> _agents.AgentSpec:
     settings = {"credentials_host_dir": "/c", **container}
-    (one,), _faults = _agents.parse({"agents": {"boss": {"container": settings}}}, "agents.json", "/h", {})
-    return one
+    agents = _agents.parse({"agents": {"boss": {"container": settings}}}, _agents.Context("agents.json", "/h"))
+    return agents.specs[0]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ PASSWD = "root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1001::/home/claude:/bin/s
         ("claude", User(1000, 1001, "/home/claude")),
         ("1000", User(1000, 1001, "/home/claude")),
         ("claude:50", User(1000, 50, "/home/claude")),
-        ("12345", User(12345, 0, "/")),
-        ("12345:7", User(12345, 7, "/")),
+        ("12345", User(12345, 0, "/", has_entry=False)),
+        ("12345:7", User(12345, 7, "/", has_entry=False)),
         ("nobody-here", None),
     ],
 )

@@ -19,11 +19,11 @@ DIRECTORY = "/opt/corpus/claude-credentials"
 FILE = "/home/claude/.claude/.credentials.json"
 TARGET = "/run/agent-credentials/claude"
 WANTED = _clone.Wanted(
-    MountSpec("bind", DIRECTORY, TARGET, True),
+    (MountSpec("bind", DIRECTORY, TARGET, True),),
     (FILE,),
-    ("CLAUDE_SECURESTORAGE_CONFIG_DIR", TARGET),
+    (("CLAUDE_SECURESTORAGE_CONFIG_DIR", TARGET),),
 )
-NOTHING = _clone.Wanted(None, (), None)
+NOTHING = _clone.Wanted()
 API = {"engine_20_10": (1, 41), "engine_26_1": (1, 45)}
 RECORDED = sorted(fakes.FIXTURES.glob("*/recreations/*.json"))
 

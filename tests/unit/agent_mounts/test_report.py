@@ -21,17 +21,17 @@ SECRET = "fake-token-of-the-agent"
         (f"KEY={SECRET}", "KEY=********"),
         ("KEY=", "KEY=********"),
         ("UNSET", "UNSET"),
-        ("X=/run/agent-credentials/claude", "X=/run/agent-credentials/claude"),
+        ("OURS=/run/agent-credentials/claude", "OURS=/run/agent-credentials/claude"),
         (f"X=a=b={SECRET}", "X=********"),
     ],
 )
 def test_values_of_the_environment_are_masked(entry: str, masked: str) -> None:
-    assert _report.mask(entry) == masked
+    assert _report.mask(entry, {"OURS"}) == masked
 
 
 def test_a_result_and_its_diff_hold_no_value_of_the_environment(world: Any) -> None:
     outcome = world.run(check_mode=True)
-    result = [_report.agent_result(agent, "ok") for agent in outcome.plan.agents]
+    result = [_report.agent_result(agent, "ok", ()) for agent in outcome.plan.agents]
     text = json.dumps([result, _report.diff(outcome)])
     assert SECRET not in text
     assert "FOO=********" in text

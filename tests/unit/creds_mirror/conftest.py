@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG, as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import as_dict
 
 PROGRAM = pathlib.Path(__file__).parents[3] / "roles" / "creds_mirror" / "files" / "creds_mirror.py"
 

@@ -41,6 +41,7 @@ OPTIONS: dict[str, Any] = {
     "on_logout": "keep",
     "logout_grace": 60,
     "keep_warm": False,
+    "catalog": {},
 }
 
 

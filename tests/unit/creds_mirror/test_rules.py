@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG, as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._cli import as_dict
 
 from .conftest import creds_mirror, login
 
@@ -44,7 +45,8 @@ REFUSED = {
     "codex logged out": ("codex", b'{"OPENAI_API_KEY": null, "tokens": null}', "no login"),
     "gemini empty": ("gemini", b'{"access_token": "", "refresh_token": ""}', "no login"),
     "opencode without provider": ("opencode", b"{}", "no login"),
-    "copilot logged out": ("copilot", b'// comment\n{"copilot_tokens": {}}', "no login"),
+    "copilot logged out": ("copilot", b'// comment\n{"authTokens": {"https://github.com:dev": {}}}', "no login"),
+    "copilot of old, logged out": ("copilot", b'{"copilot_tokens": {}}', "no login"),
 }
 
 
@@ -99,7 +101,12 @@ PUBLISHED: dict[str, tuple[str, bytes, Any]] = {
     ),
     "copilot's comments": (
         "copilot",
-        b'// do not edit\n{\n  // token\n  "copilot_tokens": {"https://host:user": "fake"}}',
+        b'// managed\n{\n  // token\n  "authTokens": {"https://github.com:dev": {"token": "fake"}}, "firstLaunchAt": 1}',
+        {"authTokens": {"https://github.com:dev": {"token": "fake"}}},
+    ),
+    "copilot's earlier form": (
+        "copilot",
+        b'{"copilot_tokens": {"https://host:user": "fake"}}',
         {"copilot_tokens": {"https://host:user": "fake"}},
     ),
 }

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE: for use inside this collection only; it can change at any time without notice.
+"""What must be on the host before a container can mount it: shared auth directories and passwd files. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import Mapping, Sequence
+
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
+    Passwd,
+    Placed,
+    User,
+    config_directory,
+)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What one agent needs of the host.
+
+    ``directory``  shared auth directory, or ``None``
+    ``uid, gid``   who writes it; ``None`` if that is not known: then it is the host's user's
+    ``seeds``      files of a new directory, by name
+    ``passwd``     passwd file, or ``None``
+    """
+
+    agent: str
+    directory: str | None
+    uid: int | None
+    gid: int | None
+    seeds: Mapping[str, str]
+    passwd: Passwd | None
+
+
+def needed(spec: AgentSpec, placed: Placed | None, user: User | None) -> Preparation | None:
+    """What the host must have for an agent whose container runs as ``user``; ``None`` if nothing."""
+    passwd = placed.passwd if placed else None
+    if not spec.is_shared and passwd is None:
+        return None
+    uid, gid = (user.uid, user.gid) if user else _numbers(spec.user)
+    directory = spec.directory if spec.is_shared else None
+    return Preparation(spec.name, directory, uid, gid, spec.cli.seeds, passwd)
+
+
+def _numbers(user: str | None) -> tuple[int | None, int | None]:
+    uid, _colon, gid = (user or "").partition(":")
+    return int(uid) if uid else None, int(gid) if gid else None
+
+
+@dataclass(frozen=True)
+class WritableLogin:
+    """A login of one agent that its container can write: the host directory that holds it."""
+
+    agent: str
+    cli: str
+    directory: str
+
+
+def writable_logins(
+    spec: AgentSpec,
+    placed: Placed | None,
+    mounts: Sequence[MountSpec],
+    environment: Mapping[str, str],
+    home: str | None,
+) -> list[WritableLogin]:
+    """The writable host directories in which the container's agent CLI keeps its login, as far as mounts tell."""
+    if spec.is_shared:
+        return [WritableLogin(spec.name, spec.cli.name, spec.directory)]
+    directory = config_directory(spec.cli, environment, home)
+    if directory is None or (placed is not None and placed.mount.target == directory):
+        return []
+    file = posixpath.join(directory, spec.cli.credential)
+    return [
+        WritableLogin(spec.name, spec.cli.name, mount.source)
+        for mount in mounts
+        if mount.type == "bind" and not mount.read_only and mount.target in (directory, file)
+    ]
+
+
+def sharers(logins: Sequence[WritableLogin]) -> dict[str, tuple[str, ...]]:
+    """Agent → the other agents that write the same login."""
+    result = {}
+    for login in logins:
+        others = [other.agent for other in logins if other.directory == login.directory and other.agent != login.agent]
+        if others:
+            result[login.agent] = tuple(dict.fromkeys(others))
+    return result
+
+
+def sharing_warning(login: WritableLogin, others: Sequence[str]) -> str:
+    return (
+        f"{login.agent}: shares the writable login {login.directory} with {', '.join(others)}: each of them may "
+        f"refresh it, and a refresh token that rotates logs the others out; if that happens, log in again in one of them."
+    )

@@ -1,0 +1,399 @@
+"""Mode shared and passwd files: what is mounted, what is made on the host first, and who shares a login."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import stat
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.filter.docker_args import docker_args
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _agents,
+    _mirror_host,
+    _placement,
+    _preparation,
+    _preparation_host,
+    _reconcile,
+    _report,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, RefusedError
+from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import Passwd
+
+CONTEXT = _agents.Context("agents.json", "/h")
+ROOT = "/h/.local/share/agentops/agent-auth"
+
+
+def spec(**container: Any) -> _agents.AgentSpec:
+    found = _agents.parse({"agents": {"boss": {"container": container}}}, CONTEXT)
+    assert found.faults == ()
+    return found.specs[0]
+
+
+@pytest.mark.parametrize(
+    ("cli", "directory", "target", "variables"),
+    [
+        ("claude", f"{ROOT}/claude/.claude", "/home/a/.claude", (("CLAUDE_CONFIG_DIR", "/home/a/.claude"),)),
+        ("codex", f"{ROOT}/codex/.codex", "/home/a/.codex", ()),
+        ("gemini", f"{ROOT}/gemini/.gemini", "/home/a/.gemini", ()),
+        ("opencode", f"{ROOT}/opencode/.local/share/opencode", "/home/a/.local/share/opencode", ()),
+        ("copilot", f"{ROOT}/copilot/.copilot", "/home/a/.copilot", ()),
+    ],
+)
+def test_the_whole_config_directory_is_mounted_writable(cli: str, directory: str, target: str, variables: Any) -> None:
+    placed = _placement.place(spec(cli=cli, mode="shared"), {}, "/home/a")
+    assert placed is not None
+    assert placed.mounts == (MountSpec("bind", directory, target, False),)
+    assert (placed.variables, placed.link) == (variables, None)
+
+
+@pytest.mark.parametrize(
+    ("container", "directory", "target"),
+    [
+        ({"credentials_host_dir": "/srv/auth"}, "/srv/auth", "/home/a/.codex"),
+        ({"target": "/auth"}, f"{ROOT}/codex/.codex", "/auth"),
+        ({"home": "/tmp/agent-1"}, f"{ROOT}/codex/.codex", "/tmp/agent-1/.codex"),
+    ],
+)
+def test_what_is_explicit_wins(container: Any, directory: str, target: str) -> None:
+    placed = _placement.place(spec(cli="codex", mode="shared", **container), {}, "/home/a")
+    assert placed is not None
+    assert (placed.mount.source, placed.mount.target) == (directory, target)
+
+
+@pytest.mark.parametrize(
+    ("container", "fault"),
+    [
+        (
+            {"mode": "shared", "placement": "link"},
+            "boss: container.placement link has no meaning with mode shared; take",
+        ),
+        ({"mode": "shared", "home": "a"}, "boss: container.home a is a relative path; write"),
+        (
+            {"mode": "shared", "user": "claude"},
+            "boss: container.user claude is not numeric; write it as UID or UID:GID",
+        ),
+        ({"mode": "shared", "passwd": "yes"}, "boss: container.passwd is neither true nor false; write"),
+    ],
+)
+def test_a_fault_is_one_sentence(container: Any, fault: str) -> None:
+    (found,) = _agents.parse({"agents": {"boss": {"container": container}}}, CONTEXT).faults
+    assert fault in found
+
+
+# ---- the run
+
+
+SHARED = "/home/dev/.local/share/agentops/agent-auth/claude/.claude"
+
+
+def test_a_container_gets_the_shared_directory_once_it_was_made(world: Any) -> None:
+    world.container = {"mode": "shared", "credentials_host_dir": None}
+    outcome = world.run()
+    assert [one.directory for one in world.prepared] == [SHARED]
+    assert (world.prepared[0].uid, world.prepared[0].seeds) == (1000, {".claude.json": "{}\n"})
+    body = world.engine.named("boss")
+    mount = {"Type": "bind", "Source": SHARED, "Target": "/home/claude/.claude", "ReadOnly": False}
+    assert mount in body["HostConfig"]["Mounts"]
+    assert "CLAUDE_CONFIG_DIR=/home/claude/.claude" in body["Config"]["Env"]
+    assert outcome.after == {"boss": "ok"}
+    assert "boss: verify boss: running, sees " + SHARED + " writable\n" in str(outcome.plan)
+    assert not world.run().changed
+
+
+def test_check_mode_foretells_the_same_plan(world: Any) -> None:
+    world.container = {"mode": "shared", "credentials_host_dir": None}
+    foretold = str(world.run(check_mode=True).plan)
+    assert world.engine.writes == []
+    assert str(world.run().plan) == foretold
+
+
+def test_where_it_cannot_be_made_the_agent_is_left_and_told(world: Any) -> None:
+    world.container = {"mode": "shared", "credentials_host_dir": None}
+    world.preparation_fails = "boss: no room."
+    outcome = world.run()
+    assert world.engine.writes == []
+    assert not outcome.changed
+    assert "boss: no room. The agent is left without the mount, and the others go on." in outcome.warnings
+
+
+def test_a_read_only_mount_of_a_shared_login_is_replaced(world: Any) -> None:
+    world.container = {"mode": "shared", "credentials_host_dir": None}
+    world.run()
+    world.engine.named("boss")["Mounts"][-1]["RW"] = False
+    (agent,) = world.run(check_mode=True).plan.agents
+    assert agent.judgement.reasons == (
+        "the mount at /home/claude/.claude is read-only, and a shared login is written there",
+    )
+
+
+def test_the_agents_that_write_one_login_are_told(world: Any) -> None:
+    world.agents = {
+        name: {"container": {"mode": "shared", "home": "/home/claude"}} for name in ("boss", "dev", "reviewer")
+    }
+    world.agents["reviewer"]["container"]["cli"] = "codex"
+    agents, sharers = _report.observation(world.engine, world.host, world.request())
+    assert sharers == {"boss": ("dev",), "dev": ("boss",)}
+    assert f"boss: shares the writable login {SHARED} with dev: each of them may refresh it" in agents[0].warnings[-1]
+
+
+def test_a_writable_mount_of_the_config_directory_is_a_shared_login_too() -> None:
+    mounts = (MountSpec("bind", "/h/.claude", "/home/a/.claude", False), MountSpec("bind", "/x", "/y", False))
+    one = spec(credentials_host_dir="/c")
+    (login,) = _preparation.writable_logins(one, None, mounts, {}, "/home/a")
+    assert login.directory == "/h/.claude"
+
+
+# ---- passwd
+
+
+def test_a_uid_without_an_entry_gets_one_in_a_file_that_never_changes() -> None:
+    one = spec(credentials_host_dir="/c", passwd=True, home="/work")
+    passwd = _placement.needed_passwd(one, "12345:7", "root:x:0:0::/root:/bin/sh", None)
+    assert passwd is not None
+    assert passwd.text == "root:x:0:0::/root:/bin/sh\nagent:x:12345:7:agent:/work:/bin/sh\n"
+    assert os.path.dirname(passwd.path) == "/h/.local/share/agentops/passwd"
+    other = _placement.needed_passwd(one, "12346", "root:x:0:0::/root:/bin/sh", None)
+    assert other is not None
+    assert other.path != passwd.path
+
+
+@pytest.mark.parametrize(
+    ("container", "user"),
+    [({"passwd": True}, "1000"), ({"passwd": True}, "root"), ({"passwd": True}, ""), ({}, "12345")],
+)
+def test_no_passwd_file_where_none_is_needed(container: Any, user: str) -> None:
+    one = spec(credentials_host_dir="/c", **container)
+    assert _placement.needed_passwd(one, user, "a:x:1000:1000::/:/bin/sh\n", None) is None
+
+
+def test_a_container_gets_its_passwd_file_and_home(world: Any) -> None:
+    world.container = {"passwd": True, "home": "/work"}
+    world.engine.named("boss")["Config"]["User"] = "12345"
+    world.run()
+    (passwd,) = [one.passwd for one in world.prepared]
+    body = world.engine.named("boss")
+    mount = {"Type": "bind", "Source": passwd.path, "Target": "/etc/passwd", "ReadOnly": True}
+    assert mount in body["HostConfig"]["Mounts"]
+    assert "HOME=/work" in body["Config"]["Env"]
+
+
+def test_a_passwd_file_without_a_home_is_refused(world: Any) -> None:
+    world.container = {"passwd": True}
+    config = world.engine.named("boss")["Config"]
+    config.update(User="12345", Env=[entry for entry in config["Env"] if not entry.startswith("HOME=")])
+    with pytest.raises(RefusedError, match=r"boss: container.home is not set and the container has no HOME; set"):
+        world.run()
+
+
+def test_a_mount_of_the_containers_own_at_passwd_is_not_replaced(world: Any) -> None:
+    world.container = {"passwd": True, "home": "/work"}
+    boss = world.engine.named("boss")
+    boss["Config"]["User"] = "12345"
+    boss["Mounts"].append({"Type": "bind", "Source": "/own", "Destination": "/etc/passwd", "RW": False})
+    with pytest.raises(RefusedError, match=r"boss: container.passwd: a mount of the container's own is at /etc/passwd"):
+        world.run()
+
+
+# ---- the version in the container
+
+
+@pytest.mark.parametrize("version", ["2.1.110 (Claude Code)", "1.0.100 (Claude Code)"])
+def test_a_version_that_fails_with_the_placement_is_refused(world: Any, version: str) -> None:
+    world.container = {"placement": "config_dir"}
+    world.engine.version = version
+    with pytest.raises(RefusedError) as error:
+        world.run()
+    assert str(error.value) == (
+        f"boss: container.placement config_dir does not work with claude {version.split()[0]}: below 2.1.175 it ends with "
+        "status 0 and without any output, or crashes; install a newer one in the image, use another placement (store), or set "
+        "container.force_placement: true."
+    )
+    assert world.engine.writes == []
+
+
+def test_force_placement_does_not_ask(world: Any) -> None:
+    world.container = {"placement": "config_dir", "force_placement": True}
+    world.engine.version = "2.1.110"
+    assert world.run().changed
+    assert "output" not in world.engine.reads
+
+
+def test_an_unknown_version_is_told_and_not_refused(world: Any) -> None:
+    world.container = {"placement": "config_dir"}
+    world.engine.version = None
+    outcome = world.run()
+    assert outcome.changed
+    assert any("the version of claude in the container is not known" in warning for warning in outcome.warnings)
+
+
+def test_a_version_whose_processes_never_read_again_is_told(world: Any) -> None:
+    world.engine.version = "2.1.70 (Claude Code)"
+    (agent,) = world.run().plan.agents
+    assert (
+        "boss: claude 2.1.70 in the container uses a new login only in a new process; update it to 2.1.90 or newer."
+        in agent.warnings
+    )
+
+
+def test_nothing_is_asked_without_a_drift(world: Any) -> None:
+    world.run()
+    world.engine.reads.clear()
+    world.run()
+    assert "output" not in world.engine.reads
+
+
+# ---- launchers
+
+
+@pytest.mark.parametrize(
+    ("container", "fault"),
+    [
+        ({"mode": "shared"}, "boss: container.home is not set, and no container is looked at that would tell it; set"),
+        (
+            {"credentials_host_dir": "/c", "passwd": True, "home": "/work"},
+            "boss: container.passwd needs container.user and container.home where no container is looked at; set both.",
+        ),
+    ],
+)
+def test_what_a_launcher_must_say_itself(container: Any, fault: str) -> None:
+    made: list[Any] = []
+    with pytest.raises(ConfigError) as error:
+        _reconcile.prepare_unseen([spec(**container)], made.append)
+    assert fault in str(error.value)
+    assert made == []
+
+
+def test_a_launchers_directory_is_made_before_its_first_start() -> None:
+    made: list[Any] = []
+    one = spec(mode="shared", cli="gemini", home="/work", user="12345:12345", passwd=True)
+    assert _reconcile.prepare_unseen([one], made.append) == ()
+    ((preparation),) = made
+    assert (preparation.directory, preparation.uid, preparation.gid) == (f"{ROOT}/gemini/.gemini", 12345, 12345)
+    assert "agent:x:12345:12345:agent:/work:/bin/sh\n" in preparation.passwd.text
+
+
+MIRRORED = "/h/.config/claude-hooks/claude-credentials"
+STORE = "/run/agent-credentials/claude"
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        (
+            "docker_container",
+            {
+                "mounts": [{"type": "bind", "source": MIRRORED, "target": STORE, "read_only": True}],
+                "env": {"CLAUDE_SECURESTORAGE_CONFIG_DIR": STORE},
+            },
+        ),
+        (
+            "run",
+            [
+                "--mount",
+                f"type=bind,source={MIRRORED},target={STORE},readonly",
+                "--env",
+                f"CLAUDE_SECURESTORAGE_CONFIG_DIR={STORE}",
+            ],
+        ),
+    ],
+)
+def test_the_filter_serves_other_playbooks(form: str, expected: Any) -> None:
+    agent = {"container": {"credentials_host_path": "~/.claude/.credentials.json"}}
+    assert docker_args(agent, form=form, home="/h") == expected
+
+
+def test_the_filter_tells_a_writable_mount_and_home() -> None:
+    agent = {"command": "codex", "container": {"mode": "shared", "home": "/work"}}
+    assert docker_args(agent, home="/h") == {
+        "mounts": [{"type": "bind", "source": f"{ROOT}/codex/.codex", "target": "/work/.codex", "read_only": False}],
+        "env": {"HOME": "/work"},
+    }
+    assert docker_args(agent, form="run", home="/h")[1].endswith("target=/work/.codex")
+
+
+@pytest.mark.parametrize(
+    ("agent", "form", "fault"),
+    [
+        ({"container": {}}, "run", "container has neither credentials_host_dir nor credentials_host_path"),
+        ({"container": {"mode": "shared"}}, "run", "container.home is not set"),
+        ({"command": "vim", "container": {}}, "run", "its command is no agent CLI"),
+        ({"container": {"credentials_host_dir": "/c"}}, "x", "the form x is not known; use docker_container, run"),
+    ],
+)
+def test_the_filter_tells_faults(agent: Any, form: str, fault: str) -> None:
+    with pytest.raises(Exception, match=fault):
+        docker_args(agent, form=form, home="/h")
+
+
+# ---- making it on a real file system
+
+
+def mode(path: pathlib.Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def preparation(home: pathlib.Path, uid: int | None = None, passwd: Passwd | None = None) -> _preparation.Preparation:
+    directory = str(home / ".local/share/agentops/agent-auth/opencode/.local/share/opencode")
+    return _preparation.Preparation("boss", directory, uid, uid, {"settings.json": "{}\n"}, passwd)
+
+
+def test_a_shared_directory_is_made_private_and_seeded_once(tmp_path: pathlib.Path) -> None:
+    wanted = preparation(tmp_path)
+    foretold, done, again = (_mirror_host.Record(check) for check in (True, False, False))
+    _preparation_host.prepare(wanted, str(tmp_path), foretold)
+    assert list(tmp_path.iterdir()) == []
+    _preparation_host.prepare(wanted, str(tmp_path), done)
+    directory = pathlib.Path(wanted.directory or "")
+    assert foretold.changes == done.changes
+    assert [mode(path) for path in (directory, directory.parent, directory / "settings.json")] == [0o700, 0o700, 0o600]
+    (directory / "settings.json").write_text("the client's own")
+    _preparation_host.prepare(wanted, str(tmp_path), again)
+    assert again.changes == []
+    assert (directory / "settings.json").read_text() == "the client's own"
+
+
+def test_its_mode_is_repaired(tmp_path: pathlib.Path) -> None:
+    wanted = preparation(tmp_path)
+    _preparation_host.prepare(wanted, str(tmp_path), _mirror_host.Record(False))
+    directory = pathlib.Path(wanted.directory or "")
+    directory.chmod(0o755)
+    record = _mirror_host.Record(False)
+    _preparation_host.prepare(wanted, str(tmp_path), record)
+    assert record.changes == [f"set the mode of {directory} to 0700"]
+    assert mode(directory) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_it_belongs_to_the_uid_that_the_container_runs_as(tmp_path: pathlib.Path) -> None:
+    wanted = preparation(tmp_path, uid=12345)
+    _preparation_host.prepare(wanted, str(tmp_path), _mirror_host.Record(False))
+    directory = pathlib.Path(wanted.directory or "")
+    assert {path.stat().st_uid for path in (directory, directory / "settings.json")} == {12345}
+    again = _mirror_host.Record(False)
+    _preparation_host.prepare(wanted, str(tmp_path), again)
+    assert again.changes == []
+    with pytest.raises(
+        _mirror_host.HostError, match=r"boss: the container runs as uid 777, but .* belongs? to uid 12345"
+    ):
+        _preparation_host.prepare(preparation(tmp_path, uid=777), str(tmp_path), _mirror_host.Record(False))
+
+
+def test_a_file_in_its_place_is_told(tmp_path: pathlib.Path) -> None:
+    (tmp_path / ".local").write_text("")
+    with pytest.raises(_mirror_host.HostError, match=r"boss: .*\.local"):
+        _preparation_host.prepare(preparation(tmp_path), str(tmp_path), _mirror_host.Record(False))
+
+
+def test_a_passwd_file_is_written_once(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / ".local/share/agentops/passwd/abc"
+    wanted = _preparation.Preparation("boss", None, None, None, {}, Passwd(str(path), "root:x:0:0\n"))
+    record, again = _mirror_host.Record(False), _mirror_host.Record(False)
+    _preparation_host.prepare(wanted, str(tmp_path), record)
+    inode = path.stat().st_ino
+    _preparation_host.prepare(wanted, str(tmp_path), again)
+    assert (path.read_text(), mode(path), path.stat().st_ino) == ("root:x:0:0\n", 0o644, inode)
+    assert record.changes != [] == again.changes
