@@ -22,9 +22,6 @@ options:
     description: Rows to override or to add, as a dictionary from name to fields.
     type: dict
     default: {}
-    vars:
-      - name: agent_containers_catalog
-      - name: creds_mirror_catalog
 """
 
 EXAMPLES = r"""

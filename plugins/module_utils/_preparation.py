@@ -97,5 +97,6 @@ def sharers(logins: Sequence[WritableLogin]) -> dict[str, tuple[str, ...]]:
 def sharing_warning(login: WritableLogin, others: Sequence[str]) -> str:
     return (
         f"{login.agent}: shares the writable login {login.directory} with {', '.join(others)}: each of them may "
-        f"refresh it, and a refresh token that rotates logs the others out; if that happens, log in again in one of them."
+        f"refresh it, and a refresh token that rotates logs the others out; if that happens, log in again in one of "
+        f"them."
     )
