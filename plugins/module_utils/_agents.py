@@ -93,6 +93,12 @@ class AgentSpec:
         return self.mode == "shared"
 
     @property
+    def ids(self) -> tuple[int | None, int | None]:
+        """uid and gid that a launcher's container runs as, as far as the configuration tells."""
+        uid, _colon, gid = (self.user or "").partition(":")
+        return int(uid) if uid else None, int(gid) if gid else None
+
+    @property
     def credential(self) -> str:
         """The credential file's path in ``directory``."""
         return self.cli.credential if self.is_shared else self.cli.file
@@ -321,6 +327,16 @@ def directory_faults(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:
             f"(the role agentops.credentials.creds_mirror makes one).",
         )
     return ()
+
+
+def reader_warnings(spec: AgentSpec, facts: DirectoryFacts, uid: int, gid: int) -> Sequence[str]:
+    """That the ids which the container runs as may not read the credentials directory, with what mends it."""
+    if spec.is_shared or facts.kind != "directory" or facts.lets_in(uid, gid):
+        return ()
+    return (
+        f"{spec.name}: the container runs as uid {uid}, which may not read {facts.path} (uid {facts.uid}, "
+        f"mode {facts.mode:04o}); set creds_mirror_readers: {{uids: [{uid}]}} for the role creds_mirror.",
+    )
 
 
 def directory_warnings(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:

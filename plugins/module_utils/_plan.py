@@ -18,7 +18,11 @@ from ansible_collections.agentops.credentials.plugins.module_utils._model import
     Options,
     RecreationFacts,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._verdict import compose_warnings, warnings
+from ansible_collections.agentops.credentials.plugins.module_utils._verdict import (
+    compose_warnings,
+    start_warnings,
+    warnings,
+)
 
 
 def needs_facts(observed: Observed, judgement: Judgement, options: Options) -> bool:
@@ -104,6 +108,6 @@ def plan_agent(
     if refusals:
         return AgentPlan(observed, judgement, warnings=notes, refusals=refusals)
     if judgement.mend == "recreate" and options.state == "present":
-        notes += compose_warnings(observed, judgement)
+        notes += compose_warnings(observed, judgement) + start_warnings(observed.spec)
     sequence = _recreation.restart if judgement.mend == "restart" else _recreation.recreate
     return replace(sequence(observed, judgement, facts, options), warnings=notes)

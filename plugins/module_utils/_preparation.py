@@ -44,14 +44,9 @@ def needed(spec: AgentSpec, placed: Placed | None, user: User | None) -> Prepara
     passwd = placed.passwd if placed else None
     if not spec.is_shared and passwd is None:
         return None
-    uid, gid = (user.uid, user.gid) if user else _numbers(spec.user)
+    uid, gid = (user.uid, user.gid) if user else spec.ids
     directory = spec.directory if spec.is_shared else None
     return Preparation(spec.name, directory, uid, gid, spec.cli.seeds, passwd)
-
-
-def _numbers(user: str | None) -> tuple[int | None, int | None]:
-    uid, _colon, gid = (user or "").partition(":")
-    return int(uid) if uid else None, int(gid) if gid else None
 
 
 @dataclass(frozen=True)

@@ -131,16 +131,19 @@ def reconcile(
     return Outcome(plan, tuple(recovered), after, (*warnings, *notes), _preparation.sharers(logins))
 
 
-def prepare_unseen(specs: Sequence[_agents.AgentSpec], prepare: Prepare) -> tuple[str, ...]:
-    """Prepare the host for containers that launchers will start; a warning for each agent for which that fails.
+def prepare_unseen(specs: Sequence[_agents.AgentSpec], host: Any, prepare: Prepare) -> tuple[str, ...]:
+    """Prepare the host for containers that launchers will start; what the user should know of them.
 
     :raises ConfigError: with every fault of every agent, before anything is made.
     """
     faults = [fault for spec in specs for fault in unseen_faults(spec)]
     if faults:
         raise ConfigError(*faults)
-    notes = []
+    notes: list[str] = []
     for spec in specs:
+        uid, gid = spec.ids
+        if uid is not None:
+            notes += _agents.reader_warnings(spec, host.directory(spec.directory), uid, gid or 0)
         wanted = _preparation.needed(spec, place_unseen(spec), None)
         try:
             if wanted is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from typing import Iterable
 
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec, reader_warnings
 from ansible_collections.agentops.credentials.plugins.module_utils._model import Judgement, Observed, Options
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below, normalise
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import PASSWD, Placed, environment_of
@@ -114,13 +114,9 @@ def warnings(observed: Observed) -> tuple[str, ...]:
     found = []
     if observed.unproven:
         found.append(f"{name}: not proven that the container sees the current directory: {observed.unproven}.")
-    user, directory = observed.user, observed.directory
-    is_mirrored = directory.kind == "directory" and not spec.is_shared
-    if user is not None and is_mirrored and not directory.lets_in(user.uid, user.gid):
-        found.append(
-            f"{name}: the container runs as uid {user.uid}, which may not read {directory.path} (uid {directory.uid}, "
-            f"mode {directory.mode:04o}); set creds_mirror_readers: {{uids: [{user.uid}]}} for the role creds_mirror."
-        )
+    user = observed.user
+    if user is not None:
+        found += reader_warnings(spec, observed.directory, user.uid, user.gid)
     obstacle = link_obstacle(observed)
     if obstacle:
         effect = (
@@ -144,6 +140,13 @@ def warnings(observed: Observed) -> tuple[str, ...]:
                     f"start the container without it."
                 )
     return tuple(found)
+
+
+def start_warnings(spec: AgentSpec) -> tuple[str, ...]:
+    """What the mount alone does not do for the agent CLI."""
+    if spec.is_shared or not spec.cli.start:
+        return ()
+    return (f"{spec.name}: the mount alone does not log {spec.cli.name} in: {spec.cli.start}.",)
 
 
 def compose_warnings(observed: Observed, judgement: Judgement) -> tuple[str, ...]:

@@ -152,6 +152,9 @@ agents:
         When a running process of the agent CLI uses a new login, V(request) (at its next request), V(rejected) (after
         the server has answered 401) or V(process) (never, only a new process does).
       type: str
+    start:
+      description: What must be done beside the mount so that the agent CLI finds the mirrored login, or V(null).
+      type: str
     shares_login_with:
       description: The other agents whose containers can write the same login. Not with O(apply=false).
       type: list
@@ -254,8 +257,9 @@ def _tell_launchers(module):
     record = _mirror_host.Record(module.check_mode)
     try:
         request = _module.request(module, _model.Options())
-        specs, warnings = _reconcile.specifications(request, _module.host())
-        notes = _reconcile.prepare_unseen(specs, _module.preparer(request, record))
+        host = _module.host()
+        specs, warnings = _reconcile.specifications(request, host)
+        notes = _reconcile.prepare_unseen(specs, host, _module.preparer(request, record))
     except AgentMountsError as error:
         module.fail_json(msg=str(error), changed=bool(record.changes))
     for warning in (*warnings, *notes):

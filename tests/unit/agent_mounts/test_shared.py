@@ -23,6 +23,8 @@ from ansible_collections.agentops.credentials.plugins.module_utils._errors impor
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import Passwd
 
+from . import fakes
+
 CONTEXT = _agents.Context("agents.json", "/h")
 ROOT = "/h/.local/share/agentops/agent-auth"
 
@@ -262,18 +264,25 @@ def test_nothing_is_asked_without_a_drift(world: Any) -> None:
 def test_what_a_launcher_must_say_itself(container: Any, fault: str) -> None:
     made: list[Any] = []
     with pytest.raises(ConfigError) as error:
-        _reconcile.prepare_unseen([spec(**container)], made.append)
+        _reconcile.prepare_unseen([spec(**container)], None, made.append)
     assert fault in str(error.value)
     assert made == []
 
 
-def test_a_launchers_directory_is_made_before_its_first_start() -> None:
+def test_a_launchers_directory_is_made_before_its_first_start(world: Any) -> None:
     made: list[Any] = []
     one = spec(mode="shared", cli="gemini", home="/work", user="12345:12345", passwd=True)
-    assert _reconcile.prepare_unseen([one], made.append) == ()
+    assert _reconcile.prepare_unseen([one], world.host, made.append) == ()
     ((preparation),) = made
     assert (preparation.directory, preparation.uid, preparation.gid) == (f"{ROOT}/gemini/.gemini", 12345, 12345)
     assert "agent:x:12345:12345:agent:/work:/bin/sh\n" in preparation.passwd.text
+
+
+def test_a_launcher_whose_uid_may_not_read_the_directory_is_told_the_mend(world: Any) -> None:
+    one = spec(credentials_host_dir=fakes.DIRECTORY, user="12345")
+    (note,) = _reconcile.prepare_unseen([one], world.host, lambda _preparation: None)
+    assert note.startswith("boss: the container runs as uid 12345, which may not read")
+    assert "creds_mirror_readers: {uids: [12345]}" in note
 
 
 MIRRORED = "/h/.config/claude-hooks/claude-credentials"
