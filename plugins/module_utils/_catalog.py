@@ -165,8 +165,13 @@ CATALOG: dict[str, AgentCli] = {
             placements=("store",),
             reload="rejected",
             masking_variables=("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
-            # The place of the file was measured, the name of the key in it was not. With a wrong name it is refused.
-            mirror=MirrorRules(require=("copilot_tokens.*",), comments=True),
+            # `copilot login` writes authTokens; the other two are read too, and left behind when they are taken over.
+            mirror=MirrorRules(
+                require=("authTokens.*.token", "copilotTokens.*", "copilot_tokens.*"),
+                keep=("authTokens", "copilotTokens", "copilot_tokens", "loggedInUsers", "lastLoggedInUser"),
+                account="lastLoggedInUser.login",
+                comments=True,
+            ),
         ),
     )
 }

@@ -44,7 +44,7 @@ REFUSED = {
     "codex logged out": ("codex", b'{"OPENAI_API_KEY": null, "tokens": null}', "no login"),
     "gemini empty": ("gemini", b'{"access_token": "", "refresh_token": ""}', "no login"),
     "opencode without provider": ("opencode", b"{}", "no login"),
-    "copilot logged out": ("copilot", b'// comment\n{"copilot_tokens": {}}', "no login"),
+    "copilot logged out": ("copilot", b'// comment\n{"authTokens": {}, "loggedInUsers": [], "firstLaunchAt": "2026"}', "no login"),
 }
 
 
@@ -99,8 +99,8 @@ PUBLISHED: dict[str, tuple[str, bytes, Any]] = {
     ),
     "copilot's comments": (
         "copilot",
-        b'// do not edit\n{\n  // token\n  "copilot_tokens": {"https://host:user": "fake"}}',
-        {"copilot_tokens": {"https://host:user": "fake"}},
+        b'// do not edit\n{\n  // token\n  "authTokens": {"https://host:user:github": {"token": "fake"}}, "firstLaunchAt": "2026"}',
+        {"authTokens": {"https://host:user:github": {"token": "fake"}}},
     ),
 }
 
