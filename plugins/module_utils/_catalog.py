@@ -111,7 +111,7 @@ CATALOG: dict[str, AgentCli] = {
             start="start it by examples/copilot/copilot-with-mirror, which copies the mirrored login into its home",
             masking_variables=("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
             seeds={"settings.json": '{"storeTokenPlaintext": true}\n'},
-            # The second and third are the forms of earlier versions, which it still reads.
+            # `copilot login` writes authTokens; the other two are read too, and left behind when they are taken over.
             mirror=MirrorRules(
                 require=("authTokens.*.token", "copilotTokens.*", "copilot_tokens.*"),
                 keep=("authTokens", "copilotTokens", "copilot_tokens", "loggedInUsers", "lastLoggedInUser"),
