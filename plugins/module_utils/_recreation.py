@@ -179,6 +179,8 @@ def restart(observed: Observed, judgement: Judgement, facts: RecreationFacts, op
         _restart(agent, name, facts, cause),
         Operation(agent, "verify", name, observed.id, *_verification(observed, options, True)),
     ]
+    if observed.link_state == "missing" and link_obstacle(observed) is None:
+        steps.append(link(observed, observed.id))
     running = [dependent for dependent in facts.dependents if _runs(dependent.facts)]
     for dependent in running:
         steps.append(_restart(agent, _name(dependent.facts), dependent.facts, f"it uses {name}"))

@@ -139,6 +139,14 @@ def test_a_stale_directory_mount_is_healed_by_a_restart(world: Any) -> None:
     )
 
 
+def test_a_stale_mount_and_a_missing_link_are_mended_in_one_run(world: Any) -> None:
+    world.run()
+    world.engine.links.clear()
+    world.host.stale = (1, 1)
+    actions = [operation.action for operation in world.run(check_mode=True).plan.operations]
+    assert actions == ["restart", "verify", "link"]
+
+
 def test_a_missing_link_alone_is_made_without_a_recreation(world: Any) -> None:
     world.run()
     world.engine.links.clear()
