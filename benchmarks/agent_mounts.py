@@ -1,135 +1,292 @@
 #!/usr/bin/env python3
-"""A rerun without drift, and the downtime of a recreation, each beside its peers, interleaved. Prints Markdown tables.
+"""Runs without drift, and the downtime of a recreation, each beside its peers, interleaved. Prints Markdown tables.
 
-    agent_mounts.py [--tries N] [--containers 1,10,50]
+    agent_mounts.py [--tries N] [--containers 1,10,50] [--only host,local,site,downtime]
 
-Runs on the controller against the one host of AGENTOPS_HOSTS, which testbed/start.yml has started (`make benchmark`
-does). Seconds of wall clock of whole `ansible-playbook` runs; the downtime is between the engine's own events.
+``host``      reruns on the throwaway host of AGENTOPS_HOSTS, which testbed/start.yml has started
+``local``     the same on this machine with connection=local, as on a workstation; its containers are removed again
+``site``      a whole site.yml beside the same job task by task (site_by_hand.yml), on the throwaway host
+``downtime``  from the engine's event of a container's end to that of its next start, on the throwaway host
+
+Seconds of wall clock of whole `ansible-playbook` runs, median (min..max). Where the modules run on this machine, the
+processor's seconds are told too: they depend less on what else it does.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import pathlib
+import re
+import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
-DIRECTORY = "/opt/bench/claude-credentials"
-FILE = "/opt/bench/login/.credentials.json"
-FILE_MOUNT = f"type=bind,source={FILE},target=/home/claude/.claude/.credentials.json,readonly"
 TARGET = "/run/agent-credentials/claude"
+VARIABLE = {"CLAUDE_SECURESTORAGE_CONFIG_DIR": TARGET}
+Tasks = list[dict[str, Any]]
 
 
-def inventory() -> dict[str, Any]:
-    script = [str(CHECKOUT / "testbed/inventory")]
-    return dict(json.loads(subprocess.run(script, check=True, capture_output=True, text=True).stdout))
+@dataclass
+class Place:
+    """Where containers are: ``name`` in ``inventory``, reached by the words of ``enter``; ``names`` begin theirs."""
 
+    name: str
+    inventory: str
+    enter: Sequence[str]
+    names: str
+    root: str
+    plays: pathlib.Path = field(default_factory=lambda: pathlib.Path(tempfile.mkdtemp()))
 
-class Bench:
-    """One throwaway host."""
-
-    def __init__(self) -> None:
-        ((self.name, variables),) = inventory()["_meta"]["hostvars"].items()
-        self.container = variables["ansible_host"]
-        self.plays = pathlib.Path(tempfile.mkdtemp())
+    @property
+    def directory(self) -> str:
+        return f"{self.root}/claude-credentials"
 
     def sh(self, command: str) -> str:
-        outer = ["docker", "exec", self.container, "sh", "-ec", command]
-        return subprocess.run(outer, check=True, capture_output=True, text=True).stdout.strip()
+        done = subprocess.run([*self.enter, "sh", "-ec", command], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
 
-    def play(self, name: str, tasks: list[dict[str, Any]]) -> float:
-        """Seconds that the play takes.
+    def play(self, tasks: Tasks) -> Taken:
+        path = self.plays / "play.json"
+        path.write_text(json.dumps([{"name": "bench", "hosts": self.name, "gather_facts": False, "tasks": tasks}]))
+        return self.playbook(str(path))
+
+    def playbook(self, path: str, **variables: str) -> Taken:
+        """What the run of a playbook takes.
 
         :raises CalledProcessError: it failed.
         """
-        path = self.plays / f"{name}.json"
-        path.write_text(json.dumps([{"name": name, "hosts": self.name, "gather_facts": False, "tasks": tasks}]))
-        began = time.monotonic()
-        subprocess.run(
-            ["ansible-playbook", "--inventory", "testbed/inventory", str(path)],
+        command = ["ansible-playbook", "--inventory", self.inventory, path, "--extra-vars", json.dumps(variables)]
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        done = subprocess.run(
+            command,
             cwd=CHECKOUT,
             env=os.environ | {"ANSIBLE_PIPELINING": "1"},
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
         )
-        return time.monotonic() - began
+        wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return Taken(wall, processor, re.findall(r"changed: .*", done.stdout))
+
+    def prepare(self) -> None:
+        self.sh(
+            f"mkdir -p {self.directory} {self.root}/login; chmod 700 {self.directory}; "
+            f"echo '{{}}' > {self.root}/login/.credentials.json; echo '{{}}' > {self.directory}/.credentials.json; "
+            f"chown -R 1000:1000 {self.root}"
+        )
 
     def remove_containers(self) -> None:
-        self.sh("docker ps --all --quiet --filter name=bench- | xargs --no-run-if-empty docker rm --force")
+        self.sh(f"docker ps --all --quiet --filter name=^/{self.names} | xargs --no-run-if-empty docker rm --force")
 
 
-def ours(number: int) -> list[dict[str, Any]]:
-    agents = {f"bench-{index}": {"container": {"credentials_host_dir": DIRECTORY}} for index in range(1, number + 1)}
+@dataclass(frozen=True)
+class Taken:
+    """Seconds by the clock and of the processor, and what was changed."""
+
+    wall: float
+    processor: float
+    changes: list[str]
+
+
+def throwaway_host() -> Place:
+    script = subprocess.run([str(CHECKOUT / "testbed/inventory")], check=True, capture_output=True, text=True)
+    ((name, variables),) = json.loads(script.stdout)["_meta"]["hostvars"].items()
+    return Place(name, "testbed/inventory", ["docker", "exec", variables["ansible_host"]], "bench-", "/opt/bench")
+
+
+def this_machine() -> Place:
+    """This machine, with the Python that has the Docker SDK: the one of .venv."""
+    root = tempfile.mkdtemp(prefix="agentops-bench-")
+    inventory = pathlib.Path(root) / "inventory.json"
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    inventory.write_text(json.dumps({"all": {"hosts": {"workstation": variables}}}))
+    names = f"agentops-bench-{hashlib.sha256(root.encode()).hexdigest()[:6]}-"
+    return Place("workstation", str(inventory), [], names, root)
+
+
+def ours(place: Place, number: int) -> Tasks:
+    agents = {
+        f"{place.names}{index}": {"container": {"credentials_host_dir": place.directory}}
+        for index in range(1, number + 1)
+    }
     return [{"name": "agent_mounts", "agentops.credentials.agent_mounts": {"agents": agents}}]
 
 
-def loop(number: int) -> list[dict[str, Any]]:
-    mount = {"type": "bind", "source": DIRECTORY, "target": TARGET, "read_only": True}
+def loop(place: Place, number: int) -> Tasks:
     arguments = {
-        "name": "bench-{{ item }}",
+        "name": place.names + "{{ item }}",
         "image": "agentops-agent",
         "pull": "never",
-        "mounts": [mount],
-        "env": {"CLAUDE_SECURESTORAGE_CONFIG_DIR": TARGET},
+        "mounts": [{"type": "bind", "source": place.directory, "target": TARGET, "read_only": True}],
+        "env": VARIABLE,
     }
-    items = list(range(1, number + 1))
-    return [{"name": "loop", "community.docker.docker_container": arguments, "loop": items}]
+    return [
+        {
+            "name": "loop",
+            "community.docker.docker_container": arguments,
+            "loop": list(range(1, number + 1)),
+            "loop_control": {"label": "{{ item }}"},
+        }
+    ]
 
 
-def noop(number: int) -> list[dict[str, Any]]:
+def noop(_place: Place, _number: int) -> Tasks:
     return [{"name": "noop", "ansible.builtin.meta": "noop"}]
 
 
-def ping(number: int) -> list[dict[str, Any]]:
+def ping(_place: Place, _number: int) -> Tasks:
     return [{"name": "ping", "ansible.builtin.ping": {}}]
 
 
-VARIANTS = {"one `agent_mounts`": ours, "`docker_container` in a loop": loop, "`ping`": ping, "`meta: noop`": noop}
+def sdk(_place: Place, _number: int) -> Tasks:
+    return [{"name": "sdk", "community.docker.docker_host_info": {}}]
 
 
-def reruns(bench: Bench, numbers: list[int], tries: int) -> None:
-    print(f"| containers | {' | '.join(VARIANTS)} | loop / ours | ours / noop |")
-    print("|---|---|---|---|---|---|---|")
+VARIANTS: dict[str, Callable[[Place, int], Tasks]] = {
+    "one `agent_mounts`": ours,
+    "`docker_container` in a loop": loop,
+    "one `docker_host_info`": sdk,
+    "`ping`": ping,
+    "`meta: noop`": noop,
+}
+
+
+def cell(row: Sequence[float]) -> str:
+    return f"{statistics.median(row):.2f} ({min(row):.2f}..{max(row):.2f})"
+
+
+def reruns(place: Place, numbers: list[int], tries: int, has_processor: bool) -> None:
+    print(f"| containers | {' | '.join(VARIANTS)} | loop / ours | ours / noop | ours / ping |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    processor = []
     for number in numbers:
-        bench.remove_containers()
-        bench.play("start", loop(number))
-        bench.play("settle", ours(number))
-        taken: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+        place.remove_containers()
+        place.play(loop(place, number))
+        place.play(ours(place, number))
+        taken: dict[str, list[Taken]] = {variant: [] for variant in VARIANTS}
         for _attempt in range(tries):
             for variant, tasks in VARIANTS.items():
-                taken[variant].append(bench.play("rerun", tasks(number)))
-        mine, theirs, _pinged, nothing = (statistics.median(row) for row in taken.values())
-        cells = [f"{statistics.median(row):.2f} ({min(row):.2f}..{max(row):.2f})" for row in taken.values()]
-        print(f"| {number} | {' | '.join(cells)} | {theirs / mine:.1f} | {mine / nothing:.2f} |", flush=True)
+                taken[variant].append(place.play(tasks(place, number)))
+        require_no_change(one for row in taken.values() for one in row)
+        print(line(number, {variant: [one.wall for one in row] for variant, row in taken.items()}), flush=True)
+        processor.append(line(number, {variant: [one.processor for one in row] for variant, row in taken.items()}))
+    if has_processor:
+        print("\nThe same in the processor's seconds:\n")
+        print(f"| containers | {' | '.join(VARIANTS)} | loop / ours | ours / noop | ours / ping |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        print("\n".join(processor))
+    place.remove_containers()
 
 
-def downtime(bench: Bench, tries: int) -> None:
-    recreated, restarted = [], []
+def require_no_change(runs: Iterable[Taken]) -> None:
+    changes = [change for run in runs for change in run.changes]
+    if changes:
+        sys.exit(f"not without drift: {changes}")
+
+
+def line(number: int, taken: dict[str, list[float]]) -> str:
+    mine, theirs, _sdk, pinged, nothing = (statistics.median(row) for row in taken.values())
+    ratios = f"{theirs / mine:.1f} | {mine / nothing:.2f} | {mine / pinged:.2f}"
+    return f"| {number} | {' | '.join(cell(row) for row in taken.values())} | {ratios} |"
+
+
+SITE = {
+    "creds_mirror_user": "bench",
+    "agent_containers_path": "~/agents.json",
+}
+AGENTS = {
+    f"bench-{index}": {"container": {"credentials_host_path": "~/.claude/.credentials.json"}} for index in (1, 2, 3)
+}
+LOGIN = {
+    "claudeAiOauth": {
+        "accessToken": "fake-token-bench",
+        "refreshToken": "fake-token-refresh",
+        "expiresAt": 4102444800000,
+        "scopes": ["user:inference"],
+    }
+}
+PARTS = {
+    "creds-mirror": ".local/bin/creds-mirror",
+    "claude.json": ".config/creds-mirror/claude.json",
+    **{
+        f"claude-creds-{unit}": f".config/systemd/user/claude-creds-{unit}"
+        for unit in ("mirror.path", "mirror.service", "mirror-verify.service", "mirror-verify.timer")
+    },
+}
+
+
+def site(place: Place, tries: int) -> None:
+    """A whole site.yml beside the same job task by task; the two find each other's work done."""
+    place.remove_containers()
+    place.sh(
+        "id bench >/dev/null 2>&1 || useradd --create-home --shell /bin/bash bench; "
+        "install -d -o bench -g bench -m 700 /home/bench/.claude; "
+        f"echo '{json.dumps(LOGIN)}' > /home/bench/.claude/.credentials.json; "
+        f"echo '{json.dumps({'agents': AGENTS})}' > /home/bench/agents.json; chown -R bench:bench /home/bench/.claude"
+    )
+    by_hand = str(CHECKOUT / "benchmarks/site_by_hand.yml")
+    place.playbook("playbooks/mirror.yml", **SITE)
+    for name, path in PARTS.items():
+        content = subprocess.check_output([*place.enter, "cat", f"/home/bench/{path}"])
+        (place.plays / name).write_bytes(content)
+    runs = {
+        "`site.yml`": lambda: place.playbook("playbooks/site.yml", **SITE),
+        "task by task": lambda: place.playbook(by_hand, parts=str(place.plays)),
+    }
+    for _attempt in range(2):
+        for run in runs.values():
+            run()
+    taken: dict[str, list[float]] = {name: [] for name in runs}
     for _attempt in range(tries):
-        bench.remove_containers()
-        bench.sh(f"docker run --detach --name bench-1 --mount {FILE_MOUNT} agentops-agent")
-        recreated.append(outage(bench, lambda: bench.play("recreate", ours(1))))
-        restarted.append(outage(bench, lambda: bench.sh("docker restart bench-1")))
+        for name, run in runs.items():
+            one = run()
+            require_no_change([one])
+            taken[name].append(one.wall)
+    mine, theirs = (statistics.median(row) for row in taken.values())
+    print(f"\n| {' | '.join(runs)} | of it |\n|---|---|---|")
+    print(f"| {' | '.join(cell(row) for row in taken.values())} | {100 * mine / theirs:.0f} % |", flush=True)
+    place.remove_containers()
+
+
+def downtime(place: Place, tries: int) -> None:
+    recreated, restarted = [], []
+    mount = (
+        f"type=bind,source={place.root}/login/.credentials.json,target=/home/claude/.claude/.credentials.json,readonly"
+    )
+    for _attempt in range(tries):
+        place.remove_containers()
+        place.sh(f"docker run --detach --name bench-1 --restart unless-stopped --mount {mount} agentops-agent")
+        restarted.append(outage(place, lambda: place.sh("docker restart bench-1")))
+        recreated.append(outage(place, lambda: place.play(ours(place, 1))))
+        restarted.append(outage(place, lambda: place.sh("docker restart bench-1")))
     restart = statistics.median(restarted)
     print("\n| | milliseconds | times the restart |\n|---|---|---|")
     for name, taken in (("recreated by `agent_mounts`", recreated), ("`docker restart` of the same", restarted)):
         middle = statistics.median(taken)
         print(f"| {name} | {middle:.0f} ({min(taken):.0f}..{max(taken):.0f}) | {middle / restart:.2f} |")
+    place.remove_containers()
 
 
-def outage(bench: Bench, action: Any) -> float:
+def outage(place: Place, action: Callable[[], object]) -> float:
     """Milliseconds from the end of a container to the start of the next."""
-    since = bench.sh("date +%s.%N")
+    since = place.sh("date +%s.%N")
     action()
-    until = bench.sh("date +%s.%N")
+    until = place.sh("date +%s.%N")
     form = "'{{.TimeNano}} {{.Action}}'"
-    events = bench.sh(f"docker events --since {since} --until {until} --filter type=container --format {form}")
+    events = place.sh(f"docker events --since {since} --until {until} --filter type=container --format {form}")
     times = [line.split() for line in events.splitlines()]
     ended = next(int(moment) for moment, action_ in times if action_ == "die")
     began = next(int(moment) for moment, action_ in times if action_ == "start" and int(moment) > ended)
@@ -140,15 +297,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tries", type=int, default=5)
     parser.add_argument("--containers", default="1,10,50")
+    parser.add_argument("--only", default="host,local,site,downtime")
     arguments = parser.parse_args()
-    bench = Bench()
-    bench.sh(f"mkdir -p {DIRECTORY} {pathlib.Path(FILE).parent}; chmod 700 {DIRECTORY}")
-    bench.sh(f"echo '{{}}' > {FILE}; echo '{{}}' > {DIRECTORY}/.credentials.json")
+    only = arguments.only.split(",")
+    numbers = [int(number) for number in arguments.containers.split(",")]
+    load = os.getloadavg()[0]
+    print(f"Load average at the beginning: {load:.1f}, on {os.cpu_count()} cores.\n")
+    host = throwaway_host()
+    host.prepare()
     try:
-        reruns(bench, [int(number) for number in arguments.containers.split(",")], arguments.tries)
-        downtime(bench, 2 * arguments.tries)
+        if "host" in only:
+            print("Over the connection community.docker.docker into a throwaway host:\n")
+            reruns(host, numbers, arguments.tries, has_processor=False)
+        if "local" in only:
+            print("\nWith connection=local:\n")
+            workstation = this_machine()
+            workstation.prepare()
+            try:
+                reruns(workstation, numbers, arguments.tries, has_processor=True)
+            finally:
+                workstation.remove_containers()
+                workstation.sh(f"rm -rf {workstation.root}")
+        if "site" in only:
+            site(host, arguments.tries)
+        if "downtime" in only:
+            downtime(host, 2 * arguments.tries)
     finally:
-        bench.remove_containers()
+        host.remove_containers()
+    print(f"\nLoad average at the end: {os.getloadavg()[0]:.1f}.")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import pathlib
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import testinfra.host
 
+CHECKOUT = pathlib.Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 TARGET = "/run/agent-credentials/claude"
 
 
@@ -47,6 +51,26 @@ class Agents:
 
     def login(self, way: str, serial: int) -> None:
         self.host.check_output(f"runuser -u {self.user} -- fake-login {self.source} {way} {serial}")
+
+    def module(
+        self, name: str, arguments: dict[str, Any], user: str = "root", check: bool = False
+    ) -> tuple[bool, dict[str, Any]]:
+        """Run a module of the collection on the host; whether it succeeded, and what it returned."""
+        command = ["ansible", self.host.check_output("hostname"), "--inventory", "testbed/inventory"]
+        command += ["--module-name", f"agentops.credentials.{name}", "--args", json.dumps(arguments)]
+        command += ["--check"] if check else []
+        command += ["--become", "--become-user", user] if user != "root" else []
+        settings = {"CONFIG": str(CHECKOUT / "ansible.cfg"), "CALLBACK_RESULT_FORMAT": "json", "PIPELINING": "1"}
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=os.environ | {f"ANSIBLE_{key}": value for key, value in settings.items()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        _words, arrow, result = done.stdout.partition(" => ")
+        return done.returncode == 0, json.loads(result) if arrow else {"msg": done.stdout + done.stderr}
 
     def inode(self, path: str) -> int:
         return int(self.host.check_output(f"stat --format=%i {path}"))

@@ -44,6 +44,8 @@ class WritingEngine(Protocol):
     def pause(self, container: str) -> None: ...
     def remove(self, container: str, force: bool) -> None: ...
     def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None: ...
+    def commit(self, container: str, image: str) -> None: ...
+    def remove_image(self, image: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,9 @@ class Executor:
         arguments = dict(operation.arguments)
         if operation.action == "create":
             return self.engine.create(**arguments)
+        if operation.action == "remove_image":
+            self.engine.remove_image(operation.container)
+            return None
         if container is None:
             raise EngineError("there is no container to work on")
         if operation.action == "verify":
@@ -96,7 +101,7 @@ class Executor:
     def _roll_back(self, plan: AgentPlan, failed: Operation, error: BaseException) -> AgentMountsError:
         first = f"{plan.agent}: could not {failed.shown}: {error or type(error).__name__}"
         name = plan.observed.spec.container
-        if failed.action == "remove":
+        if failed.action == "remove" and not failed.container.endswith(SUFFIX_NEW):
             return EngineError(
                 f"{first}. {name} is the new container and runs; {name}{SUFFIX_OLD} is left for the next run to remove."
             )

@@ -25,7 +25,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._mounts impor
     with_bind,
     without_targets,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import with_variable
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import environment_of, with_variable
 
 Document = Mapping[str, Any]
 
@@ -54,6 +54,9 @@ _ENGINE_FILES = ("/.dockerenv", "/dev", "/sbin/docker-init")
 """What the engine itself puts into a writable layer."""
 NAMESPACE_FIELDS = ("NetworkMode", "PidMode", "IpcMode")
 """Fields of ``HostConfig`` that can name another container, by its id."""
+COMMITTED = "agentops-carried"
+"""The repository of the images that hold writable layers which could not be copied."""
+_STOPPED = "-stopped"
 NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 
 
@@ -94,6 +97,7 @@ def clone(
     tag_image: str | None,
     lenders: Iterable[Document] = (),
     namespaces: Mapping[str, str] | None = None,
+    committed: str | None = None,
 ) -> Clone:
     """The create request that makes ``container`` again, but for ``wanted``.
 
@@ -102,6 +106,7 @@ def clone(
     :param tag_image: id of the image that its image name means now; ``None`` if it means none.
     :param lenders: inspect documents of the containers that its ``--volumes-from`` names.
     :param namespaces: modes to replace, e.g. ``container:OLD`` by ``container:NEW``.
+    :param committed: name of the image that holds the container's writable layer, to make the clone from.
     """
     differences: list[str] = ["the engine's log of the container begins anew"]
     config = copy.deepcopy(dict(container["Config"]))
@@ -116,8 +121,10 @@ def clone(
         config["Volumes"] = {path: {} for path in config.get("Volumes") or {} if normalise(path) != target} or None
     for mount in wanted.mounts:
         host_config = with_bind(host_config, mount)
-    for variable in wanted.variables:
-        config["Env"] = with_variable(config.get("Env"), *variable)
+    for name, value in wanted.variables:
+        config["Env"] = with_variable(config.get("Env"), name, value)
+        if value is None and (committed or name in environment_of((image.get("Config") or {}).get("Env"))):
+            config["Env"].append(name)  # left out, it would come back from the image; a name alone unsets it
 
     for field in NAMESPACE_FIELDS:
         if host_config.get(field) in (namespaces or {}):
@@ -133,7 +140,13 @@ def clone(
     if not config.get("Entrypoint") and (image.get("Config") or {}).get("Entrypoint"):
         # `--entrypoint ""` is stored as null, which would inherit the image's again.
         config["Entrypoint"] = [""]
-    if tag_image != container["Image"]:
+    if committed:
+        differences += [
+            f"the image becomes {committed}, which holds the writable layer (docker commit): its chain grows by one layer",
+            "docker commit does not keep extended attributes user.* of files in the writable layer",
+        ]
+        config["Image"] = committed
+    elif tag_image != container["Image"]:
         differences.append(f"the image is pinned by its id: {config['Image']} means another image now")
         config["Image"] = container["Image"]
     if host_config.get("Links"):
@@ -335,9 +348,28 @@ def unknown_fields(container: Document) -> tuple[str, ...]:
     return tuple(sorted(unknown))
 
 
-def is_twin(one: Document, other: Document) -> bool:
+def is_twin(original: Document, clone: Document) -> bool:
     """Whether one container is the other's clone: the mark by which leftovers of a cut-off run are known."""
     return all(
-        one["Config"].get(key) == other["Config"].get(key)
+        original["Config"].get(key) == clone["Config"].get(key)
         for key in ("Cmd", "Entrypoint", "Labels", "User", "WorkingDir")
-    ) and bool(one["Image"] == other["Image"])
+    ) and bool(original["Image"] == clone["Image"] or is_committed_from(clone["Config"]["Image"], original["Id"]))
+
+
+def committed_image(name: str, container_id: str, is_running: bool) -> str:
+    """What the image is called that holds the writable layer of a container; it says whether that was running.
+
+    A container's name is a valid tag of an image, but may be longer than one.
+    """
+    return f"{COMMITTED}:{name[:100]}-{container_id[:12]}" + ("" if is_running else _STOPPED)
+
+
+def is_committed_from(image: str, container_id: str) -> bool:
+    """Whether ``image`` is the name of one that holds the writable layer of ``container_id``."""
+    suffix = f"-{container_id[:12]}"
+    return image.startswith(f"{COMMITTED}:") and image.endswith((suffix, suffix + _STOPPED))
+
+
+def is_of_stopped(image: str) -> bool:
+    """Whether ``image`` is the name of one that holds the writable layer of a container that did not run."""
+    return image.startswith(f"{COMMITTED}:") and image.endswith(_STOPPED)

@@ -66,7 +66,8 @@ class Observed:
 class RecreationFacts:
     """What is looked up only for a container that must be recreated.
 
-    ``carriable`` whether its writable layer can be reached, so that it can be copied exactly
+    ``layer_obstacle``   why its writable layer cannot be copied exactly; ``None`` if it can
+    ``committed_before`` image that an earlier run has made of its writable layer, and left
     """
 
     container: Document = field(repr=False)
@@ -76,7 +77,8 @@ class RecreationFacts:
     changes: tuple[Document, ...]
     dependents: tuple[Dependent, ...]
     lenders: tuple[Document, ...] = field(repr=False)
-    carriable: bool
+    layer_obstacle: str | None
+    committed_before: str | None = None
 
 
 @dataclass(frozen=True)

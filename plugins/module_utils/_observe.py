@@ -193,6 +193,7 @@ def _facts(engine: ReadingEngine, container: Document, everyone: Sequence[Docume
         for other in everyone
         if other["Id"] != container["Id"] and _clone.uses(other, container)
     ]
+    obstacle = _layer_obstacle(engine, container)
     return _model.RecreationFacts(
         container=container,
         image=engine.inspect_image(str(container["Image"])),
@@ -201,8 +202,30 @@ def _facts(engine: ReadingEngine, container: Document, everyone: Sequence[Docume
         changes=engine.changes(container["Id"]),
         dependents=tuple(dependents),
         lenders=tuple(one for one in everyone if one["Name"].lstrip("/") in lenders or one["Id"] in lenders),
-        carriable=engine.layer_directory(container["Id"]) is not None,
+        layer_obstacle=obstacle,
+        committed_before=_committed(engine, _name(container), container["Id"]) if obstacle else None,
     )
+
+
+def _name(container: Document) -> str:
+    return str(container["Name"]).lstrip("/")
+
+
+def _layer_obstacle(engine: ReadingEngine, container: Document) -> str | None:
+    if engine.layer_directory(container["Id"]) is not None:
+        return None
+    driver = (container.get("GraphDriver") or {}).get("Name")
+    if not engine.is_local:
+        return "the engine is on another host"
+    if driver != "overlay2":
+        return f"the storage driver is {driver or 'not known'}, not overlay2"
+    return "this user cannot reach the engine's files (use become)"
+
+
+def _committed(engine: ReadingEngine, name: str, container_id: str) -> str | None:
+    """The image that a run which did not end has made of the writable layer of a container."""
+    names = [_clone.committed_image(name, container_id, is_running) for is_running in (True, False)]
+    return next((image for image in names if engine.inspect_image(image) is not None), None)
 
 
 def remnants(engine: ReadingEngine, listing: Listing, agent: str, name: str) -> _recovery.Remnants:
@@ -215,7 +238,9 @@ def remnants(engine: ReadingEngine, listing: Listing, agent: str, name: str) -> 
         container = engine.inspect(row["Id"])
         return _recovery.Remnant(row["Id"], bool(container["State"]["Running"]), container)
 
-    return _recovery.Remnants(agent, name, look(""), look(SUFFIX_NEW), look(SUFFIX_OLD))
+    found = _recovery.Remnants(agent, name, look(""), look(SUFFIX_NEW), look(SUFFIX_OLD))
+    original = found.original
+    return replace(found, committed=_committed(engine, name, original.id)) if original else found
 
 
 def recovery(

@@ -13,12 +13,14 @@ anew and so show fresh content for a stale container. Paths below it are resolve
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import os
 import platform
 import stat
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
 
@@ -57,6 +59,11 @@ class NotProven(Exception):
     """``/proc`` does not tell what the process sees; ``str()`` says why."""
 
 
+@functools.lru_cache(maxsize=None)
+def _syscall() -> Any:
+    return ctypes.CDLL(None, use_errno=True).syscall
+
+
 class ContainerRoot:
     """The root directory of a running container, as its process sees it. A context manager.
 
@@ -73,7 +80,7 @@ class ContainerRoot:
             raise NotProven(f"process {pid} is not visible on this host (a remote engine?)") from None
         except OSError as error:
             raise NotProven(f"/proc/{pid}/root cannot be read ({os.strerror(error.errno or 0)}); use become") from None
-        self._syscall = ctypes.CDLL(None, use_errno=True).syscall
+        self._syscall = _syscall()
 
     def __enter__(self) -> ContainerRoot:
         return self

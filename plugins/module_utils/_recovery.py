@@ -38,13 +38,17 @@ class Remnant:
 
 @dataclass(frozen=True)
 class Remnants:
-    """The containers under the three names of one recreation."""
+    """The containers under the three names of one recreation.
+
+    ``committed`` is the image that it has made of the original's writable layer, if there is one.
+    """
 
     agent: str
     name: str
     current: Remnant | None
     new: Remnant | None
     old: Remnant | None
+    committed: str | None = None
 
     @property
     def original(self) -> Remnant | None:
@@ -92,7 +96,9 @@ def recover(
     current, new, old = remnants.current, remnants.new, remnants.old
     steps = _Steps(remnants, was_running)
     if old is None and new is None:
-        return tuple(steps.start(current, None)) if was_running is not None and current is not None else ()
+        if was_running is None or current is None:
+            return ()
+        return (*steps.start(current, None), *steps.drop_image())
     if new is not None and current is None and old is None:
         return (steps.rename(new, remnants.name),)
     original, clone = remnants.original, remnants.clone
@@ -102,7 +108,9 @@ def recover(
             f"three; look at them and remove two."
         )
     if original is None or clone is None:
-        return (*steps.start(old, None), steps.rename(old, remnants.name)) if old is not None else ()
+        if old is None:
+            return ()
+        return (*steps.start(old, None), steps.rename(old, remnants.name), *steps.drop_image())
     if not _clone.is_twin(original.container, clone.container):
         leftover = SUFFIX_OLD if old is not None else SUFFIX_NEW
         raise RefusedError(
@@ -133,6 +141,16 @@ class _Steps:
     def drop(self, what: Remnant) -> Operation:
         return self._step("remove", what, f"remove {self._label(what)} (volumes kept)", force=True)
 
+    def drop_image(self) -> list[Operation]:
+        """Remove the image of the original's writable layer, when the original is back: last, for it can wait."""
+        image = self.remnants.committed
+        cause = "an earlier recreation did not end"
+        return (
+            [Operation(self.remnants.agent, "remove_image", image, None, f"remove the image {image}", cause)]
+            if image
+            else []
+        )
+
     def rename(self, what: Remnant, name: str) -> Operation:
         return self._step("rename", what, f"rename {self._label(what)} -> {name}", new_name=name)
 
@@ -145,6 +163,9 @@ class _Steps:
             return False
         if self.was_running is not None:
             return self.was_running
+        image = str(maker.container["Config"].get("Image") or "") if maker else ""
+        if _clone.is_committed_from(image, what.id):
+            return not _clone.is_of_stopped(image)  # it was made after the stop, so its time tells nothing
         finished = str(what.container["State"].get("FinishedAt") or "")
         return maker is None or finished >= str(maker.container.get("Created") or "")
 
@@ -165,8 +186,14 @@ class _Steps:
         started = self.start(original, clone)
         if original is self.remnants.current:
             # The clone was never started, and is the mark that must go last.
-            return (*begin, *self.disarm(clone), *started, self.drop(clone))
-        return (*begin, self.drop(clone), *started, self.rename(original, self.remnants.name))
+            return (*begin, *self.disarm(clone), *started, self.drop(clone), *self.drop_image())
+        return (
+            *begin,
+            self.drop(clone),
+            *started,
+            self.rename(original, self.remnants.name),
+            *self.drop_image(),
+        )
 
     def go_on(self, original: Remnant, clone: Remnant) -> tuple[Operation, ...]:
         name = self.remnants.name

@@ -18,7 +18,7 @@ recreated hold on to its id, so they are recreated with it, inside its own seque
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _clone
@@ -51,13 +51,13 @@ def refuse(observed: Observed, judgement: Judgement, facts: RecreationFacts, opt
     link = observed.placed.link if observed.placed else None
     return (
         *refuse_dependents(name, facts, options),
-        *_refuse_container(f"{name}: the container", facts, link, options),
+        *_refuse_container(f"{name}: the container", facts, link, options, bool(facts.dependents)),
         *_target_faults(observed, judgement),
         *(
             sentence
             for dependent in facts.dependents
             for sentence in _refuse_container(
-                f"{name}: the dependent container {_name(dependent.facts)}", dependent.facts, None, options
+                f"{name}: the dependent container {_name(dependent.facts)}", dependent.facts, None, options, True
             )
         ),
     )
@@ -86,7 +86,9 @@ def refuse_dependents(name: str, facts: RecreationFacts, options: Options) -> li
     return found
 
 
-def _refuse_container(what: str, facts: RecreationFacts, link: str | None, options: Options) -> list[str]:
+def _refuse_container(
+    what: str, facts: RecreationFacts, link: str | None, options: Options, is_one_of_several: bool
+) -> list[str]:
     container = facts.container
     state = container["State"]["Status"]
     found = []
@@ -113,11 +115,10 @@ def _refuse_container(what: str, facts: RecreationFacts, link: str | None, optio
             f"{what} has written files that a recreation would lose ({', '.join(lost[:3])}{more}); "
             f"set writable_layer to carry (keep them) or discard, or add their place to writable_layer_ignore."
         )
-    if lost and options.writable_layer == "carry" and not facts.carriable:
-        driver = (container.get("GraphDriver") or {}).get("Name")
+    if lost and options.writable_layer == "carry" and facts.layer_obstacle and is_one_of_several:
         found.append(
-            f"{what} has written files that cannot be carried: that takes root on the engine's host and the storage "
-            f"driver overlay2, and this one is {driver}; copy them out and set writable_layer to discard."
+            f"{what} has written files that only docker commit could keep ({facts.layer_obstacle}), and that is not done "
+            f"where containers depend on each other; copy them out and set writable_layer to discard."
         )
     return found
 
@@ -227,6 +228,8 @@ def restart(observed: Observed, judgement: Judgement, facts: RecreationFacts, op
         _restart(agent, name, facts, cause),
         Operation(agent, "verify", name, observed.id, *_verification(observed, options, True)),
     ]
+    if observed.link_state == "missing" and link_obstacle(observed) is None:
+        steps.append(link(observed, observed.id))
     running = [dependent for dependent in facts.dependents if _runs(dependent.facts)]
     for dependent in running:
         steps.append(_restart(agent, _name(dependent.facts), dependent.facts, f"it uses {name}"))
@@ -344,9 +347,12 @@ def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, o
     present = options.state == "present"
     variables = placed.variables if present else ((placed.variable, None),) if placed.variable else ()
     wanted = _clone.Wanted(placed.mounts if present else (), judgement.unmounted, variables)
-    copy = _clone_of(facts, wanted, {})
     is_linked = present and placed.link is not None and link_obstacle(observed) is None
     carry = options.writable_layer == "carry" and bool(_lost(facts, placed.link, options))
+    image = None
+    if carry and facts.layer_obstacle:
+        image, carry = _clone.committed_image(_name(facts), facts.container["Id"], _runs(facts)), False
+    copy = _clone_of(facts, wanted, {}, image)
     # In the clone's own layer it can be made while the original runs. On a volume the original would see it, and a
     # carried layer would put the original's file over it.
     is_early = is_linked and not carry and link_holder(observed) is None
@@ -363,6 +369,14 @@ def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, o
     )
     followers = [_follower(observed, facts, dependent.facts, options) for dependent in facts.dependents]
     swaps = [main, *followers]
+    if image:
+        return AgentPlan(
+            observed,
+            judgement,
+            _by_commit(spec.name, facts, main, _clone_of(facts, wanted, {}), image),
+            differences=copy.differences,
+            body=copy.body,
+        )
     steps = (
         *(step for swap in swaps for step in swap.create),
         *(step for swap in swaps for step in swap.arm),
@@ -407,9 +421,47 @@ def _follower(observed: Observed, owner: RecreationFacts, facts: RecreationFacts
     )
 
 
-def _clone_of(facts: RecreationFacts, wanted: _clone.Wanted, namespaces: Mapping[str, str]) -> _clone.Clone:
+def _by_commit(
+    agent: str, facts: RecreationFacts, swap: _Swap, trial: _clone.Clone, image: str
+) -> tuple[Operation, ...]:
+    """The operations of ``swap`` in another order, for the layer is complete, and its image made, after the stop.
+
+    A ``trial`` of the old image goes before: it shows that the engine takes the request, and marks that the original
+    was under way until its new name does so. A container that does not run needs no such mark.
+
+    The original keeps its restart policy until the clone has it: the trial must never start.
+    """
+    name, container_id = _name(facts), facts.container["Id"]
+    new = name + SUFFIX_NEW
+    first, *others = swap.create
+    rename_old, *switch = swap.switch
+    leftover = facts.committed_before
+    steps: list[Operation] = []
+    if leftover:
+        shown = f"remove the image {leftover}"
+        steps.append(Operation(agent, "remove_image", leftover, None, shown, "left of an earlier recreation"))
+    if _runs(facts):
+        arguments = {"name": new, "body": trial.body}
+        steps.append(Operation(agent, "create", new, None, f"create {new}", f"as a trial; {first.cause}", arguments))
+    commit = f"commit {name} to the image {image}"
+    cause = f"its writable layer cannot be copied: {facts.layer_obstacle}"
+    steps += [*swap.stop, Operation(agent, "commit", name, container_id, commit, cause, {"image": image})]
+    if _runs(facts):
+        steps.append(rename_old)
+        steps.append(Operation(agent, "remove", new, None, f"remove {new}", "the trial", {"force": False}))
+    else:
+        switch.insert(0, rename_old)
+    disarmed = f"set restart policy of {name if not _runs(facts) else name + SUFFIX_OLD} to no"
+    arm = [replace(step, shown=disarmed) if step.id else step for step in swap.arm]
+    made = replace(first, shown=f"create {new} of the image {image}", cause="" if _runs(facts) else first.cause)
+    return (*steps, made, *others, *arm, *switch, *swap.start, *swap.finish)
+
+
+def _clone_of(
+    facts: RecreationFacts, wanted: _clone.Wanted, namespaces: Mapping[str, str], image: str | None = None
+) -> _clone.Clone:
     if facts.image is None:
         raise ValueError("refused already")
     return _clone.clone(
-        facts.container, facts.image, wanted, facts.api_version, facts.tag_image, facts.lenders, namespaces
+        facts.container, facts.image, wanted, facts.api_version, facts.tag_image, facts.lenders, namespaces, image
     )

@@ -44,6 +44,7 @@ class FakeEngine:
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
+        self.committed: set[str] = set()
         self.links: dict[str, dict[str, str]] = {}
         self._ids = itertools.count(1)
         self._clock = itertools.count(1)
@@ -86,6 +87,8 @@ class FakeEngine:
 
     def inspect_image(self, image: str) -> Any:
         self._read("inspect_image")
+        if image in self.committed or image == COMMITTED_ID:
+            return {**self.image, "Id": COMMITTED_ID, "RepoTags": sorted(self.committed)}
         return self.image if image in (self.image["Id"], *self.image["RepoTags"]) else None
 
     def changes(self, container: str) -> tuple[Any, ...]:
@@ -113,6 +116,7 @@ class FakeEngine:
         body = copy.deepcopy(body)
         self._write(f"create {name}")
         assert name not in self.names(), "the engine refuses a name in use"
+        assert self._image_id(body["Image"]), "the engine has no such image"
         number = next(self._ids)
         for field in ("NetworkMode", "PidMode", "IpcMode"):
             mode = str(body["HostConfig"].get(field) or "")
@@ -124,7 +128,7 @@ class FakeEngine:
             "Id": identity,
             "Name": f"/{name}",
             "Created": f"2030-01-01T00:00:{next(self._clock):02d}Z",
-            "Image": self.image["Id"],
+            "Image": self._image_id(body["Image"]),
             "State": {"Status": "created", "Running": False, "Pid": 0, "FinishedAt": "0001-01-01T00:00:00Z"},
             "Config": {**config, "Hostname": config["Hostname"] or identity[:12]},
             "HostConfig": copy.deepcopy(body["HostConfig"]),
@@ -179,6 +183,20 @@ class FakeEngine:
         assert force or not document["State"]["Running"], "the engine does not remove a running container"
         del self.world[document["Id"]]
 
+    def commit(self, container: str, image: str) -> None:
+        self._write(f"commit {self._name(container)} {image}")
+        assert not self._find(container)["State"]["Running"], "what it writes afterwards would be lost"
+        self.committed.add(image)
+
+    def remove_image(self, image: str) -> None:
+        self._write(f"remove_image {image}")
+        assert all(document["Config"]["Image"] != image for document in self.world.values()), "it is in use"
+        self.committed.discard(image)
+
+    def _image_id(self, image: str) -> str | None:
+        known = image in (self.image["Id"], *self.image["RepoTags"])
+        return self.image["Id"] if known else COMMITTED_ID if image in self.committed else None
+
     def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
         self._write(f"link {self._name(container)} {path}")
         self.links.setdefault(self._find(container)["Id"], {})[path] = target
@@ -206,6 +224,7 @@ class FakeEngine:
         self.writes.append(call)
 
 
+COMMITTED_ID = "sha256:" + "c" * 64
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1000::/home/claude:/bin/sh\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from typing import Any
@@ -136,6 +137,14 @@ def test_a_stale_directory_mount_is_healed_by_a_restart(world: Any) -> None:
         "/home/dev/.config/claude-hooks/claude-credentials now)\n"
         "boss: verify boss: running, sees /home/dev/.config/claude-hooks/claude-credentials read-only\n"
     )
+
+
+def test_a_stale_mount_and_a_missing_link_are_mended_in_one_run(world: Any) -> None:
+    world.run()
+    world.engine.links.clear()
+    world.host.stale = (1, 1)
+    actions = [operation.action for operation in world.run(check_mode=True).plan.operations]
+    assert actions == ["restart", "verify", "link"]
 
 
 def test_a_missing_link_alone_is_made_without_a_recreation(world: Any) -> None:
@@ -346,11 +355,143 @@ def test_a_changed_writable_layer_is_refused_carried_or_discarded(world: Any) ->
         world.run()
     world.options = dataclasses.replace(world.options, writable_layer="carry")
     assert "copy the writable layer of boss to boss.am-new" in str(world.run(check_mode=True).plan)
-    world.engine.is_overlay = False
-    with pytest.raises(RefusedError, match=r"cannot be carried: .* this one is overlay2; copy them out"):
-        world.run()
     world.options = dataclasses.replace(world.options, writable_layer="discard")
     assert str(world.run().plan) == PLAN
+
+
+IMAGE = "agentops-carried:boss-{}"
+BY_COMMIT = """\
+boss: create boss.am-new (as a trial; file_mount; /home/claude/.claude/.credentials.json is a file mount, which stays at one inode)
+boss: stop boss
+boss: commit boss to the image IMAGE (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
+boss: rename boss -> boss.am-old
+boss: remove boss.am-new (the trial)
+boss: create boss.am-new of the image IMAGE
+boss: link /home/claude/.claude/.credentials.json -> /run/agent-credentials/claude/.credentials.json (for versions that look there)
+boss: set restart policy of boss.am-new to unless-stopped
+boss: set restart policy of boss.am-old to no (two must not start)
+boss: rename boss.am-new -> boss
+boss: start boss
+boss: verify boss: running, sees /home/dev/.config/claude-hooks/claude-credentials read-only
+boss: remove boss.am-old (volumes kept)
+"""
+COMMIT_WRITES = 12
+
+
+@pytest.fixture
+def committing(world: Any) -> Any:
+    """A world in which boss has written a file, and its layer cannot be copied."""
+    world.engine.layer = ({"Path": "/srv/notes", "Kind": 1},)
+    world.engine.is_overlay = False
+    world.engine.named("boss")["GraphDriver"] = {"Name": "vfs", "Data": None}
+    world.options = dataclasses.replace(world.options, writable_layer="carry")
+    return world
+
+
+def commit_image(world: Any) -> str:
+    return IMAGE.format(fakes.recorded("boss_file_mount.json")["Id"][:12])
+
+
+def holds_what_boss_wrote(world: Any) -> bool:
+    """Whether boss is the original, or of the image of its writable layer; and no image is left that nothing uses."""
+    boss, original = world.engine.named("boss"), fakes.recorded("boss_file_mount.json")["Id"]
+    is_original = boss["Id"] == original
+    assert world.engine.committed == (set() if is_original else {boss["Config"]["Image"]})
+    return is_original or boss["Image"] == fakes.COMMITTED_ID
+
+
+def test_a_layer_that_cannot_be_copied_is_carried_by_commit_and_the_plan_says_so(committing: Any) -> None:
+    predicted = committing.run(check_mode=True)
+    assert committing.engine.writes == []
+    outcome = committing.run()
+    assert str(outcome.plan) == BY_COMMIT.replace("IMAGE", commit_image(committing)) == str(predicted.plan)
+    assert len(committing.engine.writes) == COMMIT_WRITES
+    assert committing.engine.names() == committing.engine.running() == ["boss"]
+    assert holds_what_boss_wrote(committing)
+    told = " ".join(predicted.plan.agents[0].differences)
+    assert f"the image becomes {commit_image(committing)}" in told
+    assert "does not keep extended attributes user.*" in told
+    committing.engine.layer = ()
+    assert not committing.run().changed
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_the_plan_says_why_the_layer_cannot_be_copied(committing: Any, is_local: bool) -> None:
+    committing.engine.named("boss")["GraphDriver"] = {"Name": "overlay2", "Data": {}}
+    committing.engine.is_local = is_local
+    reason = "this user cannot reach the engine's files (use become)" if is_local else "the engine is on another host"
+    assert f"cannot be copied: {reason})" in str(committing.run(check_mode=True).plan)
+
+
+@pytest.mark.parametrize("call", range(COMMIT_WRITES - 1))
+def test_by_commit_a_failure_at_any_call_leaves_the_old_container_as_it_was(committing: Any, call: int) -> None:
+    before = committing.engine.inspect("boss")
+    committing.engine.fail_at = call
+    with pytest.raises(AgentMountsError, match=r"on purpose.* is in place as before"):
+        committing.run()
+    after = committing.engine.inspect("boss")
+    assert committing.engine.names() == committing.engine.running() == ["boss"]
+    assert {**after, "State": None} == {**before, "State": None}
+    assert holds_what_boss_wrote(committing)
+    assert committing.run().after == {"boss": "ok"}
+
+
+@pytest.mark.parametrize("call", range(1, COMMIT_WRITES))
+def test_by_commit_the_run_after_a_kill_at_any_call_recovers(committing: Any, call: int) -> None:
+    committing.engine.cut_at = call
+    with pytest.raises((fakes.CutOff, AgentMountsError)):
+        committing.run()
+    assert "unless-stopped" in committing.engine.policies()
+    assert len(committing.engine.running()) <= 1
+    committing.engine.revive()
+    assert committing.run().after == {"boss": "ok"}
+    assert committing.engine.names() == committing.engine.running() == ["boss"]
+    assert committing.engine.policies() == {"unless-stopped"}
+    assert holds_what_boss_wrote(committing)
+
+
+@pytest.mark.parametrize(("failure", "cut"), list(itertools.product(range(1, COMMIT_WRITES - 1), range(1, 7))))
+def test_by_commit_the_run_after_a_kill_in_a_rollback_recovers(committing: Any, failure: int, cut: int) -> None:
+    committing.engine.fail_at, committing.engine.cut_at = failure, failure + cut
+    with pytest.raises((fakes.CutOff, AgentMountsError)):
+        committing.run()
+    committing.engine.revive()
+    assert committing.run().after == {"boss": "ok"}
+    assert committing.engine.names() == committing.engine.running() == ["boss"]
+    assert committing.engine.policies() == {"unless-stopped"}
+    assert holds_what_boss_wrote(committing)
+
+
+@pytest.mark.parametrize("call", range(1, 9))
+def test_by_commit_a_stopped_container_stays_stopped_whatever_is_cut_off(committing: Any, call: int) -> None:
+    committing.engine.stop("boss", 0)
+    committing.engine.writes.clear()
+    committing.options = dataclasses.replace(committing.options, recreate_stopped=True)
+    committing.engine.cut_at = call
+    with contextlib.suppress(fakes.CutOff, AgentMountsError):
+        committing.run()
+    committing.engine.revive()
+    committing.run()
+    assert committing.engine.names() == ["boss"]
+    assert committing.engine.running() == []
+    assert committing.engine.policies() == {"unless-stopped"}
+    assert holds_what_boss_wrote(committing)
+    assert committing.engine.named("boss")["Config"]["Image"] == commit_image(committing) + "-stopped"
+
+
+def test_no_commit_is_made_where_containers_depend_on_each_other(committing: Any) -> None:
+    add_sidecar(committing)
+    committing.options = dataclasses.replace(committing.options, recreate_dependents=True)
+    with pytest.raises(RefusedError, match=r"only docker commit could keep \(the storage driver is vfs"):
+        committing.run()
+
+
+def test_absent_after_a_commit_unsets_the_variable_that_the_image_has_now(committing: Any) -> None:
+    committing.run()
+    committing.engine.named("boss")["GraphDriver"] = {"Name": "vfs", "Data": None}
+    committing.options = dataclasses.replace(committing.options, state="absent")
+    assert committing.run().after == {"boss": "missing"}
+    assert committing.engine.named("boss")["Config"]["Env"][-1] == "CLAUDE_SECURESTORAGE_CONFIG_DIR"
 
 
 def test_a_credentials_directory_with_other_files_is_refused_before_the_engine_is_asked(world: Any) -> None:

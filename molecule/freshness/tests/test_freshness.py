@@ -1,0 +1,131 @@
+"""The verdict on each case of molecule/freshness/cases, what is proved of it, and that one run heals all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+ROOT = "/opt/freshness"
+TARGET = "/run/agent-credentials/claude"
+
+# case → verdict, fresh
+CASES: dict[str, tuple[str, bool | None]] = {
+    "ok": ("ok", True),
+    "unlinked": ("missing", True),  # as a launcher starts it: only the link for older versions is missing
+    "spelled": ("ok", True),  # T11, and its link is missing
+    "image-link": ("ok", True),  # T9
+    "scratch": ("ok", True),  # T43
+    "file": ("file_mount", False),  # T1
+    "nested": ("file_mount", False),  # T6
+    "source": ("wrong_source", False),
+    "writable": ("writable", False),
+    "missing": ("missing", False),
+    "removed": ("stale", False),  # T3
+    "renamed": ("stale", False),  # T4
+    "flipped": ("stale", False),  # T7
+    "hostile": ("stale", False),  # T42
+    "stopped": ("ok", None),  # T44
+    "absent": ("absent", None),
+    "prefix": ("absent", None),  # T45: its name begins those of others
+}
+UNLINKED = {"spelled": "missing", "image-link": "missing", "scratch": "missing"}
+STALE = ("removed", "renamed", "flipped", "hostile")
+NOT_RUNNING = ("stopped", "absent", "prefix")
+
+
+def configuration() -> dict[str, Any]:
+    agents: dict[str, Any] = {case: {"credentials_host_dir": f"{ROOT}/{case}/credentials"} for case in CASES}
+    agents["flipped"]["credentials_host_dir"] = f"{ROOT}/flipped/current"
+    agents["hostile"]["credentials_host_dir"] = f"{ROOT}/hostile/claude"
+    agents["spelled"]["credentials_host_dir"] = f"{ROOT}//missing/../spelled/credentials/"
+    agents["image-link"]["target"] = "/by-link/claude"
+    return {
+        case: {"container": {"name": "freshness-" if case == "prefix" else f"freshness-{case}", **settings}}
+        for case, settings in agents.items()
+    }
+
+
+def look(agents: Any, user: str = "root") -> dict[str, Any]:
+    succeeded, result = agents.module("agent_mounts_info", {"agents": configuration()}, user=user)
+    assert succeeded, result
+    return dict(result["agents"])
+
+
+def reads(agents: Any, case: str) -> str:
+    """The serial of the login that a process in the container reads at the target."""
+    target = "/by-link/claude" if case == "image-link" else TARGET
+    command = "/busybox cat" if case == "scratch" else "cat"
+    text = agents.host.run(f"docker exec --user 0 freshness-{case} {command} {target}/.credentials.json").stdout
+    return str(text.partition("fake-token-")[2][:1])
+
+
+@pytest.fixture(scope="module")
+def seen(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
+    """What is seen on a host before anything is healed, by the host's name."""
+    return {}
+
+
+def before(agents: Any, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    name = agents.host.check_output("hostname")
+    if name not in seen:
+        seen[name] = look(agents)
+    return seen[name]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_verdict_and_what_is_proved(agents: Any, seen: Any, case: str) -> None:
+    verdict, fresh = CASES[case]
+    agent = before(agents, seen)[case]
+    assert (agent["verdict"], agent["fresh"]) == (UNLINKED.get(case, verdict), fresh), agent
+    if fresh:
+        assert agent["inside"]["inode"] == agent["published"]["inode"]
+    if case not in NOT_RUNNING:
+        is_current = case != "file" and (fresh or case == "writable")
+        assert (reads(agents, case) == "2") == is_current, "what the process reads is not what is said of it"
+
+
+@pytest.mark.parametrize("case", ["removed", "renamed", "flipped"])
+def test_the_archive_shows_a_fresh_file_in_a_stale_container(agents: Any, seen: Any, case: str) -> None:
+    """T41: why it is never asked."""
+    archive = agents.host.check_output(f"docker cp freshness-{case}:{TARGET}/.credentials.json - | tar -xO")
+    assert "fake-token-2" in archive
+    assert before(agents, seen)[case]["fresh"] is False
+
+
+def test_followed_on_the_host_the_link_of_a_hostile_container_would_look_fresh(agents: Any, seen: Any) -> None:
+    """T42: why nothing is opened below /proc/PID/root by a plain open."""
+    pid = agents.inspect("freshness-hostile")["State"]["Pid"]
+    followed = agents.inode(f"/proc/{pid}/root{TARGET}/.credentials.json")
+    assert followed == agents.inode(f"{ROOT}/hostile/claude/.credentials.json")
+    assert before(agents, seen)["hostile"]["inside"]["inode"] is None
+
+
+def test_without_root_nothing_is_called_fresh(agents: Any) -> None:
+    for case, agent in look(agents, user="freshness").items():
+        assert agent["fresh"] is None, case
+        assert agent["inside"] is None, case
+        if case not in NOT_RUNNING:
+            assert any("not proven" in warning for warning in agent["warnings"]), case
+
+
+def test_one_run_heals_all_and_says_so_before(agents: Any) -> None:
+    arguments = {"agents": configuration()}
+    succeeded, predicted = agents.module("agent_mounts", arguments, check=True)
+    assert succeeded, predicted
+    for case in STALE:
+        assert f"{case}: restart freshness-{case} (stale; " in predicted["plan"]
+    pids = {case: agents.inspect(f"freshness-{case}")["Id"] for case in STALE}
+
+    succeeded, done = agents.module("agent_mounts", arguments)
+    assert succeeded, done
+    assert done["plan"] == predicted["plan"]
+    after = look(agents)
+    for case in CASES:
+        if case not in NOT_RUNNING:
+            assert (after[case]["verdict"], after[case]["fresh"], reads(agents, case)) == ("ok", True, "2"), case
+    assert pids == {case: agents.inspect(f"freshness-{case}")["Id"] for case in STALE}, "a restart was enough"
+
+    succeeded, again = agents.module("agent_mounts", arguments)
+    assert succeeded, again
+    assert not again["changed"]
