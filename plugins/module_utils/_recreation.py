@@ -52,7 +52,7 @@ def refuse(observed: Observed, judgement: Judgement, facts: RecreationFacts, opt
     return (
         *refuse_dependents(name, facts, options),
         *_refuse_container(f"{name}: the container", facts, link, options, bool(facts.dependents)),
-        *_target_faults(observed, judgement),
+        *(_target_faults(observed, judgement) if options.state == "present" else ()),
         *(
             sentence
             for dependent in facts.dependents

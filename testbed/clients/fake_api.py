@@ -77,12 +77,23 @@ def openai_response(text: str) -> bytes:
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 2,
     }
-    response = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt", "usage": usage}
+    response = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "status": "completed",
+        "model": "gpt",
+        "usage": usage,
+    }
     started = response | {"status": "in_progress", "output": []}
     delta = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": text}
     return events(
         {"type": "response.created", "response": started},
-        {"type": "response.output_item.added", "output_index": 0, "item": item | {"status": "in_progress", "content": []}},
+        {
+            "type": "response.output_item.added",
+            "output_index": 0,
+            "item": item | {"status": "in_progress", "content": []},
+        },
         {"type": "response.output_text.delta"} | delta,
         {"type": "response.output_item.done", "output_index": 0, "item": item},
         {"type": "response.completed", "response": response | {"output": [item]}},

@@ -50,12 +50,20 @@ def test_a_uid_without_an_entry_has_a_name_and_a_home_and_reads_the_login(agents
     assert agents.inside("shared-other") == published.rstrip()
 
 
+def test_an_agent_cli_of_the_users_own_is_mirrored_and_mounted(agents: Any) -> None:
+    shown = json.loads(agents.inside("shared-added", "/run/agent-credentials/kimi/auth.json"))
+    assert shown == {"token": "fake-token-kimi"}
+    link = agents.host.check_output("docker exec shared-added readlink /home/claude/.kimi/auth.json")
+    assert link == "/run/agent-credentials/kimi/auth.json"
+
+
 def test_who_shares_a_writable_login_is_told(agents: Any) -> None:
     told = json.loads(agents.host.file("/home/shared_login/info.json").content_string)["agents"]
     assert {name: agent["shares_login_with"] for name, agent in told.items()} == {
         "one": ["two"],
         "two": ["one"],
         "other": [],
+        "added": [],
     }
     assert all(agent["fresh"] for agent in told.values())
     assert "a refresh token that rotates logs the others out" in told["one"]["warnings"][-1]

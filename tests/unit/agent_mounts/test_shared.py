@@ -13,6 +13,7 @@ from ansible_collections.agentops.credentials.plugins.filter.docker_args import 
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _agents,
     _mirror_host,
+    _model,
     _placement,
     _preparation,
     _preparation_host,
@@ -181,6 +182,21 @@ def test_a_container_gets_its_passwd_file_and_home(world: Any) -> None:
     mount = {"Type": "bind", "Source": passwd.path, "Target": "/etc/passwd", "ReadOnly": True}
     assert mount in body["HostConfig"]["Mounts"]
     assert "HOME=/work" in body["Config"]["Env"]
+
+
+@pytest.mark.parametrize("container", [{"passwd": True, "home": "/work"}, {"mode": "shared", "home": "/work"}])
+def test_state_absent_takes_away_all_that_was_mounted(world: Any, container: Any) -> None:
+    world.container = {"credentials_host_dir": None if "mode" in container else fakes.DIRECTORY, **container}
+    world.engine.named("boss")["Config"]["User"] = "12345"
+    world.run()
+    world.options = _model.Options(state="absent")
+    world.prepared.clear()
+    assert world.run().changed
+    body = world.engine.named("boss")
+    assert [mount for mount in body["HostConfig"]["Mounts"] if mount["Type"] == "bind"] == []
+    assert not [entry for entry in body["Config"]["Env"] if entry.startswith(("CLAUDE_CONFIG", "CLAUDE_SECURE"))]
+    assert world.prepared == []
+    assert not world.run().changed
 
 
 def test_a_passwd_file_without_a_home_is_refused(world: Any) -> None:
