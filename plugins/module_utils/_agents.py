@@ -280,25 +280,35 @@ def _is(kind: type, value: Any) -> bool:
 
 
 def _agent_cli(name: str, agent: Mapping[str, Any], container: Mapping[str, Any], context: Context) -> AgentCli:
-    """The CLI that an agent names, else that of its command, else claude.
+    """The CLI that an agent names, else that of its command, else that of the login it names, else claude.
 
     :raises ConfigError: the catalogue has no CLI of that name.
-    :raises _NoAgentCli: its command is another program.
+    :raises _NoAgentCli: its command is another program, and it names no login.
     """
     known = ", ".join(context.catalog)
     chosen = container.get("cli")
     if chosen and chosen not in context.catalog:
         raise ConfigError(f"{name}: container.cli {chosen} is not an agent CLI of the catalogue; use one of {known}.")
-    command = container.get("command") or agent.get("command")
-    if chosen or not command:
-        return context.catalog[chosen or "claude"]
-    row = _cli.match(command if isinstance(command, (str, list)) else str(command), context.catalog)
-    if row is None:
+    if chosen:
+        return context.catalog[chosen]
+    command = container.get("command") or agent.get("command") or ()
+    row = _cli.match(command if isinstance(command, (str, list, tuple)) else str(command), context.catalog)
+    if row is not None:
+        return row
+    login = container.get("credentials_host_dir") or container.get("credentials_host_path")
+    if command and not login:
         raise _NoAgentCli(
             f"{name}: its command is no agent CLI of the catalogue, so it gets no mount; set container.cli to one of "
             f"{known} if it starts one."
         )
-    return row
+    return _cli_of_login(context.path(login) if login else "", context) or context.catalog["claude"]
+
+
+def _cli_of_login(path: str, context: Context) -> AgentCli | None:
+    """The CLI whose login is at a path, or is mirrored to it."""
+    places = [path, *(source for source, directory in context.mirrored.items() if directory == path)]
+    rows = context.catalog.values()
+    return next((row for row in rows for place in places if place.endswith(f"/{row.source}")), None)
 
 
 def directory_faults(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:

@@ -33,9 +33,20 @@ def test_whose_command_it_is(command: Any, cli: str | None) -> None:
     assert (row.name if row else None) == cli
 
 
+HOME_CODEX = {"/h/.codex/auth.json": "/h/codex-credentials"}
+
+
 @pytest.mark.parametrize(
     ("agent", "cli"),
     [
+        ({"container": {"credentials_host_path": "~/.codex/auth.json"}}, "codex"),
+        ({"container": {"credentials_host_dir": "/h/codex-credentials"}}, "codex"),
+        # A wrapper that names its login goes on to get it: an agents.json of old needs no edit.
+        (
+            {"command": "./start-agent.sh", "container": {"credentials_host_path": "~/.claude/.credentials.json"}},
+            "claude",
+        ),
+        ({"command": "./start-agent.sh", "container": {}}, "claude"),
         ({"container": {}}, "claude"),
         ({"command": "/bin/codex --full-auto", "container": {}}, "codex"),
         ({"command": "bash", "container": {"command": "gemini"}}, "gemini"),
@@ -44,13 +55,14 @@ def test_whose_command_it_is(command: Any, cli: str | None) -> None:
     ],
 )
 def test_the_cli_of_an_agent(agent: Any, cli: str) -> None:
-    agent["container"]["credentials_host_dir"] = "/c"
-    (spec,) = _agents.parse({"agents": {"boss": agent}}, _agents.Context("agents.json", "/h")).specs
+    if not any(key.startswith("credentials_") for key in agent["container"]):
+        agent["container"]["credentials_host_dir"] = "/c"
+    (spec,) = _agents.parse({"agents": {"boss": agent}}, _agents.Context("agents.json", "/h", HOME_CODEX)).specs
     assert spec.cli.name == cli
 
 
 def test_an_agent_of_another_program_gets_no_mount_and_a_note() -> None:
-    agents = {"boss": {"command": "bash", "container": {"credentials_host_dir": "/c"}}}
+    agents = {"boss": {"command": "bash", "container": {"mode": "shared"}}}
     found = _agents.parse({"agents": agents}, _agents.Context("agents.json", "/h"))
     assert (found.specs, found.faults) == ((), ())
     assert found.notes[0].startswith("boss: its command is no agent CLI of the catalogue, so it gets no mount; set")
