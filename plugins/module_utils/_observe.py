@@ -16,9 +16,9 @@ from ansible_collections.agentops.credentials.plugins.module_utils import (
     _clone,
     _model,
     _mounts,
-    _preparation,
     _procfs,
     _recovery,
+    _sharing,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import (
     SUFFIX_NEW,
@@ -162,11 +162,11 @@ def _with_mount_source(host: ReadingHost, observed: _model.Observed) -> _model.O
     return replace(observed, mount_source=host.realpath(at_target[0].source))
 
 
-def writable_logins(observed: _model.Observed) -> list[_preparation.WritableLogin]:
+def writable_logins(observed: _model.Observed) -> list[_sharing.WritableLogin]:
     """The writable host directories in which the agent's CLI keeps its login."""
     environment = environment_of((observed.container or {}).get("Config", {}).get("Env"))
     home = observed.user.home if observed.user else None
-    return _preparation.writable_logins(observed.spec, observed.placed, observed.mounts, environment, home)
+    return _sharing.writable_logins(observed.spec, observed.placed, observed.mounts, environment, home)
 
 
 def recreation_facts(engine: ReadingEngine, listing: Listing, observed: _model.Observed) -> _model.RecreationFacts:

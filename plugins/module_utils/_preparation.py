@@ -7,17 +7,14 @@
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
-from typing import Mapping, Sequence
+from typing import Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
-from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
     Passwd,
     Placed,
     User,
-    config_directory,
 )
 
 
@@ -47,51 +44,3 @@ def needed(spec: AgentSpec, placed: Placed | None, user: User | None) -> Prepara
     uid, gid = (user.uid, user.gid) if user else spec.ids
     directory = spec.directory if spec.is_shared else None
     return Preparation(spec.name, directory, uid, gid, spec.cli.seeds, passwd)
-
-
-@dataclass(frozen=True)
-class WritableLogin:
-    """A login of one agent that its container can write: the host directory that holds it."""
-
-    agent: str
-    cli: str
-    directory: str
-
-
-def writable_logins(
-    spec: AgentSpec,
-    placed: Placed | None,
-    mounts: Sequence[MountSpec],
-    environment: Mapping[str, str],
-    home: str | None,
-) -> list[WritableLogin]:
-    """The writable host directories in which the container's agent CLI keeps its login, as far as mounts tell."""
-    if spec.is_shared:
-        return [WritableLogin(spec.name, spec.cli.name, spec.directory)]
-    directory = config_directory(spec.cli, environment, home)
-    if directory is None or (placed is not None and placed.mount.target == directory):
-        return []
-    file = posixpath.join(directory, spec.cli.credential)
-    return [
-        WritableLogin(spec.name, spec.cli.name, mount.source)
-        for mount in mounts
-        if mount.type == "bind" and not mount.read_only and mount.target in (directory, file)
-    ]
-
-
-def sharers(logins: Sequence[WritableLogin]) -> dict[str, tuple[str, ...]]:
-    """Agent → the other agents that write the same login."""
-    result = {}
-    for login in logins:
-        others = [other.agent for other in logins if other.directory == login.directory and other.agent != login.agent]
-        if others:
-            result[login.agent] = tuple(dict.fromkeys(others))
-    return result
-
-
-def sharing_warning(login: WritableLogin, others: Sequence[str]) -> str:
-    return (
-        f"{login.agent}: shares the writable login {login.directory} with {', '.join(others)}: each of them may "
-        f"refresh it, and a refresh token that rotates logs the others out; if that happens, log in again in one of "
-        f"them."
-    )

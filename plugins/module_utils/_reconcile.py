@@ -19,6 +19,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils import (
     _observe,
     _plan,
     _preparation,
+    _sharing,
     _verdict,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
@@ -128,7 +129,7 @@ def reconcile(
         after.update(_verdicts_after(request, engine, host, plan))
     notes = tuple(note for agent in plan.agents for note in agent.warnings)
     logins = [login for agent in plan.agents for login in _observe.writable_logins(agent.observed)]
-    return Outcome(plan, tuple(recovered), after, (*warnings, *notes), _preparation.sharers(logins))
+    return Outcome(plan, tuple(recovered), after, (*warnings, *notes), _sharing.sharers(logins))
 
 
 def prepare_unseen(specs: Sequence[_agents.AgentSpec], host: Any, prepare: Prepare) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from typing import Any, Collection, Mapping, Sequence
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _model,
     _observe,
-    _preparation,
     _procfs,
     _reconcile,
+    _sharing,
     _verdict,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec
@@ -259,12 +259,10 @@ def observation(
         judgement = _verdict.judge(observed, request.options)
         agents.append(_model.AgentPlan(observed, judgement, warnings=_verdict.warnings(observed)))
     logins = [login for agent in agents for login in _observe.writable_logins(agent.observed)]
-    return [_warned(agent, logins) for agent in agents], _preparation.sharers(logins)
+    return [_warned(agent, logins) for agent in agents], _sharing.sharers(logins)
 
 
-def _warned(agent: _model.AgentPlan, logins: Sequence[_preparation.WritableLogin]) -> _model.AgentPlan:
-    sharers = _preparation.sharers(logins).get(agent.agent, ())
-    hazards = tuple(
-        _preparation.sharing_warning(login, sharers) for login in logins if login.agent == agent.agent and sharers
-    )
+def _warned(agent: _model.AgentPlan, logins: Sequence[_sharing.WritableLogin]) -> _model.AgentPlan:
+    sharers = _sharing.sharers(logins).get(agent.agent, ())
+    hazards = tuple(_sharing.warning(login, sharers) for login in logins if login.agent == agent.agent and sharers)
     return replace(agent, warnings=(*agent.warnings, *hazards))

@@ -19,6 +19,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils import (
     _preparation_host,
     _reconcile,
     _report,
+    _sharing,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, RefusedError
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
@@ -146,7 +147,7 @@ def test_the_agents_that_write_one_login_are_told(world: Any) -> None:
 def test_a_writable_mount_of_the_config_directory_is_a_shared_login_too() -> None:
     mounts = (MountSpec("bind", "/h/.claude", "/home/a/.claude", False), MountSpec("bind", "/x", "/y", False))
     one = spec(credentials_host_dir="/c")
-    (login,) = _preparation.writable_logins(one, None, mounts, {}, "/home/a")
+    (login,) = _sharing.writable_logins(one, None, mounts, {}, "/home/a")
     assert login.directory == "/h/.claude"
 
 
