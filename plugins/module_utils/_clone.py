@@ -52,6 +52,14 @@ _ENDPOINT_FIELDS = ("IPAMConfig", "Links", "Aliases", "DriverOpts", "MacAddress"
 _WITHOUT_ENDPOINTS = ("host", "none")
 _ENGINE_FILES = ("/.dockerenv", "/dev", "/sbin/docker-init")
 """What the engine itself puts into a writable layer."""
+_USUAL_LINKS = (
+    ("/bin", "/usr/bin"),
+    ("/sbin", "/usr/sbin"),
+    ("/sbin", "/usr/bin"),
+    ("/lib", "/usr/lib"),
+    ("/var/run", "/run"),
+)
+"""Directories that are links in most images: what is mounted below one is listed where it leads to."""
 NAMESPACE_FIELDS = ("NetworkMode", "PidMode", "IpcMode")
 """Fields of ``HostConfig`` that can name another container, by its id."""
 COMMITTED = "agentops-carried"
@@ -305,13 +313,19 @@ def layer_changes(
     ours += [normalise(path) for path in container["HostConfig"].get("Tmpfs") or ()]
     made = normalise(container["Config"].get("WorkingDir") or "/")
     paths = {str(change["Path"]) for change in changes}
-    roots = [*_ENGINE_FILES, *(normalise(path) for path in ignored), *ours]
+    ours = [place for path in (*_ENGINE_FILES, *ours) for place in _places(path)]
+    roots = [*(normalise(path) for path in ignored), *ours]
     parents = {parent for path in (*paths, *ours, made) for parent in _parents(path)}
     return tuple(
         sorted(
             path for path in paths - parents - {made} if not any(path == root or is_below(path, root) for root in roots)
         )
     )
+
+
+def _places(path: str) -> list[str]:
+    """Where the engine may list what lies at ``path``."""
+    return [path] + [real + path[len(link) :] for link, real in _USUAL_LINKS if is_below(path, link)]
 
 
 def _parents(path: str) -> list[str]:

@@ -195,13 +195,15 @@ def test_paths_are_compared_normalised(path: str, normal: str) -> None:
 def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -> None:
     paths = ["/home", "/home/claude", "/home/claude/.claude", "/home/claude/.claude/.credentials.json", "/tmp/a",
              "/home/claude/notes", "/sbin/docker-init", "/sbin", "/data", "/database",
+             "/usr", "/usr/sbin", "/usr/sbin/docker-init", "/usr/bin/docker-init", "/usr/bin/tool", "/run/own", "/usr/bin/mine",
              "/scratch", "/made", "/made/by", "/made/by/engine"]  # fmt: skip
     changes = [{"Path": path, "Kind": 0} for path in paths]
-    boss["Mounts"] = [{"Type": "volume", "Name": "v", "Destination": "/data", "RW": True}]
+    targets = ("/data", "/bin/tool", "/var/run/own")
+    boss["Mounts"] = [{"Type": "volume", "Name": "v", "Destination": target, "RW": True} for target in targets]
     boss["HostConfig"]["Tmpfs"] = {"/scratch/": ""}
     boss["Config"]["WorkingDir"] = "/made/by/engine"
     lost = _clone.layer_changes(boss, changes, "/home/claude/.claude/.credentials.json", ["/tmp/"])
-    assert lost == ("/database", "/home/claude/notes")
+    assert lost == ("/database", "/home/claude/notes", "/usr/bin/mine")
     written = [*changes, {"Path": "/made/by/engine/file", "Kind": 1}]
     assert "/made/by/engine/file" in _clone.layer_changes(boss, written, None, [])
 
