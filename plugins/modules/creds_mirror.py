@@ -27,6 +27,10 @@ options:
     description: The text of the mirror program.
     type: str
     required: true
+  start:
+    description: The text of what starts the mirror program from its byte code.
+    type: str
+    required: true
   user:
     description:
       - Whose logins are mirrored. The user who runs the module if left out or empty.
@@ -94,6 +98,13 @@ options:
     description: Let the agent CLI refresh its own login shortly before it expires, while nobody uses it on the host.
     type: bool
     default: false
+  guard_directory:
+    description:
+      - Guard each credentials directory by a mount of it onto itself, so that it cannot be removed, renamed or replaced
+        while containers hold it.
+      - It needs root, and services that have a mount sandbox.
+    type: bool
+    default: false
   foreign_files:
     description:
       - What to do with other files in a credentials directory. V(refuse) the run, or V(move_aside) to a directory
@@ -107,6 +118,7 @@ EXAMPLES = r"""
 - name: Mirror the login of the user dev
   agentops.credentials.creds_mirror:
     program: "{{ lookup('ansible.builtin.file', 'creds_mirror.py', rstrip=false) }}"
+    start: "{{ lookup('ansible.builtin.file', 'start.py', rstrip=false) }}"
     user: dev
 """
 
@@ -150,6 +162,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "program": {"type": "str", "required": True},
+            "start": {"type": "str", "required": True},
             "user": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "scope": {"type": "str", "choices": list(_mirror.SCOPES), "default": "user"},
@@ -168,6 +181,7 @@ def main():
             "on_logout": {"type": "str", "choices": ["keep", "withdraw"], "default": "keep"},
             "logout_grace": {"type": "int", "default": 60},
             "keep_warm": {"type": "bool", "default": False},
+            "guard_directory": {"type": "bool", "default": False},
             "foreign_files": {"type": "str", "choices": ["refuse", "move_aside"], "default": "refuse"},
         },
         supports_check_mode=True,
