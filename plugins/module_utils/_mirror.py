@@ -16,7 +16,8 @@ from ansible_collections.agentops.credentials.plugins.module_utils._cli import A
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 
 SCOPES = ("user", "system")
-_PYTHON = "/usr/bin/python3"
+# What the services run; the host's own Python, whichever Ansible uses.
+PYTHON = ("/usr/bin/python3", "-I", "-S")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ class Source:
 
 @dataclass(frozen=True)
 class MirrorSpec:
-    """One mirror: one agent CLI of one user. ``sandbox`` is false where no mount namespace can be had."""
+    """One mirror: one agent CLI of one user. ``sandbox`` is false where no mount namespace can be had.
+
+    ``guard`` keeps the credentials directory from being removed, by a mount on it.
+    """
 
     cli: AgentCli
     user: User
@@ -65,6 +69,7 @@ class MirrorSpec:
     logout_grace: int = 60
     keep_warm: bool = False
     sandbox: bool = True
+    guard: bool = False
 
     @property
     def directory(self) -> str:
@@ -119,19 +124,37 @@ class MirrorSpec:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a scope keeps its parts."""
+    """Where a scope keeps its parts. ``command`` is what people type, a link to the program."""
 
-    program: str
+    command: str
+    library: str
     configs: str
     units: str
+
+    @property
+    def program(self) -> str:
+        return f"{self.library}/creds_mirror.py"
+
+    @property
+    def start(self) -> str:
+        return f"{self.library}/start.py"
+
+    @property
+    def code(self) -> str:
+        return f"{self.library}/creds_mirror.code"
+
+    @property
+    def library_files(self) -> tuple[str, ...]:
+        return (self.program, self.start, self.code)
 
 
 def paths(scope: str, user: User) -> Paths:
     if scope == "system":
-        return Paths("/usr/local/bin/creds-mirror", f"/etc/creds-mirror/{user.name}", "/etc/systemd/system")
-    return Paths(
-        f"{user.home}/.local/bin/creds-mirror", f"{user.home}/.config/creds-mirror", f"{user.home}/.config/systemd/user"
-    )
+        top, configs, units = "/usr/local", f"/etc/creds-mirror/{user.name}", "/etc/systemd/system"
+    else:
+        top, configs = f"{user.home}/.local", f"{user.home}/.config/creds-mirror"
+        units = f"{user.home}/.config/systemd/user"
+    return Paths(f"{top}/bin/creds-mirror", f"{top}/lib/creds-mirror", configs, units)
 
 
 def check(spec: MirrorSpec) -> list[str]:
@@ -153,6 +176,18 @@ def check(spec: MirrorSpec) -> list[str]:
 def require(specs: list[MirrorSpec]) -> None:
     """:raises ConfigError: with every fault of every spec."""
     faults = [fault for spec in specs for fault in check(spec)]
+    if faults:
+        raise ConfigError(*faults)
+
+
+def require_sandbox_for_guard(specs: list[MirrorSpec]) -> None:
+    """:raises ConfigError: the services of a guarded directory would see the guard's mount."""
+    faults = [
+        f"{spec.cli.name}: creds_mirror_guard_directory needs the mount sandbox, and this host forbids {spec.user.name}"
+        " user namespaces; set creds_mirror_scope to system, or leave the guard out."
+        for spec in specs
+        if spec.guard and not spec.sandbox
+    ]
     if faults:
         raise ConfigError(*faults)
 
@@ -219,7 +254,7 @@ def units(spec: MirrorSpec) -> dict[str, str]:
         "mirror": spec.unit("mirror", "service"),
         "path": spec.unit("mirror", "path"),
         "verify": spec.verify_service,
-        "program": f"{_PYTHON} -I -S {_quoted(spec.paths.program)}",
+        "program": f"{' '.join(PYTHON)} {_quoted(spec.paths.start)}",
         "config": _quoted(spec.config),
         "user": f"User={spec.user.name}\n" if spec.scope == "system" else "",
         "sandbox": _sandbox(spec),
@@ -227,6 +262,25 @@ def units(spec: MirrorSpec) -> dict[str, str]:
         "client_path": _specifier(f"{spec.user.home}/.local/bin:{spec.user.home}/.npm-global/bin"),
     }
     return {name: text.format(**values) for name, text in texts.items()}
+
+
+def guard(directory: str, cli: str) -> tuple[str, str]:
+    """(name, text) of the mount unit that guards a directory, whose path leads over no link."""
+    return f"{escaped_path(directory)}.mount", _GUARD.format(cli=cli, directory=_specifier(directory))
+
+
+def escaped_path(path: str) -> str:
+    """A path as it stands in a unit's name (systemd-escape --path)."""
+    plain = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
+    name = path.strip("/")
+    return "".join(
+        "-" if char == "/" else char if char in plain and not (char == "." and index == 0) else _escaped(char)
+        for index, char in enumerate(name)
+    )
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def _specifier(text: str) -> str:
@@ -244,20 +298,29 @@ def _sandbox(spec: MirrorSpec) -> str:
     # The directory, never the file: a bound file is the old inode for ever. Missing is fine: there may be no login yet.
     read_only = [f"-{os.path.dirname(path)}" for path in spec.source.paths]
     if spec.scope == "user":
-        read_only += [spec.paths.program, spec.config]
+        read_only += [spec.paths.library, spec.config]
     binds = "".join(f"BindReadOnlyPaths={_bound(path)}\n" for path in dict.fromkeys(read_only))
     return (
         _NAMESPACES
         + binds
-        + f"BindPaths={_bound(spec.root)}\n"
+        # A rename from one mount into another is EXDEV, so the guard's must not be seen here.
+        + f"BindPaths={_bound(spec.root, alone=spec.guard)}\n"
         + (_USER_NAMESPACES if spec.scope == "user" else _SYSTEM_NAMESPACES)
         + _LIGHT_SANDBOX
     )
 
 
-def _bound(path: str) -> str:
+def _bound(path: str, *, alone: bool = False) -> str:
+    """A path to bind; ``alone``: without what is mounted below it."""
     escaped = _specifier(path).replace("\\", "\\\\").replace(":", "\\:").replace('"', '\\"')
+    if alone:
+        escaped = f"{escaped}:{escaped}:norbind"
     return f'"{escaped}"' if set(path) & set(" \t\"'") else escaped
+
+
+def trial() -> tuple[str, ...]:
+    """The settings of the user scope's services that need namespaces, to be tried with a unit that is not kept."""
+    return tuple((_NAMESPACES + _USER_NAMESPACES).split())
 
 
 _HEADER = """\
@@ -391,26 +454,46 @@ WantedBy=timers.target
 """
 )
 
-# What needs a mount namespace. In the user scope that needs unprivileged user namespaces.
+_GUARD = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Guard the credentials directory of {cli} against being removed
+# systemd would make it, as root.
+ConditionPathIsDirectory={directory}
+
+[Mount]
+# Onto itself: what is mounted on cannot be removed, renamed or replaced.
+What={directory}
+Where={directory}
+Type=none
+Options=bind
+
+[Install]
+WantedBy=multi-user.target
+"""
+)
+
+# What needs a mount namespace. In the user scope that needs unprivileged user namespaces. Each line takes its time at
+# every start (docs/mirror.md), so what only repeats others, for a process without capabilities, is left out.
 _NAMESPACES = """\
 ProtectSystem=strict
 ProtectHome=tmpfs
 PrivateTmp=yes
 PrivateDevices=yes
 PrivateNetwork=yes
-PrivateIPC=yes
-ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
-ProtectControlGroups=yes
 ProtectClock=yes
-ProtectHostname=yes
 CapabilityBoundingSet=
 """
 _USER_NAMESPACES = """\
 PrivateUsers=yes
 """
 _SYSTEM_NAMESPACES = """\
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
 ProtectProc=invisible
 ProcSubset=pid
 RemoveIPC=yes
@@ -420,6 +503,7 @@ _NO_NAMESPACES = """\
 """
 _LIGHT_SANDBOX = """\
 NoNewPrivileges=yes
+KeyringMode=private
 RestrictAddressFamilies=none
 RestrictNamespaces=yes
 RestrictRealtime=yes

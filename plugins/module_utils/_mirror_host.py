@@ -15,19 +15,22 @@ import errno
 import json
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _mirror
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, User
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, Paths, User
 
 _MANAGER_SECONDS = 15.0
+# systemd's exit statuses of a service whose user namespace, capabilities or mount namespace it could not make.
+_NO_SANDBOX = (217, 218, 226)
 _LINGER = "/var/lib/systemd/linger"
 
 
@@ -236,6 +239,59 @@ def ensure_file(record: Record, path: str, content: str, mode: int, *, show: boo
     return True
 
 
+def ensure_link(record: Record, path: str, target: str) -> None:
+    """A symbolic link."""
+    ensure_directory(record, os.path.dirname(path), 0o755, exactly=False)
+    status = _status(path)
+    now = os.readlink(path) if status is not None and stat.S_ISLNK(status.st_mode) else None
+    if now == target:
+        return
+    if status is None:
+        what, before = "linked", "absent\n"
+    else:
+        what, before = "repaired", "another file\n" if now is None else f"link to {now}\n"
+    if record.change(f"{what} {path}", path, before, f"link to {target}\n"):
+        temporary = f"{path}.{os.getpid()}"
+        try:
+            os.symlink(target, temporary)
+            os.rename(temporary, path)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise HostError(f"{path}: cannot be linked: {error.strerror}; mend that and run again.") from None
+
+
+def ensure_program(record: Record, paths: Paths, program: str, start: str) -> None:
+    """The program, how the services start it, its byte code for the host's Python, and the link for people."""
+    written = [
+        ensure_file(record, path, content, mode, show=False)
+        for path, content, mode in ((paths.program, program, 0o755), (paths.start, start, 0o644))
+    ]
+    # The host's Python tells whether the byte code fits, for it may have been upgraded.
+    if any(written) or os.path.islink(paths.code) or _python(paths.start, "--kept"):
+        if record.change(f"compiled {paths.program}", paths.code, "absent or outdated\n", "current\n"):
+            fault = _python(paths.start, "--keep")
+            if fault:
+                raise HostError(f"{paths.program}: cannot be compiled: {fault}")
+    else:
+        _ensure_mode(record, paths.code, os.lstat(paths.code), 0o644)
+    ensure_link(record, paths.command, paths.program)
+
+
+def _python(*arguments: str) -> str:
+    """Run the host's Python as the services do; what is wrong, or nothing."""
+    command = [*_mirror.PYTHON, *arguments]
+    try:
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    except FileNotFoundError:
+        raise HostError(f"this host has no {_mirror.PYTHON[0]}; the mirror needs it: install Python 3.") from None
+    except subprocess.TimeoutExpired:
+        raise HostError(f"{' '.join(command)} did not end within 60 seconds; look at the host.") from None
+    if ended.returncode == 0:
+        return ""
+    return ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or "it ended with an error"
+
+
 def remove_file(record: Record, path: str) -> bool:
     if _status(path) is None:
         return False
@@ -338,7 +394,7 @@ def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None
             number += 1
             target = f"{aside}/{name}.{number}"
         if record.change(f"moved {path} aside to {target}", path, "present\n", f"moved to {target}\n"):
-            os.rename(path, target)
+            shutil.move(path, target)  # a guarded directory is another mount: it cannot be renamed out of it
 
 
 def remove_directories(record: Record, spec: MirrorSpec) -> None:
@@ -386,8 +442,15 @@ class Manager:
     def run(self, *arguments: str, fails: bool = False) -> str:
         """Standard output of systemctl; ``fails`` tells that it may fail."""
         command = ["systemctl", *(["--user"] if self.is_users else []), *arguments]
+        ended = self._run(command)
+        if ended.returncode and not fails:
+            words = ended.stderr.decode("utf-8", "replace").strip()
+            raise HostError(f"{' '.join(command)} failed: {words}")
+        return ended.stdout.decode("utf-8", "replace")
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
         try:
-            ended = subprocess.run(
+            return subprocess.run(
                 command,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -396,17 +459,22 @@ class Manager:
                 check=False,
             )
         except FileNotFoundError:
-            raise HostError("this host has no systemctl; the mirror needs systemd.") from None
+            raise HostError(f"this host has no {command[0]}; the mirror needs systemd.") from None
         except subprocess.TimeoutExpired:
             raise HostError(f"{' '.join(command)} did not end within 120 seconds; look at the host.") from None
-        if ended.returncode and not fails:
-            words = ended.stderr.decode("utf-8", "replace").strip()
-            raise HostError(f"{' '.join(command)} failed: {words}")
-        return ended.stdout.decode("utf-8", "replace")
+
+    def can(self, settings: tuple[str, ...]) -> bool:
+        """Whether a service with these settings can be started; tried with one that is not kept."""
+        command = ["systemd-run", *(["--user"] if self.is_users else []), "--quiet", "--wait", "--collect"]
+        command += [f"--property={setting}" for setting in settings]
+        ended = self._run([*command, "true"])
+        if ended.returncode not in (0, *_NO_SANDBOX):
+            raise HostError(f"systemd-run failed: {ended.stderr.decode('utf-8', 'replace').strip()}")
+        return ended.returncode == 0
 
     def show(self, names: tuple[str, ...]) -> dict[str, dict[str, str]]:
         """Properties of units, by the units' names."""
-        keys = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
+        keys = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,ExecMainStatus"
         blocks = self.run("show", f"--property={keys}", *names).strip().split("\n\n")
         properties = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
         return dict(zip(names, properties))
@@ -528,13 +596,73 @@ def remove_units(record: Record, manager: Manager, directory: str, names: tuple[
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# The guard: a mount of the credentials directory onto itself
+
+_SYSTEM_UNITS = "/etc/systemd/system"
+
+
+def ensure_guard(record: Record, spec: MirrorSpec, directory: str) -> None:
+    """As root: the mount unit that guards a mirror's directory, whose real path is ``directory``."""
+    name, text = _mirror.guard(directory, spec.cli.name)
+    manager = Manager("system", spec.user)
+    written = ensure_file(record, f"{_SYSTEM_UNITS}/{name}", text, 0o644)
+    if written and not record.check_mode:
+        manager.run("daemon-reload")
+    _ensure_watching(record, manager, name, manager.show((name,))[name], rewritten=written)
+
+
+def remove_guard(record: Record, spec: MirrorSpec, directory: str) -> None:
+    """As root: no guard. Nothing is done where there is none.
+
+    :raises HostError: this process is not root's, or the directory is in use.
+    """
+    name, _text = _mirror.guard(directory, spec.cli.name)
+    if _status(f"{_SYSTEM_UNITS}/{name}") is None:
+        return
+    if os.geteuid() != 0:
+        raise HostError(f"{_SYSTEM_UNITS}/{name}: the guard of {directory} can be removed by root only; set become.")
+    manager = Manager("system", spec.user)
+    if not record.check_mode:
+        manager.run("stop", name, fails=True)
+        if manager.show((name,))[name].get("ActiveState") == "active":
+            raise HostError(f"{directory}: its guard cannot be removed while something uses the directory; end that.")
+    remove_units(record, manager, _SYSTEM_UNITS, (name,))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # What this host can do
 
 _CLONE_NEWNS, _CLONE_NEWUSER, _MS_REC, _MS_PRIVATE = 0x00020000, 0x10000000, 0x4000, 1 << 18
 
 
-def can_sandbox() -> bool:
-    """Whether a process of the current user may make a user namespace and mount in it; tried in a child."""
+def can_sandbox(record: Record, spec: MirrorSpec, manager: Manager) -> bool:
+    """Whether the user's systemd can make the mount sandbox. Its ability counts, not this process's.
+
+    Services that are installed with the sandbox tell it by how they ended. Only where there are none it is tried.
+    """
+    if not manager.answers and not record.check_mode:
+        await_manager(manager)
+    if not manager.answers:
+        return _can_make_namespaces()
+    texts = _mirror.units(replace(spec, sandbox=True))
+    services = (spec.unit("mirror", "service"), spec.verify_service)
+    if all(_content(f"{spec.paths.units}/{name}") == texts[name] for name in services):
+        unit = manager.show((spec.verify_service,))[spec.verify_service]
+        if int(unit.get("ExecMainStatus") or 0) not in _NO_SANDBOX:
+            return True
+    return manager.can(_mirror.trial())
+
+
+def _content(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _can_make_namespaces() -> bool:
+    """Whether a process of the current user can, where its systemd does not run yet and cannot be asked."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:

@@ -63,6 +63,7 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
                 on_logout=options["on_logout"],
                 logout_grace=options["logout_grace"],
                 keep_warm=options["keep_warm"] and bool(row.mirror.keep_warm),
+                guard=options["guard_directory"],
             )
         )
     if options["keep_warm"] and not any(spec.keep_warm for spec in result):
@@ -80,12 +81,14 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: hos
     scope = options["scope"]
     if scope == "system" and os.geteuid() != 0:
         raise host.HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
+    if options["guard_directory"] and os.geteuid() != 0:
+        raise host.HostError("creds_mirror_guard_directory: a mount needs root; set become, or leave the guard out.")
     _give_back(specs, user, record)
 
     def observe(_own: host.Record) -> dict[str, Any]:
         return {
-            "sandbox": scope == "system" or host.can_sandbox(),
-            "real": {spec.cli.name: _real(spec.source.path) for spec in specs},
+            "source": {spec.cli.name: _real(spec.source.path) for spec in specs},
+            "directory": {spec.cli.name: os.path.realpath(spec.directory) for spec in specs},
         }
 
     def directories(own: host.Record) -> None:
@@ -93,29 +96,32 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: hos
             host.ensure_directories(own, spec, options["foreign_files"])
 
     found = host.as_user(user, observe, record)
-    specs = [
-        replace(
-            spec,
-            source=_mirror.Source(spec.source.path, found["real"][spec.cli.name]),
-            sandbox=found["sandbox"],
-        )
-        for spec in specs
-    ]
+    specs = [replace(spec, source=_mirror.Source(spec.source.path, found["source"][spec.cli.name])) for spec in specs]
     if scope == "user":
         host.ensure_linger(record, user)  # first: where it may not, nothing else is touched
+        manager = host.Manager(scope, user)
+        sandbox = host.as_user(user, lambda own: host.can_sandbox(own, specs[0], manager), record)
+        specs = [replace(spec, sandbox=sandbox) for spec in specs]
+        _mirror.require_sandbox_for_guard(specs)
     host.as_user(user, directories, record)
+    for spec in specs:
+        if not spec.guard:
+            host.remove_guard(record, spec, found["directory"][spec.cli.name])
     _remove_scope(specs, user, "system" if scope == "user" else "user", record)
 
     def units(own: host.Record) -> None:
-        _install_units(specs, user, options["program"], own)
+        _install_units(specs, user, options, own)
 
     if scope == "user":
         host.as_user(user, units, record)
     else:
         units(record)
+    for spec in specs:
+        if spec.guard:  # last: services that see its mount could not publish
+            host.ensure_guard(record, spec, found["directory"][spec.cli.name])
     if not all(spec.sandbox for spec in specs):
         record.warnings.append(
-            "this host forbids unprivileged user namespaces: the mirror's services run without mount sandbox;"
+            f"this host forbids {user.name} user namespaces: the mirror's services run without mount sandbox;"
             " set creds_mirror_scope to system for the whole sandbox"
         )
     return _result(specs, user, record)
@@ -126,10 +132,10 @@ def _real(path: str) -> str:
     return os.path.realpath(path) if os.path.islink(path) else path
 
 
-def _install_units(specs: list[MirrorSpec], user: User, program: str, record: host.Record) -> None:
+def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> None:
     manager = host.Manager(specs[0].scope, user)
     before = len(record.changes)
-    host.ensure_file(record, specs[0].paths.program, program, 0o755, show=False)
+    host.ensure_program(record, specs[0].paths, options["program"], options["start"])
     for spec in specs:
         mode = 0o600 if spec.scope == "user" else 0o644
         host.ensure_file(record, spec.config, _mirror.configuration(spec), mode)
@@ -184,6 +190,9 @@ def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: host
     for scope in _mirror.SCOPES:
         _remove_scope(specs, user, scope, record)
     _give_back(specs, user, record)
+    real = host.as_user(user, lambda _own: [os.path.realpath(spec.directory) for spec in specs], record)
+    for spec, directory in zip(specs, real):
+        host.remove_guard(record, spec, directory)
 
     def directories(own: host.Record) -> None:
         for spec in specs:
@@ -210,7 +219,10 @@ def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: host.
             top, name = os.path.split(paths.configs)
             unused = host.remove_directory(own, top, {name} if unused else set())
         if unused:
-            host.remove_file(own, paths.program)
+            host.remove_file(own, paths.command)
+            for path in paths.library_files:
+                host.remove_file(own, path)
+            host.remove_directory(own, paths.library, {os.path.basename(path) for path in paths.library_files})
 
     if scope == "user":
         host.as_user(user, remove, record)

@@ -27,6 +27,10 @@ options:
     description: The text of the mirror program.
     type: str
     required: true
+  start:
+    description: The text of what starts the mirror program from its byte code.
+    type: str
+    required: true
   user:
     description:
       - Whose logins are mirrored. The user who runs the module if left out or empty.
@@ -94,6 +98,13 @@ options:
     description: Let the agent CLI refresh its own login shortly before it expires, while nobody uses it on the host.
     type: bool
     default: false
+  guard_directory:
+    description:
+      - Guard each credentials directory by a mount of it onto itself, so that it cannot be removed, renamed or replaced
+        while containers hold it.
+      - It needs root, and services that have a mount sandbox.
+    type: bool
+    default: false
   catalog:
     description:
       - Rows of the catalogue of agent CLIs to override or to add, as a dictionary from name to fields. The fields are
@@ -113,6 +124,7 @@ EXAMPLES = r"""
 - name: Mirror the login of the user dev
   agentops.credentials.creds_mirror:
     program: "{{ lookup('ansible.builtin.file', 'creds_mirror.py', rstrip=false) }}"
+    start: "{{ lookup('ansible.builtin.file', 'start.py', rstrip=false) }}"
     user: dev
 """
 
@@ -156,6 +168,7 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "program": {"type": "str", "required": True},
+            "start": {"type": "str", "required": True},
             "user": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "scope": {"type": "str", "choices": list(_mirror.SCOPES), "default": "user"},
@@ -174,6 +187,7 @@ def main():
             "on_logout": {"type": "str", "choices": ["keep", "withdraw"], "default": "keep"},
             "logout_grace": {"type": "int", "default": 60},
             "keep_warm": {"type": "bool", "default": False},
+            "guard_directory": {"type": "bool", "default": False},
             "catalog": {"type": "dict", "default": {}},
             "foreign_files": {"type": "str", "choices": ["refuse", "move_aside"], "default": "refuse"},
         },

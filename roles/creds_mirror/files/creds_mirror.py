@@ -31,11 +31,10 @@ Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try late
 CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
 (seconds), keep_warm (a command or null), units (systemd units to ask about), scope (user or system).
 
-It must start fast (a login is visible tens of milliseconds after it was saved), so it is run by ``python3 -I -S``
-and imports late what it seldom needs. Python 3.8, standard library only.
+It must start fast (a login is visible tens of milliseconds after it was saved), so the units run it by ``python3 -I
+-S`` and ``start.py``, which does not compile it, and it imports late, or not at all, what takes long to import.
+Python 3.8, standard library only.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -56,6 +55,51 @@ PUBLISHED, CANNOT_WRITE, TRY_LATER, REFUSED, CONFIGURATION = 0, 74, 75, 77, 78
 
 # --------------------------------------------------------------------------------------------------------------------
 # Pure: rules over documents. No I/O below this line until the next one.
+
+
+class JsonRules:
+    """What ``json`` tells its scanner, with NaN and the infinities refused."""
+
+    strict = True
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int = float, int
+
+    @staticmethod
+    def parse_constant(_name):
+        raise ValueError
+
+
+def decode(text):
+    """The document of a JSON text. Raises ValueError, RecursionError.
+
+    Importing ``json`` takes longer than all the rest. Its scanner alone does for what is valid; ``json`` itself decides
+    about everything else, and does it all where there is no such scanner.
+    """
+    try:
+        from _json import make_scanner
+
+        document, end = make_scanner(JsonRules)(text, 0)
+        is_whole = not text[end:].strip(" \t\r\n")
+    except Exception:
+        is_whole = False
+    if is_whole:
+        return document
+    import json
+
+    return json.loads(text, parse_constant=JsonRules.parse_constant)
+
+
+def encode(document):
+    """The text of a document, as ``json.dumps`` writes it. Raises ValueError for a number that JSON cannot hold."""
+    try:
+        from _json import encode_basestring_ascii, make_encoder
+
+        encoder = make_encoder(None, None, encode_basestring_ascii, None, ": ", ", ", False, False, False)
+        return "".join(encoder(document, 0))
+    except Exception:
+        import json
+
+        return json.dumps(document, allow_nan=False)
 
 
 class Refusal(Exception):
@@ -99,18 +143,13 @@ def first_at(document, path):
 
 def parse(content, rules):
     """The bytes of a credential file as a document. Raises Refusal."""
-    import json
-
-    def no_constant(_name):
-        raise ValueError
-
     if not content.strip(b" \t\r\n\0"):
         raise Refusal("it is empty")
     try:
         text = content.decode("utf-8")
         if rules.get("comments"):
             text = "\n".join("" if line.lstrip().startswith("//") else line for line in text.split("\n"))
-        document = json.loads(text, parse_constant=no_constant)
+        document = decode(text)
     except (ValueError, RecursionError):
         raise Refusal("it is not valid JSON, perhaps half written") from None
     if not isinstance(document, dict):
@@ -129,21 +168,19 @@ def accept(document, rules):
 
 def reduce(document, rules):
     """The bytes that may be published of an accepted document."""
-    import json
-
     keep = rules.get("keep")
-    # Through JSON and back: a deep copy, and the same text for the same meaning.
-    reduced = json.loads(json.dumps({key: value for key, value in document.items() if not keep or key in keep}))
+    try:
+        # Through JSON and back: a deep copy, and the same text for the same meaning.
+        reduced = decode(encode({key: value for key, value in document.items() if not keep or key in keep}))
+    except ValueError:  # a number beyond what JSON can hold, such as 1e999
+        raise Refusal("it is not valid JSON") from None
     for path in rules.get("drop") or ():
         for parent, key in list(parents_of(reduced, path)):
             del parent[key]
     for path in rules.get("blank") or ():
         for parent, key in parents_of(reduced, path):
             parent[key] = ""
-    try:
-        return (json.dumps(reduced, allow_nan=False) + "\n").encode("ascii")
-    except ValueError:  # a number beyond what JSON can hold, such as 1e999
-        raise Refusal("it is not valid JSON") from None
+    return (encode(reduced) + "\n").encode("ascii")
 
 
 def expires_at(document, rules):
@@ -175,9 +212,16 @@ def refuse_older(new, published, rules):
 
 def fingerprint(content):
     """Tells versions apart without telling anything of them."""
-    import hashlib
+    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
+    try:
+        from _sha2 import sha256
+    except ImportError:
+        try:
+            from _sha256 import sha256
+        except ImportError:
+            from hashlib import sha256
 
-    return hashlib.sha256(content).hexdigest()[:12]
+    return sha256(content).hexdigest()[:12]
 
 
 def published_form(content, config):
@@ -419,18 +463,14 @@ class Mirror:
 
     def state(self):
         """The state file's content; empty if there is none that can be read."""
-        import json
-
         try:
-            state = json.loads(read_small(STATUS, self.staging) or b"{}")
+            state = decode((read_small(STATUS, self.staging) or b"{}").decode("utf-8"))
         except ValueError:
             state = {}
         return state if isinstance(state, dict) else {}
 
     def keep_state(self, state):
-        import json
-
-        self.replace(STATUS, (json.dumps(state, indent=1) + "\n").encode("ascii"))
+        self.replace(STATUS, (encode(state) + "\n").encode("ascii"))
 
     def replace(self, name, content):
         """Replace a file of the staging directory; losing it to a power cut does no harm."""
@@ -711,11 +751,9 @@ def known_configurations():
 
 def read_configuration(path):
     """A configuration as a dictionary. Raises Refusal."""
-    import json
-
     try:
         with open(path, "rb") as file:
-            return json.loads(file.read())
+            return decode(file.read().decode("utf-8"))
     except OSError as error:
         raise Refusal(f"cannot read the configuration: {error}", CONFIGURATION) from None
     except ValueError:
