@@ -111,7 +111,7 @@ def _refuse_container(
         )
     if lost and options.writable_layer == "carry" and facts.layer_obstacle and is_one_of_several:
         found.append(
-            f"{what} has written files that only docker commit could keep ({facts.layer_obstacle}), and that is not done "
+            f"{what} has written files that only docker commit could keep ({facts.layer_obstacle}), which is not done "
             f"where containers depend on each other; copy them out and set writable_layer to discard."
         )
     return found

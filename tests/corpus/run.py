@@ -66,6 +66,10 @@ class OwnView(Engine):
     """
 
     name = ""
+    copyable = True
+
+    def layer_directory(self, container: str) -> str | None:
+        return super().layer_directory(container) if self.copyable else None
 
     def containers(self) -> Any:
         def is_others(name: str) -> bool:
@@ -224,7 +228,7 @@ def run(row: OptionSet, values: dict[str, str]) -> Result:
     client = docker.APIClient(version="auto")
     result, began, name = Result(row), time.monotonic(), container_name(row)
     engine = OwnView("unix:///var/run/docker.sock", None, 60)
-    engine.name = name
+    engine.name, engine.copyable = name, row.copyable
     try:
         start(row, values, client)
         others = {other: client.inspect_container(other) for other in OTHERS}

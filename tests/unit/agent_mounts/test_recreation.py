@@ -410,7 +410,7 @@ def test_a_layer_that_cannot_be_copied_is_carried_by_commit_and_the_plan_says_so
     assert holds_what_boss_wrote(committing)
     told = " ".join(predicted.plan.agents[0].differences)
     assert f"the image becomes {commit_image(committing)}" in told
-    assert "does not keep extended attributes user.*" in told
+    assert "keeps no extended attributes user.*" in told
     committing.engine.layer = ()
     assert not committing.run().changed
 
