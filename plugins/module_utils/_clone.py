@@ -144,7 +144,7 @@ def clone(
     if committed:
         differences += [
             f"the image becomes {committed}, which holds the writable layer (docker commit): one more in its chain",
-            "docker commit keeps no extended attributes user.* and no fractions of seconds of times in the writable layer",
+            "docker commit keeps no extended attributes user.* and no fractions of a second of times in that layer",
         ]
         config["Image"] = committed
     elif tag_image != container["Image"]:
