@@ -209,14 +209,16 @@ def _verification(observed: Observed, options: Options, present: bool) -> tuple[
     """What is printed, the cause and the arguments of ``verify``."""
     placed = observed.placed
     what = "running" if options.wait_for == "running" else "healthy"
-    sees = f", sees {observed.directory.path} read-only" if present else ""
+    is_provable = present and observed.unproven is None
+    sees = f", sees {observed.directory.path} read-only" if is_provable else ""
+    cause = f"not proven what it sees: {observed.unproven}" if present and not is_provable else ""
     arguments = {
         "target": placed.mount.target if placed and present else None,
         "directory": observed.directory.path,
         "healthy": options.wait_for == "healthy",
         "timeout": options.wait_timeout,
     }
-    return f"verify {observed.spec.container}: {what}{sees}", "", arguments
+    return f"verify {observed.spec.container}: {what}{sees}", cause, arguments
 
 
 @dataclass(frozen=True)

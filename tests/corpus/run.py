@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import functools
 import io
 import os
@@ -106,7 +107,9 @@ def cli(*arguments: str) -> str:
 
 
 def quietly(*arguments: str) -> None:
-    subprocess.run(("docker", *arguments), capture_output=True, check=False)
+    """Run the docker client, whatever comes of it; at most for a minute, for an engine can hang on a shared namespace."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(("docker", *arguments), capture_output=True, check=False, timeout=60)
 
 
 def prepare(client: Any) -> dict[str, str]:

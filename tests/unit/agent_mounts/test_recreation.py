@@ -167,6 +167,12 @@ def test_where_proc_cannot_be_read_nothing_is_called_fresh(world: Any) -> None:
     )
 
 
+def test_where_proc_cannot_be_read_the_plan_does_not_say_that_it_is_proved(world: Any) -> None:
+    world.host.provable = False
+    plan = str(world.run(check_mode=True).plan)
+    assert "boss: verify boss: running (not proven what it sees: no rights on purpose)\n" in plan
+
+
 def test_a_stopped_container_is_left_alone_unless_asked(world: Any) -> None:
     world.engine.stop("boss", 0)
     world.engine.writes.clear()
