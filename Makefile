@@ -51,7 +51,7 @@ corpus: venv ## Recreate containers with some 190 option sets on both engines, a
 	@scripts/corpus
 
 .PHONY: benchmark
-benchmark: venv ## Figures of agent_mounts beside its peers (docs/benchmarks.md)
+benchmark: venv ## Figures of site.yml and agent_mounts beside their peers (docs/benchmarks.md)
 	@scripts/host-image
 	@scripts/benchmark
 

@@ -204,7 +204,7 @@ def line(number: int, taken: dict[str, list[float]]) -> str:
 
 
 SITE = {
-    "creds_mirror_user": "bench",
+    "creds_mirror_user": "dev",
     "agent_containers_path": "~/agents.json",
 }
 AGENTS = {
@@ -232,15 +232,14 @@ def site(place: Place, tries: int) -> None:
     """A whole site.yml beside the same job task by task; the two find each other's work done."""
     place.remove_containers()
     place.sh(
-        "id bench >/dev/null 2>&1 || useradd --create-home --shell /bin/bash bench; "
-        "install -d -o bench -g bench -m 700 /home/bench/.claude; "
-        f"echo '{json.dumps(LOGIN)}' > /home/bench/.claude/.credentials.json; "
-        f"echo '{json.dumps({'agents': AGENTS})}' > /home/bench/agents.json; chown -R bench:bench /home/bench/.claude"
+        "install -d -o dev -g dev -m 700 /home/dev/.claude; "
+        f"echo '{json.dumps(LOGIN)}' > /home/dev/.claude/.credentials.json; "
+        f"echo '{json.dumps({'agents': AGENTS})}' > /home/dev/agents.json; chown -R dev:dev /home/dev/.claude"
     )
     by_hand = str(CHECKOUT / "benchmarks/site_by_hand.yml")
     place.playbook("playbooks/mirror.yml", **SITE)
     for name, path in PARTS.items():
-        content = subprocess.check_output([*place.enter, "cat", f"/home/bench/{path}"])
+        content = subprocess.check_output([*place.enter, "cat", f"/home/dev/{path}"])
         (place.plays / name).write_bytes(content)
     runs = {
         "`site.yml`": lambda: place.playbook("playbooks/site.yml", **SITE),

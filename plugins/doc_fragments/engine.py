@@ -84,6 +84,12 @@ options:
       - The environment variable E(DOCKER_TIMEOUT) is used if the option is not set.
     type: int
     default: 60
+attributes:
+  action_group:
+    description: Use C(group/agentops.credentials.agents) in C(module_defaults) to set defaults for these modules.
+    support: full
+    membership:
+      - agentops.credentials.agents
 requirements:
   - Docker SDK for Python 5.0.3 or newer on the managed host
   - Docker API 1.41 or newer

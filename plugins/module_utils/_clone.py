@@ -150,8 +150,8 @@ def clone(
         config["Entrypoint"] = [""]
     if committed:
         differences += [
-            f"the image becomes {committed}, which holds the writable layer (docker commit): its chain grows by one layer",
-            "docker commit does not keep extended attributes user.* of files in the writable layer",
+            f"the image becomes {committed}, which holds the writable layer (docker commit): one more in its chain",
+            "docker commit keeps no extended attributes user.* and no fractions of a second of times in that layer",
         ]
         config["Image"] = committed
     elif tag_image != container["Image"]:

@@ -117,7 +117,7 @@ def _refuse_container(
         )
     if lost and options.writable_layer == "carry" and facts.layer_obstacle and is_one_of_several:
         found.append(
-            f"{what} has written files that only docker commit could keep ({facts.layer_obstacle}), and that is not done "
+            f"{what} has written files that only docker commit could keep ({facts.layer_obstacle}), which is not done "
             f"where containers depend on each other; copy them out and set writable_layer to discard."
         )
     return found
@@ -259,7 +259,9 @@ def _verification(observed: Observed, options: Options, present: bool) -> tuple[
     placed = observed.placed
     what = "running" if options.wait_for == "running" else "healthy"
     read_only = not observed.spec.is_shared
-    sees = f", sees {observed.directory.path} {'read-only' if read_only else 'writable'}" if present else ""
+    is_provable = present and observed.unproven is None
+    sees = f", sees {observed.directory.path} {'read-only' if read_only else 'writable'}" if is_provable else ""
+    cause = f"not proven what it sees: {observed.unproven}" if present and not is_provable else ""
     arguments = {
         "target": placed.mount.target if placed and present else None,
         "directory": observed.directory.path,
@@ -267,7 +269,7 @@ def _verification(observed: Observed, options: Options, present: bool) -> tuple[
         "healthy": options.wait_for == "healthy",
         "timeout": options.wait_timeout,
     }
-    return f"verify {observed.spec.container}: {what}{sees}", "", arguments
+    return f"verify {observed.spec.container}: {what}{sees}", cause, arguments
 
 
 @dataclass(frozen=True)

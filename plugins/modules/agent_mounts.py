@@ -64,8 +64,11 @@ options:
     description:
       - What to do with files that the container has written outside of its mounts, and that a recreation would lose.
       - V(refuse) fails and names some of them.
-      - V(carry) copies them to the new container, exactly. This needs the storage driver overlay2, an engine on this
-        host, and root.
+      - V(carry) keeps them. With the storage driver overlay2, an engine on this host, and root they are copied to the
+        new container, exactly.
+      - Otherwise V(carry) makes an image of the old container (C(docker commit)) and the new container from it. The
+        plan says so and why. The new container's image is then C(agentops-carried:NAME-ID), and extended attributes
+        C(user.*) are lost. It is refused for containers that depend on each other.
       - V(discard) loses them.
     type: str
     choices: [refuse, carry, discard]
@@ -111,6 +114,16 @@ EXAMPLES = r"""
     home: /home/dev
     apply: false
   register: launchers
+
+- name: Say once for all tasks of a play which engine is meant
+  hosts: workstation
+  module_defaults:
+    group/agentops.credentials.agents:
+      docker_host: tcp://192.0.2.23:2376
+      validate_certs: true
+      ca_path: /etc/docker/ca.pem
+  roles:
+    - agentops.credentials.agent_containers
 
 - name: The same for one agent, inline, keeping what its container has written
   agentops.credentials.agent_mounts:

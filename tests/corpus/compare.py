@@ -16,6 +16,7 @@ ASKED = "asked for"
 KINDS = {
     "volume": "anonymous volume at",
     "image": "pinned by its id",
+    "commit": "which holds the writable layer (docker commit)",
     "exited": "exit status",
     "port": "another host port",
     "id-file": "goes on to hold the id of the old container",
@@ -88,12 +89,20 @@ _TESTS: dict[str, Callable[[str, Any, Any], bool]] = {
         or (key.startswith("Mounts ") and _without_mode(before) == _without_mode(after))
     ),
     "image": lambda key, before, after: key == "Config.Image",
+    "commit": lambda key, before, after: (
+        key in ("Config.Image", "Image") or (key.startswith("file ") and _in_whole_seconds(before) == after)
+    ),
     "exited": lambda key, before, after: key.startswith("State."),
     "port": lambda key, before, after: bool(re.match(r"NetworkSettings\.Ports", key)),
     "id-file": lambda key, before, after: False,
     "ignored": lambda key, before, after: key == "file /tmp/x",
     "discarded": lambda key, before, after: key == "file /srv-lost",
 }
+
+
+def _in_whole_seconds(file: list[Any] | None) -> Any:
+    """A row of ``snapshot`` about a regular file, with the fraction of its time cut off."""
+    return [*file[:4], file[4] // 10**9 * 10**9, *file[5:]] if file and len(file) > 5 else None
 
 
 def _without_mode(mount: str | None) -> Any:

@@ -22,6 +22,7 @@ class OptionSet:
     ``differences`` kinds of differences that the recreation may show (see ``compare.KINDS``); each must be announced
     ``since``       first API version that knows the options; ``until`` the last
     ``choices``     of ``_plan.Options``
+    ``copyable``    whether the writable layer can be copied, as it can on these hosts; else it is made an image of
     ``refused``     words of the refusal, where the container must not be recreated
     ``representative`` whether the row is in the short run of ``make test``
     """
@@ -36,6 +37,7 @@ class OptionSet:
     since: tuple[int, int] = (1, 41)
     until: tuple[int, int] = (9, 99)
     choices: Mapping[str, Any] = field(default_factory=dict)
+    copyable: bool = True
     refused: str = ""
     representative: bool = False
 
@@ -270,6 +272,16 @@ OPTION_SETS = (
          inside="mkfifo /srv-fifo; echo x > /one; ln /one /two; ln -s /one /three; "
          "touch -d '2001-02-03 04:05:06' /one; chown 12:34 /two",
          choices=CARRY),
+    _row("layer-by-commit", inside="echo own > /home/claude/notes; mkdir -p /srv/a; echo x > /srv/a/c; chmod 4755 /srv/a/c; "
+         "ln /srv/a/c /srv/again; ln -s a /srv/link; mkfifo /srv/fifo; chown 5:6 /srv/a; rm /etc/group; rm -r /home/claude/.config",
+         choices=CARRY, differs="commit", copyable=False, short=True),
+    _row("layer-by-commit-everything", "--volume /data --network corpus-a --network-alias x --publish 127.0.0.1:18990:7000 "
+         "--restart always --env LATER=1 --label own=1", inside="echo x > /srv-kept; echo y > /data/y",
+         image="corpus-everything", choices=CARRY, differs="commit volume", copyable=False, short=True),
+    _row("layer-by-commit-entrypoint-emptied", "--entrypoint ''", "agent", image="corpus-entrypoint",
+         inside="echo x > /srv-kept", choices=CARRY, differs="commit", copyable=False),
+    _row("layer-by-commit-stopped", inside="echo x > /srv-kept", after=("stop {}",), choices={**CARRY, **STOPPED},
+         differs="commit exited", copyable=False),
     _row("layer-in-ignored-places", inside="echo x > /tmp/x", choices={"writable_layer_ignore": ("/tmp",)}, differs="ignored"),
     _row("layer-discarded", inside="echo x > /srv-lost", choices={"writable_layer": "discard"}, differs="discarded"),
     # refused

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import functools
 import io
 import os
@@ -72,6 +73,10 @@ class OwnView(Engine):
     """
 
     name = ""
+    copyable = True
+
+    def layer_directory(self, container: str) -> str | None:
+        return super().layer_directory(container) if self.copyable else None
 
     def containers(self) -> Any:
         def is_others(name: str) -> bool:
@@ -108,7 +113,9 @@ def cli(*arguments: str) -> str:
 
 
 def quietly(*arguments: str) -> None:
-    subprocess.run(("docker", *arguments), capture_output=True, check=False)
+    """Run the docker client, whatever comes of it; at most for a minute, for an engine can hang on a shared namespace."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(("docker", *arguments), capture_output=True, check=False, timeout=60)
 
 
 def prepare(client: Any) -> dict[str, str]:
@@ -229,7 +236,7 @@ def run(row: OptionSet, values: dict[str, str]) -> Result:
     client = docker.APIClient(version="auto")
     result, began, name = Result(row), time.monotonic(), container_name(row)
     engine = OwnView("unix:///var/run/docker.sock", None, 60)
-    engine.name = name
+    engine.name, engine.copyable = name, row.copyable
     try:
         start(row, values, client)
         others = {other: client.inspect_container(other) for other in OTHERS}

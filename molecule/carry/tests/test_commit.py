@@ -14,7 +14,9 @@ PROXY = "/run/engine-proxy.sock"
 VFS = "/run/docker-carry.sock"
 OVERLAY = "/var/run/docker.sock"
 FILE_MOUNT = "type=bind,source=/home/carry/.claude/.credentials.json,target=/home/claude/.claude/.credentials.json"
-CHANGES = r" (\.dockerenv|(proc|sys)/|dev/.*|etc/(hostname|hosts|mtab|resolv\.conf)( .*)?|etc/|run/.*|home/claude/\.claude/.*)$"
+CHANGES = re.compile(
+    r" (\.dockerenv|(proc|sys|etc)/|(dev|run|home/claude/\.claude)/.*|etc/(hostname|hosts|mtab|resolv\.conf)( .*)?)$"
+)
 """What the engine puts into each container, and what is asked for: mount point and link."""
 WRITTEN = """
 mkdir -p /srv/deep/er && echo notes > /srv/deep/er/notes && ln /srv/deep/er/notes /srv/again
@@ -49,7 +51,7 @@ class Engine:
     def files(self) -> list[str]:
         """Every file of the container's root with its kind, mode, owner, size, time and links."""
         listing = self.docker(f"export {NAME} | tar --list --verbose --numeric-owner --full-time").splitlines()
-        return sorted(line for line in listing if not re.search(CHANGES, line))
+        return sorted(line for line in listing if not CHANGES.search(line))
 
     def run(self, user: str = "root", check: bool = False, through: str = "") -> tuple[bool, Any]:
         container = {"name": NAME, "credentials_host_dir": self.agents.directory}

@@ -167,6 +167,12 @@ def test_where_proc_cannot_be_read_nothing_is_called_fresh(world: Any) -> None:
     )
 
 
+def test_where_proc_cannot_be_read_the_plan_does_not_say_that_it_is_proved(world: Any) -> None:
+    world.host.provable = False
+    plan = str(world.run(check_mode=True).plan)
+    assert "boss: verify boss: running (not proven what it sees: no rights on purpose)\n" in plan
+
+
 def test_a_stopped_container_is_left_alone_unless_asked(world: Any) -> None:
     world.engine.stop("boss", 0)
     world.engine.writes.clear()
@@ -410,7 +416,7 @@ def test_a_layer_that_cannot_be_copied_is_carried_by_commit_and_the_plan_says_so
     assert holds_what_boss_wrote(committing)
     told = " ".join(predicted.plan.agents[0].differences)
     assert f"the image becomes {commit_image(committing)}" in told
-    assert "does not keep extended attributes user.*" in told
+    assert "keeps no extended attributes user.*" in told
     committing.engine.layer = ()
     assert not committing.run().changed
 
