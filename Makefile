@@ -39,6 +39,11 @@ molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name
 	@scripts/host-image
 	@scripts/molecule $(SCENARIO)
 
+.PHONY: test-clients
+test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake vendors (scenario clients; x86-64)
+	@scripts/clients-image
+	@scripts/molecule clients
+
 .PHONY: storm
 storm: venv ## The mirror under 10,000 rewrites, beside the mirror of claude-hooks#57 (about 15 minutes)
 	@scripts/host-image

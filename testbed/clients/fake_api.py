@@ -20,7 +20,7 @@ import ssl
 import sys
 from typing import Any
 
-TLS = pathlib.Path(__file__).parent / "tls"
+TLS = pathlib.Path("/opt/clients/tls")
 TOKEN = re.compile(r"fake-token-(?P<kind>access|refresh)-(?:(?P<cli>[a-z]+)-)?(?P<serial>\d{6})")
 HOSTS = re.compile(
     r"([a-z-]+\.)?anthropic\.com|([a-z-]+\.)?claude\.(com|ai)|([a-z-]+\.)?openai\.com|([a-z-]+\.)?chatgpt\.com"

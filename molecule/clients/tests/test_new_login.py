@@ -1,0 +1,59 @@
+"""A login on the host reaches the real agent CLIs in their containers, in the way of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+COMMANDS = ("claude", "claude-2.1.110", "codex", "gemini", "opencode", "copilot")
+
+
+@pytest.mark.parametrize("cli", ["claude", "claude-2.1.110", "opencode"])
+def test_a_running_process_uses_it_at_its_next_request(clients: Any, cli: str) -> None:
+    container = clients.container(cli)
+    first = clients.log_in(clients.cli(cli))
+    conversation = clients.open(cli, container)
+    pid, answer = conversation.ask()
+    assert clients.serial_in(answer) == first
+    started = clients.started(container)
+    second = clients.log_in(clients.cli(cli))
+    mark = clients.mark()
+    now, answer = conversation.ask()
+    assert (now, clients.serial_in(answer)) == (pid, second)
+    assert clients.started(container) == started
+    models = [request for request in clients.requests(mark) if request.path.endswith(("/v1/messages", "/responses"))]
+    assert {(request.status, request.tokens) for request in models} == {(200, (("access", clients.cli(cli), second),))}
+
+
+@pytest.mark.parametrize("cli", ["codex", "copilot"])
+def test_a_running_process_uses_it_when_the_server_has_answered_401(clients: Any, cli: str) -> None:
+    first = clients.log_in(cli)
+    conversation = clients.open(cli)
+    pid, answer = conversation.ask()
+    assert clients.serial_in(answer) == first
+    second = clients.log_in(cli)
+    mark = clients.mark()
+    now, answer = conversation.ask()
+    assert (now, clients.serial_in(answer)) == (pid, second)
+    rejected = [request for request in clients.requests(mark) if request.status == 401]
+    assert ("access", cli, first) in [token for request in rejected for token in request.tokens]
+
+
+def test_a_running_gemini_keeps_the_login_it_has_started_with(clients: Any) -> None:
+    first = clients.log_in("gemini")
+    conversation = clients.open("gemini")
+    pid, answer = conversation.ask()
+    assert clients.serial_in(answer) == first
+    clients.log_in("gemini")
+    now, answer = conversation.ask()
+    assert (now, clients.serial_in(answer)) == (pid, -1)
+    assert '"code": 401' in answer
+
+
+@pytest.mark.parametrize("cli", COMMANDS)
+def test_a_new_process_uses_it(clients: Any, cli: str) -> None:
+    for _login in range(2):
+        serial = clients.log_in(clients.cli(cli))
+        _status, answer = clients.prompt(cli)
+        assert clients.serial_in(answer) == serial
