@@ -48,7 +48,7 @@ def _mapped(function: _Function) -> _Function:
             raise EngineError(_words(error)) from None
         except requests.exceptions.Timeout:
             raise EngineError(
-                "the engine did not answer in time (option timeout); one of its containers may hang, see docker ps --all"
+                "the engine did not answer in time (option timeout); a container may hang, see docker ps --all"
             ) from None
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
             raise EngineError(str(error)) from None
