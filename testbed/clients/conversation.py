@@ -2,7 +2,8 @@
 """Keep one process of an agent CLI open, and talk with it: how a test sees what a RUNNING agent uses.
 
     conversation.py open NAME PROTOCOL COMMAND...     start it, and serve until it ends
-    conversation.py ask NAME                          one turn: prints {"pid": …, "answer": …, "seconds": …}
+    conversation.py ask NAME                          one turn: prints {"pid": …, "answer": …}
+    conversation.py close NAME                        end it
 
 PROTOCOL: ``stream-json`` (claude), ``acp`` (the Agent Client Protocol: gemini, opencode, copilot), ``app-server`` (codex).
 """
@@ -131,7 +132,7 @@ PROTOCOLS = {"stream-json": stream_json, "acp": acp, "app-server": app_server}
 
 
 def serve(name: str, protocol: str, command: list[str]) -> None:
-    """Answer each connection with one turn."""
+    """Answer each connection that asks with one turn."""
     agent = Agent(name, command)
     server = socket.socket(socket.AF_UNIX)
     turn = PROTOCOLS[protocol](agent)
@@ -141,16 +142,17 @@ def serve(name: str, protocol: str, command: list[str]) -> None:
     while True:
         client, _address = server.accept()
         with client:
-            started = time.monotonic()
+            if client.recv(16) == b"close":
+                agent.process.kill()
+                return
             try:
                 said = turn("hello")
             except (EOFError, OSError, queue.Empty) as error:
                 said = f"no answer: {error!r}"
-            told = {"pid": agent.process.pid, "answer": said, "seconds": round(time.monotonic() - started, 2)}
-            client.sendall(json.dumps(told).encode())
+            client.sendall(json.dumps({"pid": agent.process.pid, "answer": said}).encode())
 
 
-def ask(name: str) -> str:
+def ask(name: str, what: str) -> str:
     end = time.monotonic() + 60
     while not pathlib.Path(f"/tmp/{name}.sock").exists():
         if time.monotonic() > end:
@@ -158,6 +160,7 @@ def ask(name: str) -> str:
         time.sleep(0.1)
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(f"/tmp/{name}.sock")
+        client.sendall(what.encode())
         return b"".join(iter(lambda: client.recv(65536), b"")).decode()
 
 
@@ -165,4 +168,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "open":
         serve(sys.argv[2], sys.argv[3], sys.argv[4:])
     else:
-        print(ask(sys.argv[2]))
+        print(ask(sys.argv[2], sys.argv[1]))

@@ -208,6 +208,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = reply  # noqa: N815
 
     def _decide(self, path: str, body: str, tokens: list[Token], bearer: list[Token]) -> Answer:
+        if path == "/login/device/code":
+            code = {"device_code": "1", "user_code": "FAKE-CODE", "verification_uri": "https://github.com/login/device"}
+            return 200, code | {"expires_in": 900, "interval": 1}
+        if "device_code" in body:  # somebody has entered the code at once
+            token = f"fake-token-access-copilot-{self.server.valid('copilot'):06d}"
+            return 200, {"access_token": token, "token_type": "bearer", "scope": "read:user"}
         if TOKEN_ENDPOINT.search(path):
             return self._token(tokens)
         if not bearer:

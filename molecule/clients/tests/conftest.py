@@ -8,14 +8,19 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import os
+import pathlib
 import re
+import subprocess
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import testinfra.host
 
 HOME = "/home/clients"
+CHECKOUT = pathlib.Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 SECONDS = 20
 SERIALS = itertools.count(2)
 
@@ -30,7 +35,7 @@ SOURCES = {
 
 ONCE = {
     "claude": "claude -p hello",
-    "claude-2.1.110": "claude-2.1.110 -p hello",
+    "claude-2.1.110": "env CLAUDE_CODE_MAX_RETRIES=1 claude-2.1.110 -p hello",
     "codex": "codex exec --skip-git-repo-check hello",
     "gemini": "gemini --skip-trust -m gemini-2.5-flash -p hello",
     "opencode": "opencode run hello",
@@ -66,7 +71,7 @@ class Clients:
     """The host, its agent containers, and the vendors."""
 
     host: testinfra.host.Host
-    once = ONCE
+    conversations: list[Conversation] = dataclasses.field(default_factory=list)
 
     @staticmethod
     def serial_in(answer: str) -> int:
@@ -131,11 +136,40 @@ class Clients:
         result = self.host.run("docker exec %s sh -c %s", container or self.container(cli), command)
         return result.rc, result.stdout.strip()
 
-    def open(self, cli: str, container: str | None = None, name: str | None = None) -> Conversation:
-        container = container or self.container(cli)
-        name = name or f"talk-{next(SERIALS)}"
+    def open(self, cli: str) -> Conversation:
+        """A process that stays open until the test ends."""
+        container, name = self.container(cli), f"talk-{next(SERIALS)}"
         self.host.check_output(f"docker exec --detach {container} conversation.py open {name} {OPEN[cli]}")
-        return Conversation(self.host, container, name)
+        self.conversations.append(Conversation(self.host, container, name))
+        return self.conversations[-1]
+
+    def prompt_with_a_login_of_its_own(self, cli: str, serial: int) -> None:
+        """A prompt in a fresh container, whose home holds a whole login that has ended."""
+        self.run(f"fake-login $HOME/{SOURCES[self.cli(cli)][0]} in_place {serial} {self.cli(cli)} -60; {ONCE[cli]}")
+
+    def run(self, command: str, *options: str) -> tuple[int, str]:
+        """Exit status and whole output of a shell command in a fresh container with the vendors' network."""
+        arguments = " ".join(["docker run --rm --network container:clients-vendors", *options, "agentops-clients"])
+        result = self.host.run(f"{arguments} timeout 80 sh -c %s", f"exec 2>&1 < /dev/null; {command}")
+        return result.rc, result.stdout
+
+    def mend(self) -> dict[str, Any]:
+        """What agent_mounts has done in one more run."""
+        arguments = {"path": f"{HOME}/agents.json", "home": HOME, "mirrored": {}}
+        done = subprocess.run(
+            ["ansible", self.host.check_output("hostname"), "--inventory", "testbed/inventory", "--one-line"]
+            + ["--module-name", "agentops.credentials.agent_mounts", "--args", json.dumps(arguments)],
+            cwd=CHECKOUT,
+            env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        result: dict[str, Any] = json.loads(done.stdout.split("=>", 1)[1])
+        return result
+
+    def next_serial(self) -> int:
+        return next(SERIALS)
 
     def started(self, container: str) -> str:
         """Changes when a container is restarted or made anew."""
@@ -157,7 +191,13 @@ class Conversation:
         )
         return told["pid"], told["answer"]
 
+    def close(self) -> None:
+        self.host.check_output(f"docker exec {self.container} conversation.py close {self.name}")
+
 
 @pytest.fixture
-def clients(host: testinfra.host.Host) -> Clients:
-    return Clients(host)
+def clients(host: testinfra.host.Host) -> Iterator[Clients]:
+    clients = Clients(host)
+    yield clients
+    for conversation in clients.conversations:
+        conversation.close()

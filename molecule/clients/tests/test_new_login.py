@@ -13,7 +13,7 @@ COMMANDS = ("claude", "claude-2.1.110", "codex", "gemini", "opencode", "copilot"
 def test_a_running_process_uses_it_at_its_next_request(clients: Any, cli: str) -> None:
     container = clients.container(cli)
     first = clients.log_in(clients.cli(cli))
-    conversation = clients.open(cli, container)
+    conversation = clients.open(cli)
     pid, answer = conversation.ask()
     assert clients.serial_in(answer) == first
     started = clients.started(container)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-
 COMMANDS = ("claude", "claude-2.1.110", "codex", "gemini", "opencode", "copilot")
 
 
@@ -18,7 +17,7 @@ def test_an_expired_login_is_not_refreshed_by_a_container(clients: Any, cli: str
     _status, answer = clients.prompt(cli)
     assert clients.serial_in(answer) == -1
     requests = clients.requests(mark)
-    assert [request for request in requests if request.status == 401]
+    assert [request for request in requests if request.status in (400, 401)]
     assert clients.refresh_tokens(requests) == set()
     serial = clients.log_in(clients.cli(cli))
     assert clients.serial_in(clients.prompt(cli)[1]) == serial
@@ -35,25 +34,28 @@ def test_gemini_does_refresh_for_it_is_given_its_refresh_token(clients: Any) -> 
 @pytest.mark.parametrize("cli", [cli for cli in COMMANDS if cli != "copilot"])
 def test_with_a_whole_login_of_its_own_the_same_client_would(clients: Any, cli: str) -> None:
     """Else the vendors' notes could not tell."""
-    serial = 900000
-    path = {"claude": ".claude/.credentials.json", "codex": ".codex/auth.json", "gemini": ".gemini/oauth_creds.json"}
-    file = path.get(clients.cli(cli), ".local/share/opencode/auth.json")
+    serial = clients.next_serial()
     clients.accept(clients.cli(cli), serial + 1)
     mark = clients.mark()
-    login = f"fake-login /home/claude/{file} in_place {serial} {clients.cli(cli)} -60"
-    clients.host.run(
-        "docker run --rm --network container:clients-vendors agentops-clients sh -c %s",
-        f"{login}; timeout 80 {clients.once[cli]} < /dev/null",
-    )
-    assert clients.refresh_tokens(clients.requests(mark)) == {(clients.cli(cli), serial)}
+    clients.prompt_with_a_login_of_its_own(cli, serial)
+    assert (clients.cli(cli), serial) in clients.refresh_tokens(clients.requests(mark))
 
 
 @pytest.mark.parametrize("cli", ["claude", "claude-2.1.110"])
 def test_a_logout_in_a_container_does_not_revoke_the_login(clients: Any, cli: str) -> None:
-    container = clients.container(cli)
     serial = clients.log_in("claude")
     mark = clients.mark()
-    clients.host.run(f"docker exec {container} {cli} auth logout")
-    assert clients.refresh_tokens(clients.requests(mark)) == set()
-    assert [request for request in clients.requests(mark) if "revoke" in request.path] == []
-    assert clients.serial_in(clients.prompt("claude", "clients-claude")[1]) == serial
+    clients.host.check_output(f"docker exec {clients.container(cli)} {cli} auth logout")
+    requests = clients.requests(mark)
+    assert clients.refresh_tokens(requests) == set()
+    assert [request for request in requests if "revoke" in request.path] == []
+    # All that it costs is the link, in the one container, of a version that knows no other way.
+    clients.mend()
+    assert clients.serial_in(clients.prompt(cli)[1]) == serial
+
+
+def test_with_a_whole_login_of_its_own_the_logout_would(clients: Any) -> None:
+    serial = clients.next_serial()
+    mark = clients.mark()
+    clients.run(f"fake-login $HOME/.claude/.credentials.json in_place {serial}; claude auth logout")
+    assert clients.refresh_tokens(clients.requests(mark)) == {("claude", serial)}
