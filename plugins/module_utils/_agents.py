@@ -101,7 +101,10 @@ class AgentSpec:
     @property
     def credential(self) -> str:
         """The credential file's path in ``directory``."""
-        return self.cli.credential if self.is_shared else self.cli.file
+        if not self.is_shared:
+            return self.cli.file
+        inner = self.cli.config_dir_suffix if self.cli.shared_dir else ""
+        return posixpath.join(inner, self.cli.credential)
 
 
 @dataclass(frozen=True)
@@ -228,8 +231,8 @@ def _parse_agent(name: str, agent: Any, context: Context) -> AgentSpec:
         raise fault("mode", f"{mode} is not known; use {' or '.join(MODES)}.")
     shared = mode == "shared"
 
-    placement = container.get("placement") or ("config_dir" if shared else cli.placements[0])
-    if shared and placement != "config_dir":
+    placement = container.get("placement") or ("" if shared else cli.placements[0])
+    if shared and placement:
         raise fault("placement", f"{placement} has no meaning with mode shared; take it out.")
     if not shared and placement not in cli.placements:
         raise fault("placement", f"{placement} does not work for {cli.name}; use {' or '.join(cli.placements)}.")
@@ -245,7 +248,7 @@ def _parse_agent(name: str, agent: Any, context: Context) -> AgentSpec:
     directory = path("credentials_host_dir")
     key = "credentials_host_dir"
     if directory is None and shared:
-        key, directory = "mode", context.path(f"{context.shared_root}/{cli.name}/{cli.config_dir}")
+        key, directory = "mode", context.path(f"{context.shared_root}/{cli.name}/{cli.shared_dir or cli.config_dir}")
     if directory is None and former is not None:
         key = "credentials_host_path"
         directory = context.mirrored.get(former, posixpath.dirname(former))

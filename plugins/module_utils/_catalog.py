@@ -31,8 +31,8 @@ CATALOG: dict[str, AgentCli] = {
             limits=(VersionLimit("config_dir", "2.1.175", "it ends with status 0 and without any output, or crashes"),),
             reload="request",
             reload_since="2.1.90",
+            # Without it, beside the config directory, claude asks the questions of a first start each time.
             seeds={".claude.json": "{}\n"},
-            shared_variable="CLAUDE_CONFIG_DIR",
             masking_variables=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
             mirror=MirrorRules(
                 require=("claudeAiOauth.accessToken",),
@@ -89,6 +89,8 @@ CATALOG: dict[str, AgentCli] = {
             config_dir=".local/share/opencode",
             config_dir_variable="XDG_DATA_HOME",
             config_dir_suffix="opencode",
+            # The variable moves the data of every program: what is not writable there would stop them.
+            shared_dir=".local/share",
             store_variable=None,
             placements=("link",),
             reload="request",

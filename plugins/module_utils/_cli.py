@@ -64,8 +64,8 @@ class AgentCli:
     server answered 401) or ``process`` (only a new process); versions below ``reload_since`` always need a new one.
     ``start`` is what a person must do beside the mount; ``passwd`` what fails for a uid without an entry in
     ``/etc/passwd``.
-    For mode shared: ``seeds`` are files of the config directory that must be there before the first start, and
-    ``shared_variable`` is set to the config directory, so that state which lies beside it moves into it.
+    For mode shared: ``shared_dir`` is the directory that is mounted, where that is not the config directory but its
+    parent; ``seeds`` are files of the mounted directory that must be there before the first start.
     """
 
     name: str
@@ -85,8 +85,8 @@ class AgentCli:
     start: str | None = None
     passwd: str | None = None
     masking_variables: tuple[str, ...] = ()
+    shared_dir: str | None = None
     seeds: Mapping[str, str] = field(default_factory=dict)
-    shared_variable: str | None = None
 
     @property
     def file(self) -> str:
@@ -190,12 +190,19 @@ def _value(kind: str, value: Any, where: str) -> Any:
 
 def _check(row: AgentCli, where: str) -> None:
     faults = []
-    for name in ("source", "credential", "config_dir"):
+    for name in ("source", "credential", "config_dir", "shared_dir"):
         path = getattr(row, name)
+        if name == "shared_dir" and path is None:
+            continue
         if not path or path.startswith("/") or ".." in path.split("/") or set(path) & set(',:"\n'):
             faults.append(
                 f"{where}.{name}: {path!r} is not a path below the home directory; write it relative to that."
             )
+    if row.shared_dir is not None and row.config_dir != f"{row.shared_dir}/{row.config_dir_suffix}":
+        faults.append(
+            f"{where}.shared_dir: {row.shared_dir} with config_dir_suffix is not config_dir; name the directory that "
+            f"config_dir_variable moves."
+        )
     wrong = [placement for placement in row.placements if placement not in PLACEMENTS]
     if wrong or not row.placements:
         faults.append(f"{where}.placements: {', '.join(wrong) or 'none'} is not known; use {', '.join(PLACEMENTS)}.")

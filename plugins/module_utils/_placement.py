@@ -17,6 +17,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._cli import A
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below, normalise
 
 STORE_ROOT = "/run/agent-credentials"
+SHARED_ROOT = "/run/agent-auth"
 PASSWD = "/etc/passwd"
 
 
@@ -49,9 +50,10 @@ class Passwd:
 class Placed:
     """What a container must have so that its agent CLI finds the credentials directory.
 
-    ``variable`` is the environment variable that is set to the mount's target. ``link`` is the path in the container
-    that must be a symbolic link to ``link_target``; ``None`` where the placement needs none or its place cannot be
-    known. ``home`` is the value to set ``HOME`` to, ``passwd`` the passwd file for a uid that has no entry.
+    ``variable`` is the environment variable that is set to the mount's target, or to ``variable_value``. ``link`` is
+    the path in the container that must be a symbolic link to ``link_target``; ``None`` where the placement needs none
+    or its place cannot be known. ``home`` is the value to set ``HOME`` to, ``passwd`` the passwd file for a uid that
+    has no entry.
     """
 
     mount: MountSpec
@@ -59,6 +61,7 @@ class Placed:
     link: str | None
     home: str | None = None
     passwd: Passwd | None = None
+    variable_value: str | None = None
 
     def link_target(self, cli: AgentCli) -> str:
         return posixpath.join(self.mount.target, cli.file)
@@ -70,7 +73,7 @@ class Placed:
     @property
     def variables(self) -> tuple[tuple[str, str], ...]:
         """Environment variables to set."""
-        own = ((self.variable, self.mount.target),) if self.variable else ()
+        own = ((self.variable, self.variable_value or self.mount.target),) if self.variable else ()
         return own + ((("HOME", self.home),) if self.home else ())
 
 
@@ -129,16 +132,31 @@ def place(
     if spec.home:
         environment = {**environment, "HOME": spec.home}
     directory = config_directory(spec.cli, environment, home)
+    if spec.is_shared:
+        return _place_shared(spec, directory, passwd)
     if spec.placement == "config_dir":
         target = spec.target or directory
-        variable = spec.cli.shared_variable if spec.is_shared else None
-        return Placed(_mount(spec, target), variable, None, spec.home, passwd) if target else None
+        return Placed(_mount(spec, target), None, None, spec.home, passwd) if target else None
     target = spec.target or posixpath.join(STORE_ROOT, spec.cli.name)
     link = posixpath.join(directory, spec.cli.credential) if directory else None
     if link and (directory == target or is_below(link, target)):
         link = None
     variable = spec.cli.store_variable if spec.placement == "store" else None
     return Placed(_mount(spec, target), variable, link, spec.home, passwd)
+
+
+def _place_shared(spec: AgentSpec, directory: str | None, passwd: Passwd | None) -> Placed | None:
+    """Away from the home, by the CLI's variable: in the home the engine would make missing parents as root's.
+
+    A CLI without a variable gets it where it looks, at ``directory``.
+    """
+    variable, suffix = spec.cli.config_dir_variable, spec.cli.config_dir_suffix
+    if variable is None:
+        target = spec.target or directory
+        return Placed(_mount(spec, target), None, None, spec.home, passwd) if target else None
+    root = spec.target or posixpath.join(SHARED_ROOT, spec.cli.name)
+    target = root if spec.cli.shared_dir else normalise(posixpath.join(root, suffix))
+    return Placed(_mount(spec, target), variable, None, spec.home, passwd, root)
 
 
 def _mount(spec: AgentSpec, target: str) -> MountSpec:

@@ -173,7 +173,9 @@ class Clients:
 
     def started(self, container: str) -> str:
         """Changes when a container is restarted or made anew."""
-        return str(self.host.check_output(f"docker inspect --format '{{{{.Id}}}} {{{{.State.StartedAt}}}}' {container}"))
+        return str(
+            self.host.check_output(f"docker inspect --format '{{{{.Id}}}} {{{{.State.StartedAt}}}}' {container}")
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,10 +60,12 @@ def test_options_of_the_docker_container_module(agents: Any) -> None:
 def test_a_terminal_with_any_uid_keeps_its_login_for_the_next(agents: Any, manifest: Any) -> None:
     arguments = " ".join(manifest["terminal"]["docker_args"])
     run = f"docker run --rm --user 12345:12345 {arguments} agentops-agent sh -c"
-    assert agents.host.check_output(f"{run} 'whoami; echo $HOME; echo kept > $HOME/.codex/auth.json'").split() == [
+    assert agents.host.check_output(
+        f"{run} 'whoami; mkdir $HOME; cd; pwd; echo kept > $CODEX_HOME/auth.json'"
+    ).split() == [
         "agent",
         "/tmp/agent-1",
     ]
-    assert agents.host.check_output(f"{run} 'cat $HOME/.codex/auth.json'") == "kept"
+    assert agents.host.check_output(f"{run} 'cat $CODEX_HOME/auth.json'") == "kept"
     directory = agents.host.file("/home/launchers/.parallel-code/agent-auth/codex/.codex")
     assert (directory.mode, directory.uid) == (0o700, 12345)

@@ -36,8 +36,8 @@ def test_nothing_is_a_file_mount_but_the_passwd_file(agents: Any) -> None:
         for mount in agents.inspect(container)["Mounts"]
     }
     assert {place: mount["RW"] for place, mount in binds.items()} == {
-        ("shared-one", "/home/claude/.claude"): True,
-        ("shared-two", "/home/claude/.claude"): True,
+        ("shared-one", "/run/agent-auth/claude"): True,
+        ("shared-two", "/run/agent-auth/claude"): True,
         ("shared-other", "/run/agent-credentials/claude"): False,
         ("shared-other", "/etc/passwd"): False,
     }

@@ -102,6 +102,7 @@ def test_a_row_survives_its_way_through_plain_data(name: str) -> None:
         ({"kimi": {**NEW, "source": "../x"}}, "catalog.kimi.source: '../x' is not a path below the home directory; write"),
         ({"kimi": {**NEW, "commands": "kimi"}}, "catalog.kimi.commands is not a list of strings; write"),
         ({"kimi": {**NEW, "placements": ["x"]}}, "catalog.kimi.placements: x is not known; use store, link"),
+        ({"kimi": {**NEW, "shared_dir": ".x"}}, "catalog.kimi.shared_dir: .x with config_dir_suffix is not config_dir; name"),
         ({"kimi": {**NEW, "reload": "never"}}, "catalog.kimi.reload: never is not known; use request"),
         ({"kimi": {**NEW, "mirror": {"require": []}}}, "catalog.kimi.mirror.require is empty; name"),
         ({"kimi": {**NEW, "mirror": {"require": ["a"], "x": 1}}}, "catalog.kimi.mirror has the unknown field x; the"),

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.agentops.credentials.plugins.filter.docker_args import docker_args
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _agents,
+    _cli,
     _mirror_host,
     _model,
     _placement,
@@ -21,6 +22,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils import (
     _report,
     _sharing,
 )
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, RefusedError
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import Passwd
@@ -38,34 +40,66 @@ def spec(**container: Any) -> _agents.AgentSpec:
 
 
 @pytest.mark.parametrize(
-    ("cli", "directory", "target", "variables"),
+    ("cli", "directory", "target", "variable"),
     [
-        ("claude", f"{ROOT}/claude/.claude", "/home/a/.claude", (("CLAUDE_CONFIG_DIR", "/home/a/.claude"),)),
-        ("codex", f"{ROOT}/codex/.codex", "/home/a/.codex", ()),
-        ("gemini", f"{ROOT}/gemini/.gemini", "/home/a/.gemini", ()),
-        ("opencode", f"{ROOT}/opencode/.local/share/opencode", "/home/a/.local/share/opencode", ()),
-        ("copilot", f"{ROOT}/copilot/.copilot", "/home/a/.copilot", ()),
+        ("claude", "claude/.claude", "/run/agent-auth/claude", ("CLAUDE_CONFIG_DIR", "/run/agent-auth/claude")),
+        ("codex", "codex/.codex", "/run/agent-auth/codex", ("CODEX_HOME", "/run/agent-auth/codex")),
+        ("gemini", "gemini/.gemini", "/run/agent-auth/gemini/.gemini", ("GEMINI_CLI_HOME", "/run/agent-auth/gemini")),
+        (
+            "opencode",
+            "opencode/.local/share",
+            "/run/agent-auth/opencode",
+            ("XDG_DATA_HOME", "/run/agent-auth/opencode"),
+        ),
+        ("copilot", "copilot/.copilot", "/run/agent-auth/copilot", ("COPILOT_HOME", "/run/agent-auth/copilot")),
     ],
 )
-def test_the_whole_config_directory_is_mounted_writable(cli: str, directory: str, target: str, variables: Any) -> None:
-    placed = _placement.place(spec(cli=cli, mode="shared"), {}, "/home/a")
+def test_the_config_directory_is_mounted_writable_where_its_variable_says(
+    cli: str, directory: str, target: str, variable: Any
+) -> None:
+    placed = _placement.place(spec(cli=cli, mode="shared"), {}, None)
     assert placed is not None
-    assert placed.mounts == (MountSpec("bind", directory, target, False),)
-    assert (placed.variables, placed.link) == (variables, None)
+    assert placed.mounts == (MountSpec("bind", f"{ROOT}/{directory}", target, False),)
+    assert (placed.variables, placed.link) == ((variable,), None)
 
 
 @pytest.mark.parametrize(
-    ("container", "directory", "target"),
+    ("cli", "credential"),
+    [("claude", ".credentials.json"), ("gemini", "oauth_creds.json"), ("opencode", "opencode/auth.json")],
+)
+def test_where_the_login_lies_in_the_shared_directory(cli: str, credential: str) -> None:
+    assert spec(cli=cli, mode="shared").credential == credential
+
+
+@pytest.mark.parametrize(
+    ("container", "directory", "target", "variables"),
     [
-        ({"credentials_host_dir": "/srv/auth"}, "/srv/auth", "/home/a/.codex"),
-        ({"target": "/auth"}, f"{ROOT}/codex/.codex", "/auth"),
-        ({"home": "/tmp/agent-1"}, f"{ROOT}/codex/.codex", "/tmp/agent-1/.codex"),
+        ({"credentials_host_dir": "/srv/auth"}, "/srv/auth", "/run/agent-auth/gemini/.gemini", None),
+        ({"target": "/auth"}, f"{ROOT}/gemini/.gemini", "/auth/.gemini", (("GEMINI_CLI_HOME", "/auth"),)),
+        (
+            {"home": "/tmp/agent-1"},
+            f"{ROOT}/gemini/.gemini",
+            "/run/agent-auth/gemini/.gemini",
+            (("GEMINI_CLI_HOME", "/run/agent-auth/gemini"), ("HOME", "/tmp/agent-1")),
+        ),
     ],
 )
-def test_what_is_explicit_wins(container: Any, directory: str, target: str) -> None:
-    placed = _placement.place(spec(cli="codex", mode="shared", **container), {}, "/home/a")
+def test_what_is_explicit_wins(container: Any, directory: str, target: str, variables: Any) -> None:
+    placed = _placement.place(spec(cli="gemini", mode="shared", **container), {}, "/home/a")
     assert placed is not None
     assert (placed.mount.source, placed.mount.target) == (directory, target)
+    assert variables is None or placed.variables == variables
+
+
+def test_a_cli_without_a_variable_gets_it_where_it_looks() -> None:
+    rows = _cli.extended(CATALOG, {"codex": {"config_dir_variable": None}})
+    agents = {"boss": {"container": {"mode": "shared", "cli": "codex"}}}
+    (one,) = _agents.parse({"agents": agents}, _agents.Context("agents.json", "/h", catalog=rows)).specs
+    placed = _placement.place(one, {}, "/home/a")
+    assert placed is not None
+    assert (placed.mount.target, placed.variables) == ("/home/a/.codex", ())
+    assert _placement.place_unseen(one) is None
+    assert _placement.unseen_faults(one)[0].startswith("boss: container.home is not set, and no container is looked at")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +134,9 @@ def test_a_container_gets_the_shared_directory_once_it_was_made(world: Any) -> N
     assert [one.directory for one in world.prepared] == [SHARED]
     assert (world.prepared[0].uid, world.prepared[0].seeds) == (1000, {".claude.json": "{}\n"})
     body = world.engine.named("boss")
-    mount = {"Type": "bind", "Source": SHARED, "Target": "/home/claude/.claude", "ReadOnly": False}
+    mount = {"Type": "bind", "Source": SHARED, "Target": "/run/agent-auth/claude", "ReadOnly": False}
     assert mount in body["HostConfig"]["Mounts"]
-    assert "CLAUDE_CONFIG_DIR=/home/claude/.claude" in body["Config"]["Env"]
+    assert "CLAUDE_CONFIG_DIR=/run/agent-auth/claude" in body["Config"]["Env"]
     assert outcome.after == {"boss": "ok"}
     assert "boss: verify boss: running, sees " + SHARED + " writable\n" in str(outcome.plan)
     assert not world.run().changed
@@ -130,7 +164,7 @@ def test_a_read_only_mount_of_a_shared_login_is_replaced(world: Any) -> None:
     world.engine.named("boss")["Mounts"][-1]["RW"] = False
     (agent,) = world.run(check_mode=True).plan.agents
     assert agent.judgement.reasons == (
-        "the mount at /home/claude/.claude is read-only, and a shared login is written there",
+        "the mount at /run/agent-auth/claude is read-only, and a shared login is written there",
     )
 
 
@@ -271,7 +305,10 @@ def test_nothing_is_asked_without_a_drift(world: Any) -> None:
 @pytest.mark.parametrize(
     ("container", "fault"),
     [
-        ({"mode": "shared"}, "boss: container.home is not set, and no container is looked at that would tell it; set"),
+        (
+            {"credentials_host_dir": "/c", "placement": "config_dir"},
+            "boss: container.home is not set, and no container is looked at that would tell it; set",
+        ),
         (
             {"credentials_host_dir": "/c", "passwd": True, "home": "/work"},
             "boss: container.passwd needs container.user and container.home where no container is looked at; set both.",
@@ -335,17 +372,19 @@ def test_the_filter_serves_other_playbooks(form: str, expected: Any) -> None:
 def test_the_filter_tells_a_writable_mount_and_home() -> None:
     agent = {"command": "codex", "container": {"mode": "shared", "home": "/work"}}
     assert docker_args(agent, home="/h") == {
-        "mounts": [{"type": "bind", "source": f"{ROOT}/codex/.codex", "target": "/work/.codex", "read_only": False}],
-        "env": {"HOME": "/work"},
+        "mounts": [
+            {"type": "bind", "source": f"{ROOT}/codex/.codex", "target": "/run/agent-auth/codex", "read_only": False}
+        ],
+        "env": {"CODEX_HOME": "/run/agent-auth/codex", "HOME": "/work"},
     }
-    assert docker_args(agent, form="run", home="/h")[1].endswith("target=/work/.codex")
+    assert docker_args(agent, form="run", home="/h")[1].endswith("target=/run/agent-auth/codex")
 
 
 @pytest.mark.parametrize(
     ("agent", "form", "fault"),
     [
         ({"container": {}}, "run", "container has neither credentials_host_dir nor credentials_host_path"),
-        ({"container": {"mode": "shared"}}, "run", "container.home is not set"),
+        ({"container": {"credentials_host_dir": "/c", "placement": "config_dir"}}, "run", "container.home is not set"),
         ({"command": "vim", "container": {}}, "run", "its command is no agent CLI"),
         ({"container": {"credentials_host_dir": "/c"}}, "x", "the form x is not known; use docker_container, run"),
     ],
