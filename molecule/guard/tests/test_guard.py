@@ -1,4 +1,4 @@
-"""A guarded credentials directory cannot be taken away from the containers that hold it, and logins go on reaching them."""
+"""A guarded credentials directory cannot be taken from the containers that hold it, and logins go on reaching them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def test_a_login_after_the_attacks_reaches_the_running_container(agents: Any) ->
     agents.host.run(f"runuser -u guard -- rm -rf {agents.directory}")
     agents.login("atomic_rename", 99)
     end = time.monotonic() + 20
-    while "access-000099" not in agents.host.run("docker exec guard-boss cat /run/agent-credentials/claude/.credentials.json").stdout:
+    seen = "docker exec --user root guard-boss cat /run/agent-credentials/claude/.credentials.json"
+    while "access-000099" not in agents.host.run(seen).stdout:
         assert time.monotonic() < end, "the container does not see the login"
         time.sleep(0.1)
 
@@ -32,6 +33,6 @@ def test_the_mirror_is_healthy(agents: Any) -> None:
 
 
 def test_it_is_guarded_after_a_restart_too(agents: Any) -> None:
-    unit = r"home-guard-.config-claude\x2dhooks-claude\x2dcredentials.mount"
+    unit = r"run-creds\x2dmirror-guard-claude-claude\x2dcredentials.mount"
     assert agents.host.check_output(f"systemctl is-enabled '{unit}'") == "enabled"
     assert agents.host.check_output(f"systemctl is-active '{unit}'") == "active"

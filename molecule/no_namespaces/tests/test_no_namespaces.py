@@ -11,5 +11,6 @@ def test_the_mirror_is_healthy_afterwards(agents: Any) -> None:
 
 
 def test_the_sandbox_is_whole_again(agents: Any) -> None:
-    shown = agents.systemctl("show", "--property=PrivateUsers,ProtectHome,PrivateNetwork", "claude-creds-mirror.service")
+    properties = "--property=PrivateUsers,ProtectHome,PrivateNetwork"
+    shown = agents.systemctl("show", properties, "claude-creds-mirror.service")
     assert sorted(shown.splitlines()) == ["PrivateNetwork=yes", "PrivateUsers=yes", "ProtectHome=tmpfs"]
