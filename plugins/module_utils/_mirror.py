@@ -53,10 +53,7 @@ class Source:
 
 @dataclass(frozen=True)
 class MirrorSpec:
-    """One mirror: one agent CLI of one user. ``sandbox`` is false where no mount namespace can be had.
-
-    ``guard`` keeps the credentials directory from being removed, by a mount on it.
-    """
+    """One mirror: one agent CLI of one user. ``sandbox`` is false where no mount namespace can be had."""
 
     cli: AgentCli
     user: User
@@ -69,7 +66,6 @@ class MirrorSpec:
     logout_grace: int = 60
     keep_warm: bool = False
     sandbox: bool = True
-    guard: bool = False
 
     @property
     def directory(self) -> str:
@@ -180,18 +176,6 @@ def require(specs: list[MirrorSpec]) -> None:
         raise ConfigError(*faults)
 
 
-def require_sandbox_for_guard(specs: list[MirrorSpec]) -> None:
-    """:raises ConfigError: the services of a guarded directory would see the guard's mount."""
-    faults = [
-        f"{spec.cli.name}: creds_mirror_guard_directory needs the mount sandbox, and this host forbids {spec.user.name}"
-        " user namespaces; set creds_mirror_scope to system, or leave the guard out."
-        for spec in specs
-        if spec.guard and not spec.sandbox
-    ]
-    if faults:
-        raise ConfigError(*faults)
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # POSIX ACLs, as the kernel takes them in an extended attribute (linux/posix_acl_xattr.h)
 
@@ -264,9 +248,20 @@ def units(spec: MirrorSpec) -> dict[str, str]:
     return {name: text.format(**values) for name, text in texts.items()}
 
 
-def guard(directory: str, cli: str) -> tuple[str, str]:
-    """(name, text) of the mount unit that guards a directory, whose path leads over no link."""
-    return f"{escaped_path(directory)}.mount", _GUARD.format(cli=cli, directory=_specifier(directory))
+def guard_view(spec: MirrorSpec) -> str:
+    """Where the mirror's root is mounted once more, with the guard in it."""
+    return f"/run/creds-mirror/{spec.user.name}/{spec.cli.name}"
+
+
+def guard_units(spec: MirrorSpec) -> dict[str, str]:
+    """The text of the mount units that guard the credentials directory, by their names: the view, then the guard."""
+    view = guard_view(spec)
+    guard = f"{view}/{os.path.basename(spec.directory)}"
+    paths_of = {"root": spec.root, "directory": spec.directory, "view": view, "guard": guard}
+    values = {"cli": spec.cli.name, **{name: _specifier(path) for name, path in paths_of.items()}}
+    return {
+        f"{escaped_path(path)}.mount": text.format(**values) for path, text in ((view, _GUARD_VIEW), (guard, _GUARD))
+    }
 
 
 def escaped_path(path: str) -> str:
@@ -303,18 +298,14 @@ def _sandbox(spec: MirrorSpec) -> str:
     return (
         _NAMESPACES
         + binds
-        # A rename from one mount into another is EXDEV, so the guard's must not be seen here.
-        + f"BindPaths={_bound(spec.root, alone=spec.guard)}\n"
+        + f"BindPaths={_bound(spec.root)}\n"
         + (_USER_NAMESPACES if spec.scope == "user" else _SYSTEM_NAMESPACES)
         + _LIGHT_SANDBOX
     )
 
 
-def _bound(path: str, *, alone: bool = False) -> str:
-    """A path to bind; ``alone``: without what is mounted below it."""
+def _bound(path: str) -> str:
     escaped = _specifier(path).replace("\\", "\\\\").replace(":", "\\:").replace('"', '\\"')
-    if alone:
-        escaped = f"{escaped}:{escaped}:norbind"
     return f'"{escaped}"' if set(path) & set(" \t\"'") else escaped
 
 
@@ -454,19 +445,37 @@ WantedBy=timers.target
 """
 )
 
+# What is mounted on cannot be removed, renamed or replaced, by whatever path. But a rename into another mount is EXDEV,
+# so the guard lies in a view of its own, and the directory's usual path leads through no mount.
+_GUARD_VIEW = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Where the guard of the credentials directory of {cli} lies
+# Without the condition systemd would make the directory, as root.
+ConditionPathIsDirectory={root}
+
+[Mount]
+What={root}
+Where={view}
+Type=none
+# Private: the guard must not appear at the directory's usual path.
+Options=bind,private
+"""
+)
+
 _GUARD = (
     _HEADER
     + """\
 
 [Unit]
 Description=Guard the credentials directory of {cli} against being removed
-# systemd would make it, as root.
-ConditionPathIsDirectory={directory}
+ConditionPathIsDirectory={guard}
 
 [Mount]
-# Onto itself: what is mounted on cannot be removed, renamed or replaced.
 What={directory}
-Where={directory}
+Where={guard}
 Type=none
 Options=bind
 

@@ -15,7 +15,6 @@ import errno
 import json
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 import sys
@@ -394,7 +393,7 @@ def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None
             number += 1
             target = f"{aside}/{name}.{number}"
         if record.change(f"moved {path} aside to {target}", path, "present\n", f"moved to {target}\n"):
-            shutil.move(path, target)  # a guarded directory is another mount: it cannot be renamed out of it
+            os.rename(path, target)
 
 
 def remove_directories(record: Record, spec: MirrorSpec) -> None:
@@ -596,37 +595,44 @@ def remove_units(record: Record, manager: Manager, directory: str, names: tuple[
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The guard: a mount of the credentials directory onto itself
+# The guard: a mount on the credentials directory
 
 _SYSTEM_UNITS = "/etc/systemd/system"
 
 
-def ensure_guard(record: Record, spec: MirrorSpec, directory: str) -> None:
-    """As root: the mount unit that guards a mirror's directory, whose real path is ``directory``."""
-    name, text = _mirror.guard(directory, spec.cli.name)
+def ensure_guard(record: Record, spec: MirrorSpec) -> None:
+    """As root: the mounts that guard a mirror's directory, which is there."""
+    texts = _mirror.guard_units(spec)
     manager = Manager("system", spec.user)
-    written = ensure_file(record, f"{_SYSTEM_UNITS}/{name}", text, 0o644)
-    if written and not record.check_mode:
+    written = [ensure_file(record, f"{_SYSTEM_UNITS}/{name}", text, 0o644) for name, text in texts.items()]
+    if any(written) and not record.check_mode:
         manager.run("daemon-reload")
-    _ensure_watching(record, manager, name, manager.show((name,))[name], rewritten=written)
+    guard = list(texts)[-1]
+    unit = manager.show((guard,))[guard]
+    _ensure_watching(record, manager, guard, unit, rewritten=False)
+    if any(written) and unit.get("ActiveState") == "active" and not record.check_mode:
+        manager.run("restart", *texts)
 
 
-def remove_guard(record: Record, spec: MirrorSpec, directory: str) -> None:
+def remove_guard(record: Record, spec: MirrorSpec) -> None:
     """As root: no guard. Nothing is done where there is none.
 
-    :raises HostError: this process is not root's, or the directory is in use.
+    :raises HostError: this process is not root's, or the guard is in use.
     """
-    name, _text = _mirror.guard(directory, spec.cli.name)
-    if _status(f"{_SYSTEM_UNITS}/{name}") is None:
+    names = tuple(_mirror.guard_units(spec))
+    if all(_status(f"{_SYSTEM_UNITS}/{name}") is None for name in names):
         return
     if os.geteuid() != 0:
-        raise HostError(f"{_SYSTEM_UNITS}/{name}: the guard of {directory} can be removed by root only; set become.")
+        raise HostError(f"{spec.directory}: only root can remove its guard; set become.")
     manager = Manager("system", spec.user)
     if not record.check_mode:
-        manager.run("stop", name, fails=True)
-        if manager.show((name,))[name].get("ActiveState") == "active":
-            raise HostError(f"{directory}: its guard cannot be removed while something uses the directory; end that.")
-    remove_units(record, manager, _SYSTEM_UNITS, (name,))
+        manager.run("stop", *names, fails=True)
+        if any(unit.get("ActiveState") == "active" for unit in manager.show(names).values()):
+            raise HostError(f"{spec.directory}: its guard is in use and cannot be removed; end what uses it.")
+    remove_units(record, manager, _SYSTEM_UNITS, names)
+    if not record.check_mode:
+        with suppress(OSError):
+            os.removedirs(_mirror.guard_view(spec))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

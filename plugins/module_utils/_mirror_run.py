@@ -63,7 +63,6 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
                 on_logout=options["on_logout"],
                 logout_grace=options["logout_grace"],
                 keep_warm=options["keep_warm"] and bool(row.mirror.keep_warm),
-                guard=options["guard_directory"],
             )
         )
     if options["keep_warm"] and not any(spec.keep_warm for spec in result):
@@ -85,28 +84,26 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: hos
         raise host.HostError("creds_mirror_guard_directory: a mount needs root; set become, or leave the guard out.")
     _give_back(specs, user, record)
 
-    def observe(_own: host.Record) -> dict[str, Any]:
-        return {
-            "source": {spec.cli.name: _real(spec.source.path) for spec in specs},
-            "directory": {spec.cli.name: os.path.realpath(spec.directory) for spec in specs},
-        }
+    def sources(_own: host.Record) -> list[str]:
+        return [_real(spec.source.path) for spec in specs]
 
     def directories(own: host.Record) -> None:
         for spec in specs:
             host.ensure_directories(own, spec, options["foreign_files"])
 
-    found = host.as_user(user, observe, record)
-    specs = [replace(spec, source=_mirror.Source(spec.source.path, found["source"][spec.cli.name])) for spec in specs]
+    real = host.as_user(user, sources, record)
+    specs = [replace(spec, source=_mirror.Source(spec.source.path, path)) for spec, path in zip(specs, real)]
     if scope == "user":
         host.ensure_linger(record, user)  # first: where it may not, nothing else is touched
         manager = host.Manager(scope, user)
         sandbox = host.as_user(user, lambda own: host.can_sandbox(own, specs[0], manager), record)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
-        _mirror.require_sandbox_for_guard(specs)
     host.as_user(user, directories, record)
     for spec in specs:
-        if not spec.guard:
-            host.remove_guard(record, spec, found["directory"][spec.cli.name])
+        if options["guard_directory"]:
+            host.ensure_guard(record, spec)
+        else:
+            host.remove_guard(record, spec)
     _remove_scope(specs, user, "system" if scope == "user" else "user", record)
 
     def units(own: host.Record) -> None:
@@ -116,9 +113,6 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: hos
         host.as_user(user, units, record)
     else:
         units(record)
-    for spec in specs:
-        if spec.guard:  # last: services that see its mount could not publish
-            host.ensure_guard(record, spec, found["directory"][spec.cli.name])
     if not all(spec.sandbox for spec in specs):
         record.warnings.append(
             f"this host forbids {user.name} user namespaces: the mirror's services run without mount sandbox;"
@@ -190,9 +184,8 @@ def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: host
     for scope in _mirror.SCOPES:
         _remove_scope(specs, user, scope, record)
     _give_back(specs, user, record)
-    real = host.as_user(user, lambda _own: [os.path.realpath(spec.directory) for spec in specs], record)
-    for spec, directory in zip(specs, real):
-        host.remove_guard(record, spec, directory)
+    for spec in specs:
+        host.remove_guard(record, spec)
 
     def directories(own: host.Record) -> None:
         for spec in specs:

@@ -100,9 +100,9 @@ options:
     default: false
   guard_directory:
     description:
-      - Guard each credentials directory by a mount of it onto itself, so that it cannot be removed, renamed or replaced
-        while containers hold it.
-      - It needs root, and services that have a mount sandbox.
+      - Guard each credentials directory by a mount on it, so that it cannot be removed, renamed or replaced while
+        containers hold it.
+      - It needs root. The directories above it can still be moved.
     type: bool
     default: false
   catalog:

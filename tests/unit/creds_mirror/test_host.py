@@ -52,10 +52,7 @@ def lines(spec: MirrorSpec, unit: str) -> list[str]:
     return _mirror.units(spec)[unit].splitlines()
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [SPEC, SYSTEM, replace(SPEC, keep_warm=True), replace(SPEC, sandbox=False), replace(SPEC, guard=True)],
-)
+@pytest.mark.parametrize("spec", [SPEC, SYSTEM, replace(SPEC, keep_warm=True), replace(SPEC, sandbox=False)])
 def test_every_unit_is_well_formed(spec: MirrorSpec) -> None:
     for name, text in _mirror.units(spec).items():
         parser = configparser.ConfigParser(strict=False, interpolation=None)
@@ -93,18 +90,6 @@ def test_the_sandbox_binds_the_directory_of_the_source_and_never_the_file() -> N
     assert text.count("\nBindPaths=") == 1
 
 
-def test_the_guards_mount_is_not_seen_by_the_services_of_a_guarded_directory() -> None:
-    """A rename from the staging directory through another mount would be EXDEV."""
-    for spec in (SPEC, SYSTEM):
-        guarded = _mirror.units(replace(spec, guard=True))
-        bare = "/home/dev/.config/claude-hooks"
-        for name in (spec.unit("mirror", "service"), spec.verify_service):
-            assert f"\nBindPaths={bare}:{bare}:norbind\n" in guarded[name]
-            assert f"\nBindPaths={bare}\n" in _mirror.units(spec)[name]
-    quoted = replace(SPEC, guard=True, root="/home/a b/r:1")
-    assert '\nBindPaths="/home/a b/r\\:1:/home/a b/r\\:1:norbind"\n' in _mirror.units(quoted)[SPEC.verify_service]
-
-
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -116,24 +101,22 @@ def test_the_guards_mount_is_not_seen_by_the_services_of_a_guarded_directory() -
     ],
 )
 def test_the_guards_unit_has_the_name_that_systemd_demands(path: str, name: str) -> None:
-    assert _mirror.guard(path, "claude")[0] == f"{name}.mount"
+    assert _mirror.escaped_path(path) == name
     escape = shutil.which("systemd-escape")
     if escape:
         answer = subprocess.run([escape, "--path", path], check=True, capture_output=True, text=True).stdout
         assert answer.strip() == name
 
 
-def test_the_guard_mounts_the_directory_onto_itself() -> None:
-    text = _mirror.guard("/srv/50%/x", "claude")[1]
-    for line in ("What=/srv/50%%/x", "Where=/srv/50%%/x", "Options=bind", "ConditionPathIsDirectory=/srv/50%%/x"):
-        assert f"\n{line}\n" in text
-
-
-def test_a_guard_without_mount_sandbox_is_refused() -> None:
-    with pytest.raises(ConfigError) as error:
-        _mirror.require_sandbox_for_guard([replace(SPEC, guard=True, sandbox=False)])
-    assert error.value.faults[0].startswith("claude: creds_mirror_guard_directory needs the mount sandbox")
-    _mirror.require_sandbox_for_guard([replace(SPEC, guard=True), replace(SPEC, sandbox=False)])
+def test_the_guard_lies_in_a_private_view_of_its_own() -> None:
+    (view_name, view), (guard_name, guard) = _mirror.guard_units(replace(SPEC, root="/srv/50%")).items()
+    assert view_name == r"run-creds\x2dmirror-dev-claude.mount"
+    assert guard_name == r"run-creds\x2dmirror-dev-claude-claude\x2dcredentials.mount"
+    for line in ("What=/srv/50%%", "Where=/run/creds-mirror/dev/claude", "Options=bind,private"):
+        assert f"\n{line}\n" in view
+    for line in ("What=/srv/50%%/claude-credentials", "Where=/run/creds-mirror/dev/claude/claude-credentials"):
+        assert f"\n{line}\n" in guard
+    assert "\nConditionPathIsDirectory=/run/creds-mirror/dev/claude/claude-credentials\n" in guard
 
 
 def test_without_user_namespaces_only_what_needs_none_is_used() -> None:
