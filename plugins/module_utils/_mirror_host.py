@@ -466,10 +466,15 @@ class Manager:
         """Whether a service with these settings can be started; tried with one that is not kept."""
         command = ["systemd-run", *(["--user"] if self.is_users else []), "--quiet", "--wait", "--collect"]
         command += [f"--property={setting}" for setting in settings]
-        ended = self._run([*command, "true"])
-        if ended.returncode not in (0, *_NO_SANDBOX):
-            raise HostError(f"systemd-run failed: {ended.stderr.decode('utf-8', 'replace').strip()}")
-        return ended.returncode == 0
+        end = time.monotonic() + _MANAGER_SECONDS
+        while True:
+            ended = self._run([*command, "true"])
+            if ended.returncode in (0, *_NO_SANDBOX):
+                return ended.returncode == 0
+            # An instance that has just been started answers at its own socket before it does at the bus.
+            if time.monotonic() > end:
+                raise HostError(f"systemd-run failed: {ended.stderr.decode('utf-8', 'replace').strip()}")
+            time.sleep(0.2)
 
     def show(self, names: tuple[str, ...]) -> dict[str, dict[str, str]]:
         """Properties of units, by the units' names."""
