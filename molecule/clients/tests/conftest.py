@@ -33,9 +33,11 @@ SOURCES = {
 }
 """Where a CLI saves its login in the home directory, and how."""
 
+# Else an older claude tries again for minutes.
+OLD = "env CLAUDE_CODE_MAX_RETRIES=1 claude-2.1.110"
 ONCE = {
     "claude": "claude -p hello",
-    "claude-2.1.110": "env CLAUDE_CODE_MAX_RETRIES=1 claude-2.1.110 -p hello",
+    "claude-2.1.110": f"{OLD} -p hello",
     "codex": "codex exec --skip-git-repo-check hello",
     "gemini": "gemini --skip-trust -m gemini-2.5-flash -p hello",
     "opencode": "opencode run hello",
@@ -46,7 +48,7 @@ ONCE = {
 STREAM = "-p --verbose --input-format stream-json --output-format stream-json"
 OPEN = {
     "claude": f"stream-json claude {STREAM}",
-    "claude-2.1.110": f"stream-json claude-2.1.110 {STREAM}",
+    "claude-2.1.110": f"stream-json {OLD} {STREAM}",
     "codex": "app-server codex app-server",
     "gemini": "acp gemini --skip-trust -m gemini-2.5-flash --acp",
     "opencode": "acp opencode acp",
@@ -105,6 +107,8 @@ class Clients:
             self.host.check_output(f"rm {self.directory(cli)}/{name.rsplit('/')[-1]}")
         self.host.check_output(f"runuser -u clients -- fake-login {HOME}/{name} {way} {serial} {cli} {seconds}")
         self._wait_until_published(cli, serial)
+        if cli == "copilot":
+            self._wait_until_brought(serial)
         self.accept(cli, serial)
         return serial
 
@@ -119,6 +123,14 @@ class Clients:
         pattern = f"fake-token-access-\\(.*-\\)\\?{serial:06d}"
         while self.host.run(f"grep --quiet '{pattern}' {self.directory(cli)}/{name}").rc != 0:
             assert time.monotonic() < end, f"login {serial} of {cli} is not published after {SECONDS} seconds"
+            time.sleep(0.1)
+
+    def _wait_until_brought(self, serial: int) -> None:
+        """Until copilot-with-mirror, where it runs, has seen the new version."""
+        look = f"pgrep copilot > /dev/null || exit 0; grep --quiet {serial:06d} .copilot/config.json"
+        end = time.monotonic() + SECONDS
+        while self.host.run("docker exec clients-copilot sh -c %s", look).rc != 0:
+            assert time.monotonic() < end, f"login {serial} of copilot is not brought after {SECONDS} seconds"
             time.sleep(0.1)
 
     def mark(self) -> int:

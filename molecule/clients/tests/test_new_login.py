@@ -40,6 +40,30 @@ def test_a_running_process_uses_it_when_the_server_has_answered_401(clients: Any
     assert ("access", cli, first) in [token for request in rejected for token in request.tokens]
 
 
+@pytest.mark.parametrize("cli", ["claude", "claude-2.1.110", "codex", "opencode"])
+def test_a_running_process_recovers_when_the_login_comes_after_the_401(clients: Any, cli: str) -> None:
+    clients.log_in(clients.cli(cli))
+    conversation = clients.open(cli)
+    pid, _answer = conversation.ask()
+    clients.accept(clients.cli(cli), 0)
+    assert clients.serial_in(conversation.ask()[1]) == -1
+    serial = clients.log_in(clients.cli(cli))
+    now, answer = conversation.ask()
+    assert (now, clients.serial_in(answer)) == (pid, serial)
+
+
+def test_a_running_copilot_does_not_recover_then_but_a_new_one_works(clients: Any) -> None:
+    clients.log_in("copilot")
+    conversation = clients.open("copilot")
+    pid, _answer = conversation.ask()
+    clients.accept("copilot", 0)
+    assert clients.serial_in(conversation.ask()[1]) == -1
+    serial = clients.log_in("copilot")
+    now, answer = conversation.ask()
+    assert (now, clients.serial_in(answer)) == (pid, -1)
+    assert clients.serial_in(clients.prompt("copilot")[1]) == serial
+
+
 def test_a_running_gemini_keeps_the_login_it_has_started_with(clients: Any) -> None:
     first = clients.log_in("gemini")
     conversation = clients.open("gemini")
@@ -53,7 +77,6 @@ def test_a_running_gemini_keeps_the_login_it_has_started_with(clients: Any) -> N
 
 @pytest.mark.parametrize("cli", COMMANDS)
 def test_a_new_process_uses_it(clients: Any, cli: str) -> None:
-    for _login in range(2):
-        serial = clients.log_in(clients.cli(cli))
-        _status, answer = clients.prompt(cli)
-        assert clients.serial_in(answer) == serial
+    serial = clients.log_in(clients.cli(cli))
+    _status, answer = clients.prompt(cli)
+    assert clients.serial_in(answer) == serial

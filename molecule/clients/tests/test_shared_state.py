@@ -25,7 +25,7 @@ LOG_IN = {
 # By the client's own word where it has one for that; else by an answer.
 STATUS = {
     "claude": ("claude auth status", '"loggedIn": true'),
-    "codex": ("codex login status", "Logged in using an API key"),
+    "codex": ("codex login status", "API key configured"),
     "gemini": ("gemini --skip-trust -m gemini-2.5-flash -p hello", "serial {serial:06d}"),
     "opencode": ("opencode auth list", "1 credentials"),
     "copilot": ("copilot -p hello", "serial {serial:06d}"),
