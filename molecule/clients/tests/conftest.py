@@ -167,10 +167,19 @@ class Clients:
 
     def mend(self) -> dict[str, Any]:
         """What agent_mounts has done in one more run."""
-        arguments = {"path": f"{HOME}/agents.json", "home": HOME, "mirrored": {}}
+        return self.agent_mounts(path=f"{HOME}/agents.json", mirrored={})
+
+    def launched(self, container: dict[str, Any], **options: Any) -> list[str]:
+        """The arguments of docker run that a launcher is told for an agent with these settings of its container."""
+        told = self.agent_mounts(agents={"launched": {"container": container}}, apply=False, **options)
+        arguments: list[str] = told["agents"]["launched"]["docker_args"]
+        return arguments
+
+    def agent_mounts(self, **arguments: Any) -> dict[str, Any]:
+        """The result of the module."""
         done = subprocess.run(
             ["ansible", self.host.check_output("hostname"), "--inventory", "testbed/inventory", "--one-line"]
-            + ["--module-name", "agentops.credentials.agent_mounts", "--args", json.dumps(arguments)],
+            + ["--module-name", "agentops.credentials.agent_mounts", "--args", json.dumps({"home": HOME, **arguments})],
             cwd=CHECKOUT,
             env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
             capture_output=True,

@@ -1,4 +1,4 @@
-"""The real gemini under a uid that its container's /etc/passwd does not know, and with a generated one mounted over it."""
+"""The real gemini under a uid that its container's /etc/passwd does not know, without and with the key passwd."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from typing import Any
 import pytest
 
 ERROR = "uv_os_get_passwd returned ENOENT"
-PASSWD = "/home/clients/passwd"
-USER = ["--user 12345:12345", "--env HOME=/tmp/home"]
-ENTRY = f"--mount type=bind,source={PASSWD},target=/etc/passwd,readonly"
-CONFIG = "mkdir /tmp/home; cp --recursive /opt/clients/home/.gemini /tmp/home; cd /tmp/home"
+USER = ["--user 12345:12345"]
+CONFIG = "mkdir $HOME; cp --recursive /opt/clients/home/.gemini $HOME; cd $HOME"
 GEMINI = "gemini --skip-trust -m gemini-2.5-flash -p hello"
+CONTAINER = {"cli": "gemini", "credentials_host_dir": "/home/clients/.config/claude-hooks/gemini-credentials",
+             "user": "12345:12345", "home": "/tmp/home"}  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _passwd(clients: Any) -> None:
-    lines = "root:x:0:0:root:/root:/bin/sh\\nagent:x:12345:12345:agent:/tmp/home:/bin/sh\\n"
-    clients.host.check_output(f"printf '{lines}' > {PASSWD} && chmod 644 {PASSWD}")
+@pytest.fixture
+def without(clients: Any) -> list[str]:
+    return [*USER, *clients.launched(CONTAINER)]
 
 
-def test_it_fails_without_an_entry_where_it_looks_for_a_stored_key(clients: Any) -> None:
+@pytest.fixture
+def with_entry(clients: Any) -> list[str]:
+    return [*USER, *clients.launched({**CONTAINER, "passwd": True})]
+
+
+def test_it_fails_without_an_entry_where_it_looks_for_a_stored_key(
+    clients: Any, without: list[str], with_entry: list[str]
+) -> None:
     chosen = "sed -i s/oauth-personal/gemini-api-key/ .gemini/settings.json"
-    assert ERROR in clients.run(f"{CONFIG}; {chosen}; {GEMINI}", *USER)[1]
-    assert ERROR not in clients.run(f"{CONFIG}; {chosen}; {GEMINI}", *USER, ENTRY)[1]
+    assert ERROR in clients.run(f"{CONFIG}; {chosen}; {GEMINI}", *without)[1]
+    assert ERROR not in clients.run(f"{CONFIG}; {chosen}; {GEMINI}", *with_entry)[1]
 
 
-def test_with_the_entry_its_encrypted_store_works(clients: Any) -> None:
+def test_with_the_entry_its_encrypted_store_works(clients: Any, without: list[str], with_entry: list[str]) -> None:
     serial = clients.next_serial()
     clients.accept("gemini", serial)
-    login = f"fake-login /tmp/home/.gemini/oauth_creds.json in_place {serial} gemini"
-    forced = [*USER, "--env GEMINI_FORCE_ENCRYPTED_FILE_STORAGE=true"]
-    stored = "test -e .gemini/gemini-credentials.json"
-    assert clients.run(f"{CONFIG}; {login}; {GEMINI}; {stored}", *forced)[0] != 0
-    status, said = clients.run(f"{CONFIG}; {login}; {GEMINI}; {stored}", *forced, ENTRY)
+    login = f"fake-login $HOME/.gemini/oauth_creds.json in_place {serial} gemini"
+    forced = "export GEMINI_FORCE_ENCRYPTED_FILE_STORAGE=true"
+    steps = f"{CONFIG}; {login}; {forced}; {GEMINI}; test -e .gemini/gemini-credentials.json"
+    assert clients.run(steps, *without)[0] != 0
+    status, said = clients.run(steps, *with_entry)
     assert (status, f"serial {serial:06d}" in said) == (0, True)
