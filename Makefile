@@ -61,9 +61,9 @@ benchmark: venv ## Figures of site.yml and agent_mounts beside their peers (docs
 	@scripts/benchmark
 
 .PHONY: benchmark-mirror
-benchmark-mirror: venv ## Figures of the mirror beside others (docs/mirror.md)
-	@scripts/host-image bookworm
-	@export AGENTOPS_HOSTS=bench-mirror:bookworm MOLECULE_PROJECT_DIRECTORY=$(CURDIR); \
+benchmark-mirror: venv ## Figures of the mirror beside others (docs/mirror.md; RELEASE=trixie: on systemd 257)
+	@scripts/host-image $(or $(RELEASE),bookworm)
+	@export AGENTOPS_HOSTS=bench-mirror:$(or $(RELEASE),bookworm) MOLECULE_PROJECT_DIRECTORY=$(CURDIR); \
 	trap 'ansible-playbook -i testbed/inventory testbed/stop.yml >/dev/null' EXIT; \
 	ansible-playbook -i testbed/inventory testbed/start.yml benchmarks/mirror.yml
 

@@ -4,7 +4,8 @@
     mirror_latency.py TRIES
 
 Run as a user with the mirror of claude installed. Every variant has a source and a target of its own; the tries are
-interleaved, so that all variants meet the same machine. Milliseconds; prints a Markdown table.
+interleaved, so that all variants meet the same machine. Prints a Markdown table in milliseconds, and the load before
+and after.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 HOME = pathlib.Path.home()
 BENCH = HOME / "bench"
 UNITS = HOME / ".config/systemd/user"
-PROGRAM = HOME / ".local/bin/creds-mirror"
+START = HOME / ".local/lib/creds-mirror/start.py"
 CONFIG = HOME / ".config/creds-mirror/claude.json"
 FUTURE = 4_000_000_000_000
 BURST = 50
+# What is not visible after so long never will be, unless something else is saved.
+LOST_SECONDS = 2.0
 
 
 @dataclass
@@ -34,11 +37,24 @@ class Variant:
     source: pathlib.Path
     target: pathlib.Path
     command: str | None = None  # of the service that a path unit starts; None: it is there already
+    limits: bool = False  # systemd's default limits of starts, and PathModified, as in claude-hooks#57
+    singles: list[float] = field(default_factory=list)  # seconds
+    bursts: list[float] = field(default_factory=list)
+    lost: int = 0
+    stopped: int = 0
+
+    @property
+    def unit(self) -> str | None:
+        return f"bench-{self.source.parent.name}.path" if self.command else None
+
+    @property
+    def median(self) -> float:
+        return at(self.singles, 0.5)
 
 
 def login(serial: int) -> bytes:
     oauth = {"accessToken": f"fake-token-access-{serial:06d}", "refreshToken": "fake-token-refresh", "scopes": ["x"]}
-    return json.dumps({"claudeAiOauth": {**oauth, "expiresAt": FUTURE + serial}}).encode()
+    return json.dumps({"claudeAiOauth": {**oauth, "expiresAt": FUTURE + serial}}).encode() + b"\n"
 
 
 def save(path: pathlib.Path, serial: int) -> float:
@@ -50,18 +66,17 @@ def save(path: pathlib.Path, serial: int) -> float:
     return now
 
 
-def visible(path: pathlib.Path, serial: int) -> float:
-    """When a login is visible."""
+def visible(path: pathlib.Path, serial: int, saved: float, limit: float) -> float | None:
+    """Seconds from saving a login until it is visible; None if it is not within the limit."""
     wanted = f"access-{serial:06d}".encode()
-    end = time.perf_counter() + 20
-    while time.perf_counter() < end:
+    while time.perf_counter() < saved + limit:
         try:
             if wanted in path.read_bytes():
-                return time.perf_counter()
+                return time.perf_counter() - saved
         except FileNotFoundError:
             pass
         time.sleep(0.0002)
-    sys.exit(f"{path} does not become the login {serial}")
+    return None
 
 
 def watch(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -75,18 +90,17 @@ def watch(source: pathlib.Path, target: pathlib.Path) -> None:
         new.replace(target)
 
 
-def systemctl(*arguments: str) -> None:
-    subprocess.run(["systemctl", "--user", *arguments], check=True, stderr=subprocess.DEVNULL)
+def systemctl(*arguments: str, check: bool = True) -> str:
+    ended = subprocess.run(["systemctl", "--user", *arguments], check=check, capture_output=True, text=True)
+    return ended.stdout.strip()
 
 
-def bare_configuration(variant: Variant) -> pathlib.Path:
+def write_configuration(variant: Variant) -> None:
     """The mirror's own configuration, for a variant without its units."""
     config = json.loads(CONFIG.read_text())
     config.update(source=str(variant.source), directory=str(variant.target.parent))
     variant.target.parent.with_name(f".{variant.target.parent.name}.staging").mkdir(mode=0o700)
-    path = BENCH / "bare.json"
-    path.write_text(json.dumps(config))
-    return path
+    (BENCH / "bare.json").write_text(json.dumps(config))
 
 
 def install(variant: Variant) -> None:
@@ -94,50 +108,98 @@ def install(variant: Variant) -> None:
         path.mkdir(parents=True, exist_ok=True)
     if variant.command:
         command = variant.command.format(source=variant.source, target=variant.target)
-        unit = UNITS / f"bench-{variant.source.parent.name}"
-        unit.with_suffix(".path").write_text(
-            f"[Unit]\nStartLimitIntervalSec=0\n[Path]\nPathChanged={variant.source}\nTriggerLimitIntervalSec=0\n"
-        )
-        unit.with_suffix(".service").write_text(
-            f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nExecStart={command}\n"
-        )
+        unit, unlimited = UNITS / str(variant.unit), "" if variant.limits else "[Unit]\nStartLimitIntervalSec=0\n"
+        watched = f"PathModified={variant.source}\n" if variant.limits else "TriggerLimitIntervalSec=0\n"
+        unit.write_text(f"{unlimited}[Path]\nPathChanged={variant.source}\n{watched}")
+        unit.with_suffix(".service").write_text(f"{unlimited}[Service]\nType=oneshot\nExecStart={command}\n")
 
 
-def row(name: str, single: list[float], burst: list[float], base: float) -> str:
-    single.sort()
-    burst.sort()
+def revive(variant: Variant) -> None:
+    """Start a watch anew that systemd has stopped for good."""
+    if variant.unit and systemctl("is-active", variant.unit, check=False) != "active":
+        variant.stopped += 1
+        systemctl("reset-failed", variant.unit, variant.unit.replace(".path", ".service"), check=False)
+        systemctl("start", variant.unit)
+        time.sleep(0.1)
 
-    def at(values: list[float], share: float) -> str:
-        return f"{values[min(len(values) - 1, int(len(values) * share))] * 1000:.1f}"
 
-    ratio = single[len(single) // 2] / base
-    cells = [name, at(single, 0), at(single, 0.5), at(single, 0.99), f"{ratio:.2f}", at(burst, 0.5), at(burst, 1)]
+def measure(variants: list[Variant], tries: int) -> None:
+    serial = int(time.time()) % 100_000_000
+    for number in range(tries):
+        for variant in variants:
+            serial += 1
+            seconds = visible(variant.target, serial, save(variant.source, serial), 20)
+            if seconds is None:
+                sys.exit(f"{variant.name}: {variant.target} does not become the login {serial}")
+            variant.singles.append(seconds)
+            time.sleep(0.25)  # its services end, and the watch stands again
+            if number % 10 == 0:
+                for _rewrite in range(BURST):
+                    serial += 1
+                    saved = save(variant.source, serial)
+                    time.sleep(0.001)
+                seconds = visible(variant.target, serial, saved, LOST_SECONDS)
+                variant.bursts.append(LOST_SECONDS if seconds is None else seconds)
+                variant.lost += seconds is None
+                revive(variant)
+                time.sleep(0.5)
+
+
+def at(values: list[float], share: float) -> float:
+    """The value below which a share of all lies, in milliseconds."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000
+
+
+def row(variant: Variant, path_unit: Variant, reference: Variant) -> str:
+    lost = f"{variant.lost} of {len(variant.bursts)}"
+    if variant.stopped:
+        lost += f", and the watch stopped {variant.stopped} times"
+    cells = [
+        variant.name,
+        *(f"{at(variant.singles, share):.1f}" for share in (0, 0.5, 0.9, 0.99)),
+        f"{variant.median - path_unit.median:+.1f}",
+        f"{variant.median / reference.median:.2f}",
+        f"{at(variant.bursts, 0.5):.0f}",
+        lost,
+    ]
     return f"| {' | '.join(cells)} |"
+
+
+def load() -> str:
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
 def main() -> None:
     tries = int(sys.argv[1])
     shutil.rmtree(BENCH, ignore_errors=True)
     claude = json.loads(CONFIG.read_text())
+    shell = "/bin/sh -c '{}'"
     variants = [
         Variant("resident inotify watcher (the floor)", BENCH / "watcher/source", BENCH / "watcher.out/login"),
         Variant(
-            "path unit, `sh`, `cp`, `mv`, no sandbox",
-            BENCH / "sh/source",
-            BENCH / "sh.out/login",
-            "/bin/sh -c 'cp {source} {target}.new && mv {target}.new {target}'",
+            "path unit alone: `sh` with nothing but builtins",
+            BENCH / "path/source",
+            BENCH / "path.out/login",
+            shell.format('read -r line <{source}; echo "$$line" >{target}'),
         ),
         Variant(
-            "path unit, `cat >` (claude-hooks#57, its limits off)",
+            "path unit, `sh`, `cp`, `mv` (the reference)",
+            BENCH / "sh/source",
+            BENCH / "sh.out/login",
+            shell.format("cp {source} {target}.new && mv {target}.new {target}"),
+        ),
+        Variant(
+            "the mirror of claude-hooks#57: `cat >`, default limits",
             BENCH / "cat/source",
             BENCH / "cat.out/login",
-            "/bin/sh -c 'cat {source} > {target}'",
+            shell.format("cat {source} > {target}"),
+            limits=True,
         ),
         Variant(
             "path unit, this program, no sandbox",
             BENCH / "bare/source",
             BENCH / "bare.out/.credentials.json",
-            f"/usr/bin/python3 -I -S {PROGRAM} publish {BENCH}/bare.json",
+            f"/usr/bin/python3 -I -S {START} publish {BENCH}/bare.json",
         ),
         Variant(
             "**this mirror, sandboxed**", pathlib.Path(claude["source"]), HOME / claude["directory"] / claude["file"]
@@ -145,56 +207,34 @@ def main() -> None:
     ]
     for variant in variants:
         install(variant)
-    bare_configuration(variants[3])
+    write_configuration(variants[4])
     child = os.fork()
     if child == 0:
         watch(variants[0].source, variants[0].target)
     systemctl("daemon-reload")
-    names = [f"bench-{variant.source.parent.name}.path" for variant in variants if variant.command]
-    systemctl("restart", *names)
+    units = [variant.unit for variant in variants if variant.unit]
+    systemctl("restart", *units)
     time.sleep(1)
-    singles: dict[str, list[float]] = {variant.name: [] for variant in variants}
-    bursts: dict[str, list[float]] = {variant.name: [] for variant in variants}
-    serial = int(time.time()) % 100_000_000
+    before = load()
     try:
-        for number in range(tries):
-            for variant in variants:
-                serial += 1
-                saved = save(variant.source, serial)
-                singles[variant.name].append(visible(variant.target, serial) - saved)
-                time.sleep(0.25)  # its services end, and the watch stands again
-                if number % 10 == 0:
-                    for _rewrite in range(BURST):
-                        serial += 1
-                        saved = save(variant.source, serial)
-                        time.sleep(0.001)
-                    bursts[variant.name].append(visible_or_stale(variant.target, serial, saved))
-                    time.sleep(0.5)
+        measure(variants, tries)
     finally:
         os.kill(child, 9)
-        systemctl("stop", *names)
-        for name in names:
-            (UNITS / name).unlink()
-            (UNITS / name).with_suffix(".service").unlink()
+        systemctl("stop", *units)
+        for unit in units:
+            (UNITS / unit).unlink()
+            (UNITS / unit).with_suffix(".service").unlink()
         systemctl("daemon-reload")
-    base = sorted(singles[variants[1].name])[tries // 2]
+    print(f"{tries} tries, load average before {before}, after {load()}; Python {sys.version.split()[0]};")
+    print(systemctl("--version").splitlines()[0])
+    print()
     print(
-        f"| ms from rename to visible, {tries} tries | min | median | p99 | of `sh` "
-        f"| burst of {BURST}: median | worst |"
+        "| ms from rename to visible | min | median | p90 | p99 | median above the path unit | median of `sh`"
+        f" | burst of {BURST}: median | bursts lost |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|")
     for variant in variants:
-        print(row(variant.name, singles[variant.name], bursts[variant.name], base))
-
-
-def visible_or_stale(path: pathlib.Path, serial: int, saved: float) -> float:
-    """Seconds until visible; where a variant loses the last change, the 2 seconds after which it is given another."""
-    wanted = f"access-{serial:06d}".encode()
-    while time.perf_counter() < saved + 2:
-        if wanted in path.read_bytes():
-            return time.perf_counter() - saved
-        time.sleep(0.0002)
-    return 2.0
+        print(row(variant, variants[1], variants[2]))
 
 
 if __name__ == "__main__":

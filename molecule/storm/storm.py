@@ -51,7 +51,7 @@ def serial_of(content: bytes) -> int | None:
         oauth = json.loads(content)["claudeAiOauth"]
         serial = int(oauth["accessToken"].rsplit("-", 1)[1])
         whole = oauth["expiresAt"] == FUTURE + serial and len(oauth["padding"]) == 2000
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IndexError):  # IndexError: a blanked token
         return None
     return serial if whole else None
 

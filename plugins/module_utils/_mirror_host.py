@@ -134,6 +134,14 @@ def _status(path: str) -> os.stat_result | None:
         return None
 
 
+def _content(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
 def ensure_directory(
     record: Record, path: str, mode: int, *, exactly: bool = True, access: bytes | None = None
 ) -> None:
@@ -262,12 +270,12 @@ def ensure_link(record: Record, path: str, target: str) -> None:
 
 def ensure_program(record: Record, paths: Paths, program: str, start: str) -> None:
     """The program, how the services start it, its byte code for the host's Python, and the link for people."""
-    written = [
+    files = ((paths.program, program, 0o755), (paths.start, start, 0o644))
+    rewritten = any(_content(path) != content for path, content, _mode in files)
+    for path, content, mode in files:
         ensure_file(record, path, content, mode, show=False)
-        for path, content, mode in ((paths.program, program, 0o755), (paths.start, start, 0o644))
-    ]
     # The host's Python tells whether the byte code fits, for it may have been upgraded.
-    if any(written) or os.path.islink(paths.code) or _python(paths.start, "--kept"):
+    if rewritten or os.path.islink(paths.code) or _python(paths.start, "--kept"):
         if record.change(f"compiled {paths.program}", paths.code, "absent or outdated\n", "current\n"):
             fault = _python(paths.start, "--keep")
             if fault:
@@ -662,14 +670,6 @@ def can_sandbox(record: Record, spec: MirrorSpec, manager: Manager) -> bool:
         if int(unit.get("ExecMainStatus") or 0) not in _NO_SANDBOX:
             return True
     return manager.can(_mirror.trial())
-
-
-def _content(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return None
 
 
 def _can_make_namespaces() -> bool:
