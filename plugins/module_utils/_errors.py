@@ -35,3 +35,7 @@ class RefusedError(AgentMountsError):
 
 class RollbackError(AgentMountsError):
     """A change failed *and* putting the old container back failed as well; says in what state things are."""
+
+
+class HostError(AgentMountsError):
+    """The host cannot be brought to what is asked for; the sentence names the thing and the mend."""

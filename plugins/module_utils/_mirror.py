@@ -9,34 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 from dataclasses import asdict, dataclass, field
 
+from ansible_collections.agentops.credentials.plugins.module_utils._access import Readers, User
 from ansible_collections.agentops.credentials.plugins.module_utils._cli import AgentCli
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
 
 SCOPES = ("user", "system")
 # What the services run; the host's own Python, whichever Ansible uses.
 PYTHON = ("/usr/bin/python3", "-I", "-S")
-
-
-@dataclass(frozen=True)
-class User:
-    name: str
-    uid: int
-    gid: int
-    home: str
-
-
-@dataclass(frozen=True)
-class Readers:
-    """Who else may read the published file, as the host numbers them."""
-
-    uids: tuple[int, ...] = ()
-    gids: tuple[int, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.uids or self.gids)
 
 
 @dataclass(frozen=True)
@@ -174,28 +155,6 @@ def require(specs: list[MirrorSpec]) -> None:
     faults = [fault for spec in specs for fault in check(spec)]
     if faults:
         raise ConfigError(*faults)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# POSIX ACLs, as the kernel takes them in an extended attribute (linux/posix_acl_xattr.h)
-
-ACL_ACCESS, ACL_DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
-_USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
-_NO_ID = 0xFFFFFFFF
-READ, READ_ENTER = 4, 5
-
-
-def acl(readers: Readers, owner: int, right: int) -> bytes:
-    """An ACL that gives the owner and the readers their rights, and nobody else any."""
-    entries = [
-        (_USER_OBJ, owner, _NO_ID),
-        *((_USER, right, uid) for uid in sorted(set(readers.uids))),
-        (_GROUP_OBJ, 0, _NO_ID),
-        *((_GROUP, right, gid) for gid in sorted(set(readers.gids))),
-        (_MASK, right, _NO_ID),
-        (_OTHER, 0, _NO_ID),
-    ]
-    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -12,22 +12,26 @@ import os
 from dataclasses import replace
 from typing import Any, Mapping
 
+from ansible_collections.agentops.credentials.plugins.module_utils import _host_files as files
 from ansible_collections.agentops.credentials.plugins.module_utils import _mirror
 from ansible_collections.agentops.credentials.plugins.module_utils import _mirror_host as host
+from ansible_collections.agentops.credentials.plugins.module_utils._access import Readers, User
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._cli import extended
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, User
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, HostError
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._systemd import Manager, ensure_linger
 
 _Options = Mapping[str, Any]
 
 
-def run(options: _Options, record: host.Record) -> dict[str, Any]:
+def run(options: _Options, record: Record) -> dict[str, Any]:
     """Bring the host to what the module's options ask for; what the module returns as ``mirrors``.
 
     :raises AgentMountsError: nothing, or only part, could be done; the sentence tells what.
     """
-    user = host.find_user(options["user"])
+    user = files.find_user(options["user"])
     specs = specifications(options, user)
     _mirror.require(specs)
     if options["state"] == "absent":
@@ -46,7 +50,7 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
         raise ConfigError(
             *(f"creds_mirror_clis: no agent CLI is named {name}; choose from {known}." for name in unknown)
         )
-    readers = _mirror.Readers(*(tuple(options["readers"].get(key) or ()) for key in ("uids", "gids")))
+    readers = Readers(*(tuple(options["readers"].get(key) or ()) for key in ("uids", "gids")))
     result = []
     for name in dict.fromkeys(options["clis"]):
         row = catalog[name]
@@ -76,29 +80,29 @@ def _in_home(path: str, user: User) -> str:
     return os.path.normpath(path)
 
 
-def _install(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> dict[str, Any]:
+def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> dict[str, Any]:
     scope = options["scope"]
     if scope == "system" and os.geteuid() != 0:
-        raise host.HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
+        raise HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
     if options["guard_directory"] and os.geteuid() != 0:
-        raise host.HostError("creds_mirror_guard_directory: a mount needs root; set become, or leave the guard out.")
+        raise HostError("creds_mirror_guard_directory: a mount needs root; set become, or leave the guard out.")
     _give_back(specs, user, record)
 
-    def sources(_own: host.Record) -> list[str]:
+    def sources(_own: Record) -> list[str]:
         return [_real(spec.source.path) for spec in specs]
 
-    def directories(own: host.Record) -> None:
+    def directories(own: Record) -> None:
         for spec in specs:
             host.ensure_directories(own, spec, options["foreign_files"])
 
-    real = host.as_user(user, sources, record)
+    real = files.as_user(user, sources, record)
     specs = [replace(spec, source=_mirror.Source(spec.source.path, path)) for spec, path in zip(specs, real)]
     if scope == "user":
-        host.ensure_linger(record, user)  # first: where it may not, nothing else is touched
-        manager = host.Manager(scope, user)
-        sandbox = host.as_user(user, lambda own: host.can_sandbox(own, specs[0], manager), record)
+        ensure_linger(record, user)  # first: where it may not, nothing else is touched
+        manager = Manager(scope, user)
+        sandbox = files.as_user(user, lambda own: host.can_sandbox(own, specs[0], manager), record)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
-    host.as_user(user, directories, record)
+    files.as_user(user, directories, record)
     for spec in specs:
         if options["guard_directory"]:
             host.ensure_guard(record, spec)
@@ -106,11 +110,11 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: hos
             host.remove_guard(record, spec)
     _remove_scope(specs, user, "system" if scope == "user" else "user", record)
 
-    def units(own: host.Record) -> None:
+    def units(own: Record) -> None:
         _install_units(specs, user, options, own)
 
     if scope == "user":
-        host.as_user(user, units, record)
+        files.as_user(user, units, record)
     else:
         units(record)
     if not all(spec.sandbox for spec in specs):
@@ -126,13 +130,13 @@ def _real(path: str) -> str:
     return os.path.realpath(path) if os.path.islink(path) else path
 
 
-def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> None:
-    manager = host.Manager(specs[0].scope, user)
+def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> None:
+    manager = Manager(specs[0].scope, user)
     before = len(record.changes)
     host.ensure_program(record, specs[0].paths, options["program"], options["start"])
     for spec in specs:
         mode = 0o600 if spec.scope == "user" else 0o644
-        host.ensure_file(record, spec.config, _mirror.configuration(spec), mode)
+        files.ensure_file(record, spec.config, _mirror.configuration(spec), mode)
         host.ensure_units(record, spec, manager)
     if len(record.changes) > before and not record.check_mode:
         for spec in specs:
@@ -141,11 +145,11 @@ def _install_units(specs: list[MirrorSpec], user: User, options: _Options, recor
             manager.run("start", spec.verify_service, fails=True)
 
 
-def _result(specs: list[MirrorSpec], user: User, record: host.Record) -> dict[str, Any]:
-    def observe(_own: host.Record) -> dict[str, Any]:
+def _result(specs: list[MirrorSpec], user: User, record: Record) -> dict[str, Any]:
+    def observe(_own: Record) -> dict[str, Any]:
         return {spec.cli.name: _mirror_result(spec) for spec in specs}
 
-    result: dict[str, Any] = host.as_user(user, observe, record)
+    result: dict[str, Any] = files.as_user(user, observe, record)
     for name, mirror in result.items():
         if not mirror["login"]:
             record.warnings.append(
@@ -172,56 +176,56 @@ def _mirror_result(spec: MirrorSpec) -> dict[str, Any]:
     }
 
 
-def _give_back(specs: list[MirrorSpec], user: User, record: host.Record) -> None:
+def _give_back(specs: list[MirrorSpec], user: User, record: Record) -> None:
     """As root: what an engine, or root, has made in the user's place belongs to the user."""
     if os.geteuid() == 0:
         for spec in specs:
             for path in (spec.directory, spec.staging, spec.published):
-                host.give_back(record, user, path)
+                files.give_back(record, user, path)
 
 
-def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: host.Record) -> None:
+def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> None:
     for scope in _mirror.SCOPES:
         _remove_scope(specs, user, scope, record)
     _give_back(specs, user, record)
     for spec in specs:
         host.remove_guard(record, spec)
 
-    def directories(own: host.Record) -> None:
+    def directories(own: Record) -> None:
         for spec in specs:
             host.remove_directories(own, spec)
         ours = {os.path.basename(path) for spec in specs for path in (spec.directory, spec.staging)}
-        host.remove_directory(own, specs[0].root, ours)
+        files.remove_directory(own, specs[0].root, ours)
 
-    host.as_user(user, directories, record)
+    files.as_user(user, directories, record)
 
 
-def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: host.Record) -> None:
+def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: Record) -> None:
     """Remove what mirrors have in one scope: units, configurations, and the program if nothing else uses it."""
     specs = [replace(spec, scope=scope) for spec in specs]
     paths = _mirror.paths(scope, user)
 
-    def remove(own: host.Record) -> None:
-        manager = host.Manager(scope, user)
+    def remove(own: Record) -> None:
+        manager = Manager(scope, user)
         for spec in specs:
             host.remove_units(own, manager, paths.units, spec.all_units)
-            host.remove_file(own, spec.config)
-        unused = host.remove_directory(own, paths.configs, {os.path.basename(spec.config) for spec in specs})
+            files.remove_file(own, spec.config)
+        unused = files.remove_directory(own, paths.configs, {os.path.basename(spec.config) for spec in specs})
         if scope == "system":
             # The program is shared by all users who have mirrors.
             top, name = os.path.split(paths.configs)
-            unused = host.remove_directory(own, top, {name} if unused else set())
+            unused = files.remove_directory(own, top, {name} if unused else set())
         if unused:
-            host.remove_file(own, paths.command)
+            files.remove_file(own, paths.command)
             for path in paths.library_files:
-                host.remove_file(own, path)
-            host.remove_directory(own, paths.library, {os.path.basename(path) for path in paths.library_files})
+                files.remove_file(own, path)
+            files.remove_directory(own, paths.library, {os.path.basename(path) for path in paths.library_files})
 
     if scope == "user":
-        host.as_user(user, remove, record)
+        files.as_user(user, remove, record)
     elif os.geteuid() == 0:
         remove(record)
     elif any(os.path.lexists(f"{paths.units}/{name}") for spec in specs for name in spec.all_units):
-        raise host.HostError(
+        raise HostError(
             f"{paths.units}: {user.name} has mirrors of the system scope, which only root can remove; set become."
         )

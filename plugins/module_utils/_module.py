@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Any
 
@@ -15,9 +14,8 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _agents,
-    _mirror_host,
     _model,
-    _preparation_host,
+    _preparation,
     _procfs,
     _reconcile,
 )
@@ -25,6 +23,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._catalog impo
 from ansible_collections.agentops.credentials.plugins.module_utils._cli import extended
 from ansible_collections.agentops.credentials.plugins.module_utils._engine import SDK_MISSING, Engine
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
 
 _SOURCES = ("path", "agents")
 
@@ -136,9 +135,16 @@ def engine(module: AnsibleModule) -> Engine:
     return Engine(params["docker_host"], tls, params["timeout"])
 
 
-def preparer(request: _reconcile.Request, record: _mirror_host.Record) -> _reconcile.Prepare:
+def preparer(request: _reconcile.Request, record: Record) -> _reconcile.Prepare:
     """What makes shared auth directories and passwd files on the host, or in check mode only records it."""
-    return functools.partial(_preparation_host.prepare, home=request.context.home, record=record)
+
+    def prepare(preparation: _preparation.Preparation) -> None:
+        # Few agents need it, and every run would compile it.
+        from ansible_collections.agentops.credentials.plugins.module_utils import _preparation_host
+
+        _preparation_host.prepare(preparation, request.context.home, record)
+
+    return prepare
 
 
 def host() -> _procfs.Host:

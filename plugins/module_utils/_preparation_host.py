@@ -12,10 +12,12 @@ import pwd
 import stat
 from dataclasses import replace
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _mirror_host as files
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import User
+from ansible_collections.agentops.credentials.plugins.module_utils import _host_files as files
+from ansible_collections.agentops.credentials.plugins.module_utils._access import User
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import HostError
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import Passwd
 from ansible_collections.agentops.credentials.plugins.module_utils._preparation import Preparation
+from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
 
 
 def owner_of(home: str) -> User:
@@ -26,11 +28,11 @@ def owner_of(home: str) -> User:
     try:
         entry = pwd.getpwuid(os.stat(home).st_uid)
     except (OSError, KeyError):
-        raise files.HostError(f"home: {home} is no user's home directory; set home to one.") from None
+        raise HostError(f"home: {home} is no user's home directory; set home to one.") from None
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
 
 
-def prepare(preparation: Preparation, home: str, record: files.Record) -> None:
+def prepare(preparation: Preparation, home: str, record: Record) -> None:
     """Make one agent's shared auth directory and passwd file; nothing to do for those that are there.
 
     :raises HostError: it cannot be done; the sentence names the agent and the mend.
@@ -41,13 +43,13 @@ def prepare(preparation: Preparation, home: str, record: files.Record) -> None:
             _shared_directory(preparation, preparation.directory, user, record)
         if preparation.passwd is not None:
             _passwd(preparation.passwd, user, record)
-    except files.HostError as error:
-        raise files.HostError(f"{preparation.agent}: {error}") from None
+    except HostError as error:
+        raise HostError(f"{preparation.agent}: {error}") from None
     except OSError as error:
-        raise files.HostError(f"{preparation.agent}: {error.filename}: {error.strerror}; mend that.") from None
+        raise HostError(f"{preparation.agent}: {error.filename}: {error.strerror}; mend that.") from None
 
 
-def _shared_directory(preparation: Preparation, directory: str, user: User, record: files.Record) -> None:
+def _shared_directory(preparation: Preparation, directory: str, user: User, record: Record) -> None:
     writer = user if preparation.uid is None else replace(user, uid=preparation.uid, gid=preparation.gid or 0)
     if writer.uid == 0:
         writer = user  # root in a container can write anywhere
@@ -56,23 +58,21 @@ def _shared_directory(preparation: Preparation, directory: str, user: User, reco
     except (FileNotFoundError, NotADirectoryError):
         status = None
     except PermissionError:
-        raise files.HostError(
-            f"{directory} cannot be looked at by the user who runs this module; use become."
-        ) from None
+        raise HostError(f"{directory} cannot be looked at by the user who runs this module; use become.") from None
     if status is not None and status.st_uid == writer.uid and stat.S_IMODE(status.st_mode) == 0o700:
         return
     if writer.uid != user.uid and os.geteuid() != 0:
-        raise files.HostError(
+        raise HostError(
             f"{directory} must belong to uid {writer.uid}, as which the container runs, and only root can see to that; "
             f"use become."
         )
     if status is not None and status.st_uid not in (user.uid, writer.uid, 0):
-        raise files.HostError(
+        raise HostError(
             f"the container runs as uid {writer.uid}, but {directory} belongs to uid {status.st_uid}; run all "
             f"containers that share a login as one user, or name another container.credentials_host_dir."
         )
     if status is not None and status.st_uid != writer.uid and os.listdir(directory):
-        raise files.HostError(
+        raise HostError(
             f"the container runs as uid {writer.uid}, but {directory} and what is in it belong to uid {status.st_uid}; "
             f"give it to that uid (chown --recursive), or name another container.credentials_host_dir."
         )
@@ -80,7 +80,7 @@ def _shared_directory(preparation: Preparation, directory: str, user: User, reco
     if status is not None and status.st_uid != user.uid:
         files.give_back(record, user, directory)
 
-    def make(own: files.Record) -> None:
+    def make(own: Record) -> None:
         for parent in _missing_parents(directory):
             files.ensure_directory(own, parent, 0o700)
         files.ensure_directory(own, directory, 0o700)
@@ -91,7 +91,7 @@ def _shared_directory(preparation: Preparation, directory: str, user: User, reco
     files.as_user(user, make, record)
     if writer.uid != user.uid and not record.check_mode:
         # Part of making it, so not told as a change of its own.
-        given = files.Record(check_mode=False) if is_new else record
+        given = Record(check_mode=False) if is_new else record
         for name in preparation.seeds if is_new else ():
             files.give_back(given, writer, f"{directory}/{name}")
         files.give_back(given, writer, directory)
@@ -107,8 +107,8 @@ def _missing_parents(directory: str) -> list[str]:
     return missing[::-1]
 
 
-def _passwd(passwd: Passwd, user: User, record: files.Record) -> None:
-    def make(own: files.Record) -> None:
+def _passwd(passwd: Passwd, user: User, record: Record) -> None:
+    def make(own: Record) -> None:
         if not os.path.exists(passwd.path):
             files.ensure_file(own, passwd.path, passwd.text, 0o644)
 

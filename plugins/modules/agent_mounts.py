@@ -248,7 +248,6 @@ import signal
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _layer,
     _lock,
-    _mirror_host,
     _model,
     _module,
     _reconcile,
@@ -256,6 +255,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils import (
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor, Interrupted
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
 
 _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
 
@@ -267,7 +267,7 @@ def _interrupt(number, frame):
 
 
 def _tell_launchers(module):
-    record = _mirror_host.Record(module.check_mode)
+    record = Record(module.check_mode)
     try:
         request = _module.request(module, _model.Options())
         host = _module.host()
@@ -318,7 +318,7 @@ def main():
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    record = _mirror_host.Record(module.check_mode)
+    record = Record(module.check_mode)
     try:
         request = _module.request(module, options)
         engine = _module.engine(module)

@@ -160,8 +160,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _mirror, _mirror_host, _mirror_run
+from ansible_collections.agentops.credentials.plugins.module_utils import _mirror, _mirror_run
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
 
 
 def main():
@@ -193,7 +194,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    record = _mirror_host.Record(module.check_mode)
+    record = Record(module.check_mode)
     os.umask(0o022)
     try:
         mirrors = _mirror_run.run(module.params, record)

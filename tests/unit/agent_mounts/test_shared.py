@@ -13,7 +13,6 @@ from ansible_collections.agentops.credentials.plugins.filter.docker_args import 
 from ansible_collections.agentops.credentials.plugins.module_utils import (
     _agents,
     _cli,
-    _mirror_host,
     _model,
     _placement,
     _preparation,
@@ -23,9 +22,10 @@ from ansible_collections.agentops.credentials.plugins.module_utils import (
     _sharing,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, RefusedError
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, HostError, RefusedError
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import Passwd
+from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
 
 from . import fakes
 
@@ -408,7 +408,7 @@ def preparation(home: pathlib.Path, uid: int | None = None, passwd: Passwd | Non
 
 def test_a_shared_directory_is_made_private_and_seeded_once(tmp_path: pathlib.Path) -> None:
     wanted = preparation(tmp_path)
-    foretold, done, again = (_mirror_host.Record(check) for check in (True, False, False))
+    foretold, done, again = (Record(check) for check in (True, False, False))
     _preparation_host.prepare(wanted, str(tmp_path), foretold)
     assert list(tmp_path.iterdir()) == []
     _preparation_host.prepare(wanted, str(tmp_path), done)
@@ -423,10 +423,10 @@ def test_a_shared_directory_is_made_private_and_seeded_once(tmp_path: pathlib.Pa
 
 def test_its_mode_is_repaired(tmp_path: pathlib.Path) -> None:
     wanted = preparation(tmp_path)
-    _preparation_host.prepare(wanted, str(tmp_path), _mirror_host.Record(False))
+    _preparation_host.prepare(wanted, str(tmp_path), Record(False))
     directory = pathlib.Path(wanted.directory or "")
     directory.chmod(0o755)
-    record = _mirror_host.Record(False)
+    record = Record(False)
     _preparation_host.prepare(wanted, str(tmp_path), record)
     assert record.changes == [f"set the mode of {directory} to 0700"]
     assert mode(directory) == 0o700
@@ -435,28 +435,26 @@ def test_its_mode_is_repaired(tmp_path: pathlib.Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 def test_it_belongs_to_the_uid_that_the_container_runs_as(tmp_path: pathlib.Path) -> None:
     wanted = preparation(tmp_path, uid=12345)
-    _preparation_host.prepare(wanted, str(tmp_path), _mirror_host.Record(False))
+    _preparation_host.prepare(wanted, str(tmp_path), Record(False))
     directory = pathlib.Path(wanted.directory or "")
     assert {path.stat().st_uid for path in (directory, directory / "settings.json")} == {12345}
-    again = _mirror_host.Record(False)
+    again = Record(False)
     _preparation_host.prepare(wanted, str(tmp_path), again)
     assert again.changes == []
-    with pytest.raises(
-        _mirror_host.HostError, match=r"boss: the container runs as uid 777, but .* belongs? to uid 12345"
-    ):
-        _preparation_host.prepare(preparation(tmp_path, uid=777), str(tmp_path), _mirror_host.Record(False))
+    with pytest.raises(HostError, match=r"boss: the container runs as uid 777, but .* belongs? to uid 12345"):
+        _preparation_host.prepare(preparation(tmp_path, uid=777), str(tmp_path), Record(False))
 
 
 def test_a_file_in_its_place_is_told(tmp_path: pathlib.Path) -> None:
     (tmp_path / ".local").write_text("")
-    with pytest.raises(_mirror_host.HostError, match=r"boss: .*\.local"):
-        _preparation_host.prepare(preparation(tmp_path), str(tmp_path), _mirror_host.Record(False))
+    with pytest.raises(HostError, match=r"boss: .*\.local"):
+        _preparation_host.prepare(preparation(tmp_path), str(tmp_path), Record(False))
 
 
 def test_a_passwd_file_is_written_once(tmp_path: pathlib.Path) -> None:
     path = tmp_path / ".local/share/agentops/passwd/abc"
     wanted = _preparation.Preparation("boss", None, None, None, {}, Passwd(str(path), "root:x:0:0\n"))
-    record, again = _mirror_host.Record(False), _mirror_host.Record(False)
+    record, again = Record(False), Record(False)
     _preparation_host.prepare(wanted, str(tmp_path), record)
     inode = path.stat().st_ino
     _preparation_host.prepare(wanted, str(tmp_path), again)

@@ -19,10 +19,18 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _mirror, _mirror_host, _mirror_run
+from ansible_collections.agentops.credentials.plugins.module_utils import (
+    _access,
+    _host_files,
+    _mirror,
+    _mirror_host,
+    _mirror_run,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._access import Readers, User
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, Readers, Source, User
+from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, HostError
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, Source
+from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
 
 DEV = User("dev", 1000, 1000, "/home/dev")
 SPEC = MirrorSpec(
@@ -191,8 +199,8 @@ def spec(tmp_path: pathlib.Path) -> MirrorSpec:
     return replace(SPEC, user=user, root=str(tmp_path / ".config" / "claude-hooks"))
 
 
-def run(work: Callable[[_mirror_host.Record], Any], *, check_mode: bool = False) -> list[str]:
-    record = _mirror_host.Record(check_mode)
+def run(work: Callable[[Record], Any], *, check_mode: bool = False) -> list[str]:
+    record = Record(check_mode)
     work(record)
     assert len(record.diff) == len(record.changes)
     return record.changes
@@ -231,7 +239,7 @@ def test_check_mode_foretells_what_a_run_does_and_does_nothing(
 ) -> None:
     spec = replace(spec, readers=readers)
 
-    def directories(record: _mirror_host.Record) -> None:
+    def directories(record: Record) -> None:
         _mirror_host.ensure_directories(record, spec, "refuse")
 
     run(directories)
@@ -248,8 +256,8 @@ def test_check_mode_foretells_what_a_run_does_and_does_nothing(
 def test_readers_get_exactly_their_rights(spec: MirrorSpec) -> None:
     spec = replace(spec, readers=Readers(uids=(12345,)))
     run(lambda record: _mirror_host.ensure_directories(record, spec, "refuse"))
-    acl = os.getxattr(spec.directory, _mirror.ACL_ACCESS)
-    assert acl == _mirror.acl(spec.readers, 7, _mirror.READ_ENTER)
+    acl = os.getxattr(spec.directory, _access.ACL_ACCESS)
+    assert acl == _access.acl(spec.readers, 7, _access.READ_ENTER)
     assert stat.S_IMODE(os.stat(spec.directory).st_mode) & 0o007 == 0
     run(lambda record: _mirror_host.ensure_directories(record, replace(spec, readers=Readers()), "refuse"))
     assert stat.S_IMODE(os.stat(spec.directory).st_mode) == 0o700
@@ -257,13 +265,13 @@ def test_readers_get_exactly_their_rights(spec: MirrorSpec) -> None:
 
 
 def test_a_foreign_file_stops_the_run_or_is_moved_and_never_deleted(spec: MirrorSpec) -> None:
-    def directories(foreign_files: str) -> Callable[[_mirror_host.Record], None]:
+    def directories(foreign_files: str) -> Callable[[Record], None]:
         return lambda record: _mirror_host.ensure_directories(record, spec, foreign_files)
 
     run(directories("refuse"))
     notes = pathlib.Path(spec.directory, "notes")
     notes.write_text("mine")
-    with pytest.raises(_mirror_host.HostError, match=r"foreign notes in it; move it elsewhere, or set"):
+    with pytest.raises(HostError, match=r"foreign notes in it; move it elsewhere, or set"):
         run(directories("refuse"))
     assert notes.read_text() == "mine"
     run(directories("move_aside"))
@@ -276,7 +284,7 @@ def test_a_foreign_file_stops_the_run_or_is_moved_and_never_deleted(spec: Mirror
 def test_a_link_in_the_place_of_the_credentials_directory_is_refused(spec: MirrorSpec, tmp_path: pathlib.Path) -> None:
     os.makedirs(spec.root)
     os.symlink(tmp_path, spec.directory)
-    with pytest.raises(_mirror_host.HostError, match="symbolic link stands where a directory belongs"):
+    with pytest.raises(HostError, match="symbolic link stands where a directory belongs"):
         run(lambda record: _mirror_host.ensure_directories(record, spec, "refuse"))
 
 
@@ -284,7 +292,7 @@ def test_removing_leaves_foreign_files_and_the_source(spec: MirrorSpec) -> None:
     run(lambda record: _mirror_host.ensure_directories(record, spec, "refuse"))
     for path in (spec.published, f"{spec.staging}/status.json", f"{spec.directory}/notes"):
         pathlib.Path(path).write_text("x")
-    record = _mirror_host.Record(False)
+    record = Record(False)
     _mirror_host.remove_directories(record, spec)
     assert os.listdir(spec.directory) == ["notes"] and not os.path.exists(spec.staging)
     assert "holds the foreign notes" in record.warnings[0]
@@ -296,8 +304,8 @@ def test_a_file_is_written_once_and_a_link_at_its_place_is_not_followed(tmp_path
     other.write_text("other")
     path = tmp_path / "new" / "unit"
 
-    def work(record: _mirror_host.Record) -> None:
-        _mirror_host.ensure_file(record, str(path), "text\n", 0o644)
+    def work(record: Record) -> None:
+        _host_files.ensure_file(record, str(path), "text\n", 0o644)
 
     assert run(work, check_mode=True) == run(work) == [f"made the directory {path.parent}", f"wrote {path}"]
     assert run(work) == []
