@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 
-
 def test_with_store_a_session_goes_on_after_a_login(clients: Any) -> None:
     clients.log_in("claude")
     clients.prompt("claude", options="--session-id 11111111-2222-4333-8444-555555555555")

@@ -1,4 +1,4 @@
-"""The real gemini under a uid that its container's /etc/passwd does not know, and with a generated one mounted over it."""
+"""The real gemini under a uid that /etc/passwd of its container does not know, and with a generated one mounted over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A directory mounted read-write at the place of each real agent CLI: a login made in one container is found in the next."""
+"""A directory mounted read-write at the place of an agent CLI: a login made in one container is found by the next."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def test_a_login_made_in_one_container_is_found_by_the_next(clients: Any, cli: s
     serial = clients.next_serial()
     clients.accept(cli, serial)
     question, sign = STATUS[cli][0], STATUS[cli][1].format(serial=serial)
-    assert sign not in clients.run(question, *options)[1]
+    if "hello" not in question:  # an answer cannot come without the login
+        assert sign not in clients.run(question, *options)[1]
     clients.run(LOG_IN[cli].format(serial=serial), *options)
     status, said = clients.run(question, *options)
     assert (status, sign in said) == (0, True)

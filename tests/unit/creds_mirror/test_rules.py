@@ -44,7 +44,11 @@ REFUSED = {
     "codex logged out": ("codex", b'{"OPENAI_API_KEY": null, "tokens": null}', "no login"),
     "gemini empty": ("gemini", b'{"access_token": "", "refresh_token": ""}', "no login"),
     "opencode without provider": ("opencode", b"{}", "no login"),
-    "copilot logged out": ("copilot", b'// comment\n{"authTokens": {}, "loggedInUsers": [], "firstLaunchAt": "2026"}', "no login"),
+    "copilot logged out": (
+        "copilot",
+        b'// comment\n{"authTokens": {}, "loggedInUsers": [], "firstLaunchAt": "2026"}',
+        "no login",
+    ),
 }
 
 
