@@ -5,7 +5,7 @@
     conversation.py ask NAME                          one turn: prints {"pid": …, "answer": …}
     conversation.py close NAME                        end it
 
-PROTOCOL: ``stream-json`` (claude), ``acp`` (the Agent Client Protocol: gemini, opencode, copilot), ``app-server`` (codex).
+PROTOCOL: ``stream-json`` (claude), ``app-server`` (codex), ``acp`` (Agent Client Protocol: gemini, opencode, copilot).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+HOME = pathlib.Path.home()
 TURN = 90.0  # seconds
 Message = dict[str, Any]
 
@@ -30,7 +31,7 @@ class Agent:
     """The process, and the lines of JSON that it says."""
 
     def __init__(self, name: str, command: list[str]) -> None:
-        with pathlib.Path(f"/tmp/{name}.err").open("w") as errors:
+        with (HOME / f"{name}.err").open("w") as errors:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
             )
@@ -45,9 +46,10 @@ class Agent:
         self.said.put(None)
 
     def say(self, message: Message) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps(message) + "\n")
-        self.process.stdin.flush()
+        stdin = self.process.stdin
+        if stdin:
+            stdin.write(json.dumps(message) + "\n")
+            stdin.flush()
 
     def next(self) -> Message:
         message = self.said.get(timeout=TURN)
@@ -136,9 +138,9 @@ def serve(name: str, protocol: str, command: list[str]) -> None:
     agent = Agent(name, command)
     server = socket.socket(socket.AF_UNIX)
     turn = PROTOCOLS[protocol](agent)
-    server.bind(f"/tmp/{name}.tmp")
+    server.bind(f"{HOME}/{name}.tmp")
     server.listen()
-    os.rename(f"/tmp/{name}.tmp", f"/tmp/{name}.sock")  # a client finds it only when it listens
+    os.rename(f"{HOME}/{name}.tmp", f"{HOME}/{name}.sock")  # a client finds it only when it listens
     while True:
         client, _address = server.accept()
         with client:
@@ -154,12 +156,12 @@ def serve(name: str, protocol: str, command: list[str]) -> None:
 
 def ask(name: str, what: str) -> str:
     end = time.monotonic() + 60
-    while not pathlib.Path(f"/tmp/{name}.sock").exists():
+    while not (HOME / f"{name}.sock").exists():
         if time.monotonic() > end:
             sys.exit(f"{name} is not open")
         time.sleep(0.1)
     with socket.socket(socket.AF_UNIX) as client:
-        client.connect(f"/tmp/{name}.sock")
+        client.connect(f"{HOME}/{name}.sock")
         client.sendall(what.encode())
         return b"".join(iter(lambda: client.recv(65536), b"")).decode()
 

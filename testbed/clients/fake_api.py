@@ -3,10 +3,11 @@
 
     fake_api.py STATE
 
-Listens on 127.0.0.1:8080, for plain requests and as the HTTPS proxy that answers itself in the name of each vendor. In the
-directory STATE it reads ``valid.json``, {"claude": 3}: the serial of the only access token of each CLI that is accepted, all
-others get a 401; and appends to ``requests.jsonl`` one object for each request, which tells the tokens in it by kind, CLI
-and serial (see testbed/fake-login), never the tokens themselves. A model's answer is the serial of the token of its request.
+Listens on 127.0.0.1:8080, for plain requests and as the HTTPS proxy that answers itself in the name of each vendor. In
+the directory STATE it reads ``valid.json``, {"claude": 3}: the serial of the only access token of each CLI that is
+accepted, all others get a 401; and appends to ``requests.jsonl`` one object for each request, which tells the tokens in
+it by kind, CLI and serial (see testbed/fake-login), never the tokens themselves. A model's answer is the serial of its
+request's token.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     host = "127.0.0.1"
     server: Vendors
 
-    def do_CONNECT(self) -> None:  # noqa: N802 (the name is http.server's)
+    def do_CONNECT(self) -> None:
         host = self.path.rpartition(":")[0]
         if not HOSTS.fullmatch(host):
             self.server.note(method="CONNECT", host=host, path="", tokens=[], status=502)

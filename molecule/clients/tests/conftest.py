@@ -40,7 +40,7 @@ ONCE = {
     "claude-2.1.110": f"{OLD} -p hello",
     "codex": "codex exec --skip-git-repo-check hello",
     "gemini": "gemini --skip-trust -m gemini-2.5-flash -p hello",
-    "opencode": "opencode run hello",
+    "opencode": "opencode run --title hello hello",
     "copilot": "copilot-with-mirror -p hello",
 }
 """A process of its own for one prompt."""
