@@ -40,6 +40,7 @@ options:
     description:
       - Rows of the catalogue of agent CLIs to override or to add, as a dictionary from name to fields. The fields are
         those which P(agentops.credentials.agent_catalog#lookup) returns.
+    version_added: 0.2.0
     type: dict
     default: {}
   shared_root:
@@ -47,6 +48,7 @@ options:
       - The directory on the host that holds the shared auth directories of agents with C(mode) V(shared), one for each
         agent CLI and each directory in the container.
       - That of parallel-code is C(~/.parallel-code/agent-auth).
+    version_added: 0.2.0
     type: str
     default: ~/.local/share/agentops/agent-auth
   docker_host:

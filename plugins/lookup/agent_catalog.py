@@ -20,6 +20,7 @@ options:
     elements: str
   catalog:
     description: Rows to override or to add, as a dictionary from name to fields.
+    version_added: 0.2.0
     type: dict
     default: {}
 """

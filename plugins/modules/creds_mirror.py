@@ -29,6 +29,7 @@ options:
     required: true
   start:
     description: The text of what starts the mirror program from its byte code.
+    version_added: 0.2.0
     type: str
     required: true
   user:
@@ -103,12 +104,14 @@ options:
       - Guard each credentials directory by a mount on it, so that it cannot be removed, renamed or replaced while
         containers hold it.
       - It needs root. The directories above it can still be moved.
+    version_added: 0.2.0
     type: bool
     default: false
   catalog:
     description:
       - Rows of the catalogue of agent CLIs to override or to add, as a dictionary from name to fields. The fields are
         those which P(agentops.credentials.agent_catalog#lookup) returns.
+    version_added: 0.2.0
     type: dict
     default: {}
   foreign_files:
