@@ -1,4 +1,4 @@
-"""The real gemini under a uid without entry in its container's /etc/passwd, and with a generated one mounted over it."""
+"""The real gemini under a uid that its container does not know, and with a generated /etc/passwd mounted."""
 
 from __future__ import annotations
 
