@@ -262,6 +262,7 @@ class Vendors(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def __init__(self, state: pathlib.Path) -> None:
         self.state = state
+        (state / "requests.jsonl").touch()
         self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.tls.load_cert_chain(TLS / "vendors.pem", TLS / "vendors.key")
         super().__init__(("127.0.0.1", 8080), Handler)

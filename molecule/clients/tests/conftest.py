@@ -155,9 +155,9 @@ class Clients:
         self.conversations.append(Conversation(self.host, container, name))
         return self.conversations[-1]
 
-    def prompt_with_a_login_of_its_own(self, cli: str, serial: int) -> None:
-        """A prompt in a fresh container, whose home holds a whole login that has ended."""
-        self.run(f"fake-login $HOME/{SOURCES[self.cli(cli)][0]} in_place {serial} {self.cli(cli)} -60; {ONCE[cli]}")
+    def prompt_with_a_login_of_its_own(self, cli: str, serial: int, seconds: int = 8 * 3600) -> str:
+        """A shell command: one prompt, with a whole login in the home directory."""
+        return f"fake-login $HOME/{SOURCES[self.cli(cli)][0]} in_place {serial} {self.cli(cli)} {seconds}; {ONCE[cli]}"
 
     def run(self, command: str, *options: str) -> tuple[int, str]:
         """Exit status and whole output of a shell command in a fresh container with the vendors' network."""

@@ -35,7 +35,7 @@ def test_with_a_whole_login_of_its_own_the_same_client_would(clients: Any, cli: 
     serial = clients.next_serial()
     clients.accept(clients.cli(cli), serial + 1)
     mark = clients.mark()
-    clients.prompt_with_a_login_of_its_own(cli, serial)
+    clients.run(clients.prompt_with_a_login_of_its_own(cli, serial, seconds=-60))
     assert (clients.cli(cli), serial) in clients.refresh_tokens(clients.requests(mark))
 
 

@@ -1,4 +1,4 @@
-"""The real gemini under a uid that its container's /etc/passwd does not know, without and with the key passwd."""
+"""The real agent CLIs under a uid that the container's /etc/passwd does not know, without and with the key passwd."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 ERROR = "uv_os_get_passwd returned ENOENT"
 USER = ["--user 12345:12345"]
-CONFIG = "mkdir $HOME; cp --recursive /opt/clients/home/.gemini $HOME; cd $HOME"
+CONFIG = "mkdir $HOME; cp --recursive /opt/clients/home/. $HOME; cd $HOME"
 GEMINI = "gemini --skip-trust -m gemini-2.5-flash -p hello"
 CONTAINER = {"cli": "gemini", "credentials_host_dir": "/home/clients/.config/claude-hooks/gemini-credentials",
              "user": "12345:12345", "home": "/tmp/home"}  # fmt: skip
@@ -24,7 +24,15 @@ def with_entry(clients: Any) -> list[str]:
     return [*USER, *clients.launched({**CONTAINER, "passwd": True})]
 
 
-def test_it_fails_without_an_entry_where_it_looks_for_a_stored_key(
+@pytest.mark.parametrize("cli", ["claude", "codex", "gemini", "opencode", "copilot"])
+def test_with_a_login_in_its_file_it_needs_no_entry(clients: Any, without: list[str], cli: str) -> None:
+    serial = clients.next_serial()
+    clients.accept(cli, serial)
+    _status, said = clients.run(f"{CONFIG}; {clients.prompt_with_a_login_of_its_own(cli, serial)}", *without)
+    assert f"serial {serial:06d}" in said
+
+
+def test_gemini_fails_without_an_entry_where_it_looks_for_a_stored_key(
     clients: Any, without: list[str], with_entry: list[str]
 ) -> None:
     chosen = "sed -i s/oauth-personal/gemini-api-key/ .gemini/settings.json"
