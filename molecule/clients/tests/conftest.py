@@ -175,8 +175,8 @@ class Clients:
         arguments: list[str] = told["agents"]["launched"]["docker_args"]
         return arguments
 
-    def agent_mounts(self, **arguments: Any) -> dict[str, Any]:
-        """The result of the module."""
+    def agent_mounts(self, *, fails: bool = False, **arguments: Any) -> dict[str, Any]:
+        """The result of the module, which must fail where ``fails`` says so."""
         done = subprocess.run(
             ["ansible", self.host.check_output("hostname"), "--inventory", "testbed/inventory", "--one-line"]
             + ["--module-name", "agentops.credentials.agent_mounts", "--args", json.dumps({"home": HOME, **arguments})],
@@ -184,8 +184,9 @@ class Clients:
             env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
         result: dict[str, Any] = json.loads(done.stdout.split("=>", 1)[1])
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,3 +23,23 @@ def test_it_says_its_version_and_asks_nobody(clients: Any, cli: str) -> None:
     said = clients.host.check_output(f"docker exec {clients.container(cli)} {cli} --version")
     assert said.splitlines()[0] == VERSIONS[cli]
     assert clients.requests(mark) == []
+
+
+@pytest.fixture
+def outdated(clients: Any) -> Iterator[str]:
+    """A container in which `claude` is 2.1.110."""
+    name = "clients-outdated"
+    clients.host.check_output(f"docker run --detach --name {name} --network none agentops-clients")
+    clients.host.check_output(f"docker exec --user root {name} ln -sf claude-2.1.110 /opt/clients/bin/claude")
+    yield name
+    clients.host.check_output(f"docker rm --force {name}")
+
+
+def test_a_version_that_would_end_without_a_word_is_refused(clients: Any, outdated: str) -> None:
+    before = clients.started(outdated)
+    container = {"name": outdated, "credentials_host_dir": clients.directory("claude"), "placement": "config_dir"}
+    refused = clients.agent_mounts(fails=True, agents={"old": {"container": container}}, writable_layer="discard")
+    assert refused["msg"].startswith(
+        "old: container.placement config_dir does not work with claude 2.1.110: below 2.1.175"
+    )
+    assert clients.started(outdated) == before
