@@ -484,8 +484,8 @@ WantedBy=multi-user.target
 """
 )
 
-# What needs a mount namespace. In the user scope that needs user namespaces. Each line takes its time at every start, so
-# the user scope has none that forbids a process without capabilities next to nothing: see docs/mirror.md.
+# What needs a mount namespace. In the user scope that needs user namespaces. Each line takes its time at every start,
+# so the user scope has none that forbids a process without capabilities next to nothing: see docs/mirror.md.
 _NAMESPACES = """\
 ProtectSystem=strict
 ProtectHome=tmpfs
