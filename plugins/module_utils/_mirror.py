@@ -443,8 +443,8 @@ WantedBy=multi-user.target
 """
 )
 
-# What needs a mount namespace. In the user scope that needs unprivileged user namespaces. Each line takes its time at
-# every start (docs/mirror.md), so what only repeats others, for a process without capabilities, is left out.
+# What needs a mount namespace. In the user scope that needs user namespaces. Each line takes its time at every start,
+# so the user scope has none that forbids a process without capabilities next to nothing: see docs/mirror.md.
 _NAMESPACES = """\
 ProtectSystem=strict
 ProtectHome=tmpfs
