@@ -92,12 +92,16 @@ class Dependent:
 
 @dataclass(frozen=True)
 class Judgement:
-    """``mend`` is what would make the verdict ``ok``: ``recreate``, ``restart``, ``link`` or ``None``."""
+    """``mend`` is what would make the verdict ``ok``: ``recreate``, ``restart``, ``link`` or ``None``.
+
+    A recreation leaves out the mounts ``unmounted`` and removes the variables ``unset``.
+    """
 
     verdict: str
     reasons: tuple[str, ...] = ()
     mend: str | None = None
     unmounted: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -129,8 +129,10 @@ def place(
 
     ``None`` when the placement depends on the home directory and that is not known.
     """
+    # What an earlier mode shared has set goes away with it.
+    environment = {name: value for name, value in environment.items() if not _is_ours(value, spec.cli)}
     if spec.home:
-        environment = {**environment, "HOME": spec.home}
+        environment["HOME"] = spec.home
     directory = config_directory(spec.cli, environment, home)
     if spec.is_shared:
         return _place_shared(spec, directory, passwd)
@@ -157,6 +159,31 @@ def _place_shared(spec: AgentSpec, directory: str | None, passwd: Passwd | None)
     root = spec.target or posixpath.join(SHARED_ROOT, spec.cli.name)
     target = root if spec.cli.shared_dir else normalise(posixpath.join(root, suffix))
     return Placed(_mount(spec, target), variable, None, spec.home, passwd, root)
+
+
+def _is_ours(path: str, cli: AgentCli) -> bool:
+    return any(
+        path == root or is_below(path, root) for root in (f"{top}/{cli.name}" for top in (STORE_ROOT, SHARED_ROOT))
+    )
+
+
+def earlier_targets(cli: AgentCli, placed: Placed, mounts: Iterable[MountSpec]) -> tuple[str, ...]:
+    """Targets of bind mounts that another mode or placement of the same CLI has left."""
+    return tuple(
+        mount.target
+        for mount in mounts
+        if mount.type == "bind" and mount.target != placed.mount.target and _is_ours(mount.target, cli)
+    )
+
+
+def earlier_variables(cli: AgentCli, placed: Placed, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables of the CLI that point where another mode or placement had its mount."""
+    wanted = dict(placed.variables)
+    return tuple(
+        name
+        for name in (cli.store_variable, cli.config_dir_variable)
+        if name and name not in wanted and _is_ours(environment.get(name, ""), cli)
+    )
 
 
 def _mount(spec: AgentSpec, target: str) -> MountSpec:

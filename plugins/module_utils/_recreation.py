@@ -38,6 +38,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._model import
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
     PASSWD,
+    SHARED_ROOT,
     STORE_ROOT,
     User,
     environment_of,
@@ -172,7 +173,7 @@ def _home(observed: Observed) -> str | None:
 
 def _looks_like_credentials(mount: MountSpec) -> bool:
     """Whether a bind at our target is an earlier credentials directory rather than somebody's data."""
-    return mount.type == "bind" and is_below(mount.target, STORE_ROOT)
+    return mount.type == "bind" and any(is_below(mount.target, root) for root in (STORE_ROOT, SHARED_ROOT))
 
 
 def judge_version(observed: Observed, version: str | None) -> tuple[list[str], list[str]]:
@@ -347,7 +348,11 @@ def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, o
     if placed is None:
         raise ValueError("refused already")
     present = options.state == "present"
-    variables = placed.variables if present else ((placed.variable, None),) if placed.variable else ()
+    variables: tuple[tuple[str, str | None], ...] = tuple((name, None) for name in judgement.unset)
+    if present:
+        variables += placed.variables
+    elif placed.variable:
+        variables += ((placed.variable, None),)
     wanted = _clone.Wanted(placed.mounts if present else (), judgement.unmounted, variables)
     is_linked = present and placed.link is not None and link_obstacle(observed) is None
     carry = options.writable_layer == "carry" and bool(_lost(facts, placed.link, options))

@@ -13,7 +13,13 @@ from typing import Iterable
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import AgentSpec, reader_warnings
 from ansible_collections.agentops.credentials.plugins.module_utils._model import Judgement, Observed, Options
 from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below, normalise
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import PASSWD, Placed, environment_of
+from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
+    PASSWD,
+    Placed,
+    earlier_targets,
+    earlier_variables,
+    environment_of,
+)
 
 
 def is_file_mount(mount: MountSpec, spec: AgentSpec, placed: Placed | None) -> bool:
@@ -46,28 +52,37 @@ def judge(observed: Observed, options: Options) -> Judgement:
             return Judgement("ok", ("the directory mount is to be taken away",), "recreate", (target, *generated))
         return Judgement("missing")
 
-    files = tuple(mount for mount in observed.mounts if is_file_mount(mount, spec, placed))
-    unmounted = tuple(mount.target for mount in files) + ((target,) if at_target else ())
+    environment = environment_of((observed.container or {}).get("Config", {}).get("Env"))
+    files = tuple(mount.target for mount in observed.mounts if is_file_mount(mount, spec, placed))
+    earlier = earlier_targets(spec.cli, placed, observed.mounts)
+    unset = earlier_variables(spec.cli, placed, environment)
+    unmounted = tuple(dict.fromkeys((*files, *earlier, *((target,) if at_target else ()))))
+
+    def recreate(verdict: str, *reasons: str) -> Judgement:
+        return Judgement(verdict, reasons, "recreate", unmounted, unset)
+
     if files:
-        reasons = tuple(f"{mount.target} is a file mount, which stays at one inode" for mount in files)
-        return Judgement("file_mount", reasons, "recreate", unmounted)
+        return recreate("file_mount", *(f"{path} is a file mount, which stays at one inode" for path in files))
     if at_target is None:
-        return Judgement("missing", (f"nothing is mounted at {target}",), "recreate")
+        return recreate("missing", f"nothing is mounted at {target}")
     if not is_ours:
-        return Judgement("wrong_source", (f"{at_target.source} is mounted at {target}",), "recreate", unmounted)
+        return recreate("wrong_source", f"{at_target.source} is mounted at {target}")
     if not at_target.read_only and placed.mount.read_only:
-        return Judgement("writable", (f"the mount at {target} is writable",), "recreate", unmounted)
+        return recreate("writable", f"the mount at {target} is writable")
     if at_target.read_only and not placed.mount.read_only:
-        reason = f"the mount at {target} is read-only, and a shared login is written there"
-        return Judgement("missing", (reason,), "recreate", unmounted)
+        return recreate("missing", f"the mount at {target} is read-only, and a shared login is written there")
     if observed.container is not None:
-        from_engine = environment_of(observed.container["Config"].get("Env"))
-        unset = [f"{name} is not set to {value}" for name, value in placed.variables if from_engine.get(name) != value]
-        if unset:
-            return Judgement("missing", tuple(unset), "recreate", unmounted)
+        lacking = [
+            f"{name} is not set to {value}" for name, value in placed.variables if environment.get(name) != value
+        ]
+        if lacking:
+            return recreate("missing", *lacking)
     if placed.passwd is not None:
-        reason = f"the container's uid has no entry in {PASSWD}"
-        return Judgement("missing", (reason,), "recreate", unmounted)
+        return recreate("missing", f"the container's uid has no entry in {PASSWD}")
+    if earlier or unset:
+        return recreate(
+            "wrong_source", *(f"{what} is left of another mode or placement" for what in (*earlier, *unset))
+        )
     if observed.seen is not None and observed.seen != observed.directory.identity:
         return Judgement("stale", (f"{target} is another directory than {observed.directory.path} now",), "restart")
     if observed.link_state == "missing" and link_obstacle(observed) is None:

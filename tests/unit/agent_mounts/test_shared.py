@@ -185,6 +185,49 @@ def test_a_writable_mount_of_the_config_directory_is_a_shared_login_too() -> Non
     assert login.directory == "/h/.claude"
 
 
+MIRROR = {"credentials_host_dir": fakes.DIRECTORY}
+SHARE: dict[str, Any] = {"mode": "shared", "credentials_host_dir": None}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (MIRROR, SHARE),
+        (SHARE, MIRROR),
+        (MIRROR, {**MIRROR, "placement": "config_dir"}),
+        (MIRROR, {**MIRROR, "target": "/x"}),
+    ],
+)
+def test_a_change_of_mode_or_placement_leaves_nothing_of_the_earlier_one(world: Any, before: Any, after: Any) -> None:
+    world.container = before
+    world.run()
+    world.container = after
+    assert world.run().after == {"boss": "ok"}
+    placed = _placement.place(spec(**after), {}, "/home/claude")
+    assert placed is not None
+    body = world.engine.named("boss")
+    assert [mount["Target"] for mount in body["HostConfig"]["Mounts"] if mount["Type"] == "bind"] == [
+        placed.mount.target
+    ]
+    told = {entry for entry in body["Config"]["Env"] if entry.startswith(("CLAUDE_CONFIG_DIR=", "CLAUDE_SECURE"))}
+    assert told == {f"{name}={value}" for name, value in placed.variables}
+    assert not world.run().changed
+
+
+def test_what_is_left_of_an_earlier_placement_is_a_drift(world: Any) -> None:
+    world.container = {**MIRROR, "target": "/x"}
+    world.run()
+    left = {"Type": "bind", "Source": "/c", "Destination": "/run/agent-auth/claude", "RW": True}
+    boss = world.engine.named("boss")
+    boss["Mounts"].append(left)
+    boss["Config"]["Env"].append("CLAUDE_CONFIG_DIR=/run/agent-auth/claude")
+    (agent,) = world.run(check_mode=True).plan.agents
+    assert agent.judgement.reasons == (
+        "/run/agent-auth/claude is left of another mode or placement",
+        "CLAUDE_CONFIG_DIR is left of another mode or placement",
+    )
+
+
 # ---- passwd
 
 
