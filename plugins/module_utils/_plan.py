@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _recreation
+from ansible_collections.agentops.credentials.plugins.module_utils import _recreation, _refusals
 from ansible_collections.agentops.credentials.plugins.module_utils._model import (
     STOPPED_STATES,
     AgentPlan,
@@ -99,11 +99,11 @@ def plan_agent(
     if facts is None:
         raise ValueError("what stops a container is planned from RecreationFacts")
     if judgement.mend == "restart":
-        refusals = tuple(_recreation.refuse_dependents(name, facts, options))
+        refusals = tuple(_refusals.refuse_dependents(name, facts, options))
     else:
-        refusals = _recreation.refuse(observed, judgement, facts, options)
+        refusals = _refusals.refuse(observed, judgement, facts, options)
     if asks_version(observed, judgement, options):
-        refused, told = _recreation.judge_version(observed, answers.version)
+        refused, told = _refusals.judge_version(observed, answers.version)
         refusals, notes = (*refusals, *refused), (*notes, *told)
     if refusals:
         return AgentPlan(observed, judgement, warnings=notes, refusals=refusals)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE: for use inside this collection only; it can change at any time without notice.
-"""Plan a recreation or a restart: the refusals, and the operations in their order. Pure.
+"""Plan a recreation or a restart: the operations in their order. Pure.
 
 The rules are in ``docs/recreation.md``. Containers that use the namespaces of the one that is
 recreated hold on to its id, so they are recreated with it, inside its own sequence:
@@ -23,10 +23,8 @@ from typing import Any, Mapping
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _clone
 from ansible_collections.agentops.credentials.plugins.module_utils._agents import SUFFIX_NEW, SUFFIX_OLD
-from ansible_collections.agentops.credentials.plugins.module_utils._cli import is_below as is_below_version
 from ansible_collections.agentops.credentials.plugins.module_utils._model import (
     RUNNING_STATES,
-    STOPPED_STATES,
     AgentPlan,
     Document,
     Judgement,
@@ -35,172 +33,11 @@ from ansible_collections.agentops.credentials.plugins.module_utils._model import
     Options,
     RecreationFacts,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec, is_below
 from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
-    PASSWD,
-    SHARED_ROOT,
-    STORE_ROOT,
     User,
-    environment_of,
 )
+from ansible_collections.agentops.credentials.plugins.module_utils._refusals import lost_files, name_of
 from ansible_collections.agentops.credentials.plugins.module_utils._verdict import link_holder, link_obstacle
-
-
-def refuse(observed: Observed, judgement: Judgement, facts: RecreationFacts, options: Options) -> tuple[str, ...]:
-    """Every reason why the container may not be recreated, each with its mend."""
-    name = observed.spec.name
-    link = observed.placed.link if observed.placed else None
-    return (
-        *refuse_dependents(name, facts, options),
-        *_refuse_container(f"{name}: the container", facts, link, options, bool(facts.dependents)),
-        *(_target_faults(observed, judgement) if options.state == "present" else ()),
-        *(
-            sentence
-            for dependent in facts.dependents
-            for sentence in _refuse_container(
-                f"{name}: the dependent container {_name(dependent.facts)}", dependent.facts, None, options, True
-            )
-        ),
-    )
-
-
-def refuse_dependents(name: str, facts: RecreationFacts, options: Options) -> list[str]:
-    """Why the containers that hold on to this one may not be stopped with it."""
-    found = []
-    told = [f"{_name(dependent.facts)} ({' and '.join(dependent.ways)})" for dependent in facts.dependents]
-    if told and not options.recreate_dependents:
-        found.append(
-            f"{name}: other containers use this one and would break: {', '.join(told)}; set recreate_dependents: true "
-            f"to recreate them with it."
-        )
-    for dependent in facts.dependents:
-        if dependent.is_linked:
-            found.append(
-                f"{name}: the container {_name(dependent.facts)} is linked to this one, and a link cannot be kept; "
-                f"connect both by a network instead."
-            )
-        if dependent.facts.dependents:
-            found.append(
-                f"{name}: the dependent container {_name(dependent.facts)} has dependents of its own; "
-                f"remove those first and start them again afterwards."
-            )
-    return found
-
-
-def _refuse_container(
-    what: str, facts: RecreationFacts, link: str | None, options: Options, is_one_of_several: bool
-) -> list[str]:
-    container = facts.container
-    state = container["State"]["Status"]
-    found = []
-    if state not in RUNNING_STATES + STOPPED_STATES:
-        found.append(f"{what} is {state}; remove or repair it first.")
-    if any(label.startswith("com.docker.swarm.") for label in container["Config"].get("Labels") or {}):
-        found.append(f"{what} is a task of a swarm service; change the service's mounts instead.")
-    if container["HostConfig"].get("AutoRemove"):
-        found.append(
-            f"{what} was started with --rm, so stopping it deletes it; start it again with the arguments docker_args."
-        )
-    if facts.image is None:
-        found.append(f"{what} is of the image {container['Image']}, which is gone; pull or build it again first.")
-    fields = _clone.unknown_fields(container)
-    if fields:
-        found.append(
-            f"{what} has fields that this version does not know how to keep ({', '.join(fields)}); "
-            f"update agentops.credentials or recreate the container by hand."
-        )
-    lost = _lost(facts, link, options)
-    if lost and options.writable_layer == "refuse":
-        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
-        found.append(
-            f"{what} has written files that a recreation would lose ({', '.join(lost[:3])}{more}); "
-            f"set writable_layer to carry (keep them) or discard, or add their place to writable_layer_ignore."
-        )
-    if lost and options.writable_layer == "carry" and facts.layer_obstacle and is_one_of_several:
-        found.append(
-            f"{what} has written files that only docker commit could keep ({facts.layer_obstacle}), which is not done "
-            f"where containers depend on each other; copy them out and set writable_layer to discard."
-        )
-    return found
-
-
-def _lost(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
-    return _clone.layer_changes(facts.container, facts.changes, link, options.writable_layer_ignore)
-
-
-def _name(facts: RecreationFacts) -> str:
-    return str(facts.container["Name"]).lstrip("/")
-
-
-def _target_faults(observed: Observed, judgement: Judgement) -> list[str]:
-    placed, name = observed.placed, observed.spec.name
-    if placed is None:
-        return []
-    target = placed.mount.target
-    faults = []
-    if placed.passwd and any(mount.target == PASSWD for mount in observed.mounts):
-        faults.append(
-            f"{name}: container.passwd: a mount of the container's own is at {PASSWD} and has no entry for its uid; "
-            f"add the entry there, or take container.passwd out."
-        )
-    if placed.passwd and not (placed.home or _home(observed)):
-        faults.append(
-            f"{name}: container.home is not set and the container has no HOME; set container.home to a directory in "
-            f"the container that its user may write."
-        )
-    nested = [
-        mount.target
-        for mount in observed.mounts
-        if is_below(mount.target, target) and mount.target not in judgement.unmounted
-    ]
-    faults += [
-        f"{name}: container.target {target} has another mount below it ({path}); choose another." for path in nested
-    ]
-    at_target = next((mount for mount in observed.mounts if mount.target == target), None)
-    is_foreign = at_target is not None and observed.mount_source != observed.directory.path
-    if at_target is not None and is_foreign and not _looks_like_credentials(at_target):
-        faults.append(
-            f"{name}: container.target {target} is already the target of another mount ({at_target.type} "
-            f"{at_target.source}), which would be lost; choose another target."
-        )
-    return faults
-
-
-def _home(observed: Observed) -> str | None:
-    """The container's variable ``HOME``."""
-    return environment_of((observed.container or {}).get("Config", {}).get("Env")).get("HOME")
-
-
-def _looks_like_credentials(mount: MountSpec) -> bool:
-    """Whether a bind at our target is an earlier credentials directory rather than somebody's data."""
-    return mount.type == "bind" and any(is_below(mount.target, root) for root in (STORE_ROOT, SHARED_ROOT))
-
-
-def judge_version(observed: Observed, version: str | None) -> tuple[list[str], list[str]]:
-    """Refusals and notes for the ``version`` of the agent CLI in the container; ``None`` if it is not known."""
-    spec, cli = observed.spec, observed.spec.cli
-    limits = [limit for limit in cli.limits if limit.placement == spec.placement]
-    notes = []
-    if version is None:
-        notes = [
-            f"{spec.name}: the version of {cli.name} in the container is not known ({cli.commands[0]} --version did "
-            f"not tell), so it was not checked that it is {limit.minimum} or newer, as {spec.placement} needs."
-            for limit in limits
-        ]
-        return [], notes
-    refusals = [
-        f"{spec.name}: container.placement {spec.placement} does not work with {cli.name} {version}: below "
-        f"{limit.minimum} {limit.effect}; install a newer one in the image, use another placement "
-        f"({cli.placements[0]}), or set container.force_placement: true."
-        for limit in limits
-        if is_below_version(version, limit.minimum)
-    ]
-    if cli.reload_since and is_below_version(version, cli.reload_since):
-        notes.append(
-            f"{spec.name}: {cli.name} {version} in the container uses a new login only in a new process; update it to "
-            f"{cli.reload_since} or newer."
-        )
-    return refusals, notes
 
 
 def link(observed: Observed, container_id: str | None) -> Operation:
@@ -233,9 +70,9 @@ def restart(observed: Observed, judgement: Judgement, facts: RecreationFacts, op
         steps.append(link(observed, observed.id))
     running = [dependent for dependent in facts.dependents if _runs(dependent.facts)]
     for dependent in running:
-        steps.append(_restart(agent, _name(dependent.facts), dependent.facts, f"it uses {name}"))
+        steps.append(_restart(agent, name_of(dependent.facts), dependent.facts, f"it uses {name}"))
     return AgentPlan(
-        observed, judgement, tuple(steps), dependents=tuple((_name(dependent.facts), True) for dependent in running)
+        observed, judgement, tuple(steps), dependents=tuple((name_of(dependent.facts), True) for dependent in running)
     )
 
 
@@ -295,7 +132,7 @@ def _swap(
     linked_late: tuple[Operation, ...],
     verification: tuple[str, str, dict[str, Any]],
 ) -> _Swap:
-    name = _name(facts)
+    name = name_of(facts)
     new, old = name + SUFFIX_NEW, name + SUFFIX_OLD
     container_id, state = facts.container["Id"], facts.container["State"]["Status"]
     policy = str(copy.restart_policy.get("Name") or "no")
@@ -355,10 +192,10 @@ def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, o
         variables += ((placed.variable, None),)
     wanted = _clone.Wanted(placed.mounts if present else (), judgement.unmounted, variables)
     is_linked = present and placed.link is not None and link_obstacle(observed) is None
-    carry = options.writable_layer == "carry" and bool(_lost(facts, placed.link, options))
+    carry = options.writable_layer == "carry" and bool(lost_files(facts, placed.link, options))
     image = None
     if carry and facts.layer_obstacle:
-        image, carry = _clone.committed_image(_name(facts), facts.container["Id"], _runs(facts)), False
+        image, carry = _clone.committed_image(name_of(facts), facts.container["Id"], _runs(facts)), False
     copy = _clone_of(facts, wanted, {}, image)
     # In the clone's own layer it can be made while the original runs. On a volume the original would see it, and a
     # carried layer would put the original's file over it.
@@ -396,17 +233,17 @@ def recreate(observed: Observed, judgement: Judgement, facts: RecreationFacts, o
         judgement,
         steps,
         differences=copy.differences,
-        dependents=tuple((_name(dependent.facts), _runs(dependent.facts)) for dependent in facts.dependents),
+        dependents=tuple((name_of(dependent.facts), _runs(dependent.facts)) for dependent in facts.dependents),
         body=copy.body,
     )
 
 
 def _follower(observed: Observed, owner: RecreationFacts, facts: RecreationFacts, options: Options) -> _Swap:
     """The swap of a container that uses the owner's namespaces: its clone uses those of the owner's clone."""
-    names = (owner.container["Id"], _name(owner))
-    namespaces = {f"container:{name}": f"container:{_name(owner)}{SUFFIX_NEW}" for name in names}
+    names = (owner.container["Id"], name_of(owner))
+    namespaces = {f"container:{name}": f"container:{name_of(owner)}{SUFFIX_NEW}" for name in names}
     verification = (
-        f"verify {_name(facts)}: running",
+        f"verify {name_of(facts)}: running",
         "",
         {
             "target": None,
@@ -420,8 +257,8 @@ def _follower(observed: Observed, owner: RecreationFacts, facts: RecreationFacts
         observed.spec.name,
         facts,
         _clone_of(facts, _clone.Wanted(), namespaces),
-        cause=f"it uses {_name(owner)}",
-        carry=options.writable_layer == "carry" and bool(_lost(facts, None, options)),
+        cause=f"it uses {name_of(owner)}",
+        carry=options.writable_layer == "carry" and bool(lost_files(facts, None, options)),
         linked_early=(),
         linked_late=(),
         verification=verification,
@@ -438,7 +275,7 @@ def _by_commit(
 
     The original keeps its restart policy until the clone has it: the trial must never start.
     """
-    name, container_id = _name(facts), facts.container["Id"]
+    name, container_id = name_of(facts), facts.container["Id"]
     new = name + SUFFIX_NEW
     first, *others = swap.create
     rename_old, *switch = swap.switch
