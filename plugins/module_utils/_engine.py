@@ -13,6 +13,7 @@ import io
 import os
 import posixpath
 import tarfile
+import threading
 import traceback
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
@@ -32,6 +33,8 @@ Document = Mapping[str, Any]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _READ_LIMIT = 1 << 20
+_OUTPUT_SECONDS = 15.0
+NOT_ENDED = 124  # as timeout(1) has it
 SAVED_SUFFIX = ".before-agent-mounts"
 
 
@@ -83,6 +86,7 @@ class Engine:
                 f"the Docker engine at {docker_host} cannot be reached ({reason}); "
                 f"start it, set docker_host, or use become if the socket is not open to this user."
             ) from None
+        self._timeout = timeout
         self.is_local = docker_host.startswith("unix://")
         if self.is_local:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
@@ -139,22 +143,46 @@ class Engine:
 
     @_mapped
     def execute(self, container: str, command: Sequence[str]) -> int:
-        """The exit status of a command that is run in a running container; its output is thrown away."""
-        execution = self._api.exec_create(container, list(command))["Id"]
-        for _chunk in self._api.exec_start(execution, stream=True):
-            pass
-        return int(self._api.exec_inspect(execution)["ExitCode"])
+        """The exit status of a command that is run in a running container; its output is thrown away.
+
+        A command that has not ended after the engine's timeout counts as one that has failed.
+        """
+        status, _printed = self._run(container, command, self._timeout)
+        return NOT_ENDED if status is None else status
 
     @_mapped
     def output(self, container: str, command: Sequence[str]) -> str | None:
         """What a command prints on standard output in a running container; ``None`` if it cannot be run or fails."""
         try:
-            execution = self._api.exec_create(container, list(command), stderr=False)["Id"]
-            printed = _bounded(self._api.exec_start(execution, stream=True))
+            status, printed = self._run(container, command, min(self._timeout, _OUTPUT_SECONDS))
         except docker.errors.APIError:
             return None
-        ended_well = self._api.exec_inspect(execution)["ExitCode"] == 0
-        return printed.decode("utf-8", "replace") if ended_well else None
+        return printed.decode("utf-8", "replace") if status == 0 else None
+
+    def _run(self, container: str, command: Sequence[str], seconds: float) -> tuple[int | None, bytes]:
+        """Exit status, ``None`` if it has not ended in time, and standard output of a command in a container.
+
+        The engine has no call that ends a command, so one that hangs is left, and so is the thread that listens to it.
+        """
+        execution = self._api.exec_create(container, list(command), stderr=False)["Id"]
+        printed: list[bytes] = []
+        faults: list[Exception] = []
+
+        def listen() -> None:
+            try:
+                printed.append(_bounded(self._api.exec_start(execution, stream=True)))
+            except Exception as error:
+                faults.append(error)
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        listener.join(seconds)
+        if faults:
+            raise faults[0]
+        if not printed:
+            return None, b""
+        status = self._api.exec_inspect(execution)["ExitCode"]  # none for one that prints without end
+        return None if status is None else int(status), printed[0]
 
     # writing
 
