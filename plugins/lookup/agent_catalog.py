@@ -40,6 +40,74 @@ _raw:
   description: One dictionary for each agent CLI asked for, in the order asked.
   type: list
   elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    commands:
+      description: Names of its program.
+      type: list
+      elements: str
+    measured:
+      description: The version on which the row was measured.
+      type: str
+    source:
+      description: The credential file on the host, below the home directory.
+      type: str
+    credential:
+      description: The credential file in the config directory.
+      type: str
+    file:
+      description: Name of the published file in the credentials directory.
+      type: str
+    config_dir:
+      description: The directory in which it keeps its state, below the home directory in the container.
+      type: str
+    config_dir_variable:
+      description: The environment variable that moves that directory, or V(null).
+      type: str
+    config_dir_suffix:
+      description: What comes below the value of that variable.
+      type: str
+    store_variable:
+      description: The environment variable that moves the credential file alone, or V(null).
+      type: str
+    placements:
+      description: The placements that work, the default first.
+      type: list
+      elements: str
+    limits:
+      description: Versions that fail with a placement, each with C(placement), C(minimum) and C(effect).
+      type: list
+      elements: dict
+    reload:
+      description: When a running process uses a new login, V(request), V(rejected) or V(process).
+      type: str
+    reload_since:
+      description: Versions below always need a new process, or V(null).
+      type: str
+    start:
+      description: What must be done beside the mount, or V(null).
+      type: str
+    passwd:
+      description: What fails for a uid without an entry in C(/etc/passwd), or V(null).
+      type: str
+    masking_variables:
+      description: Environment variables that mask the mirrored login.
+      type: list
+      elements: str
+    shared_dir:
+      description: The directory that is mounted in mode shared, where that is the parent of C(config_dir), or V(null).
+      type: str
+    seeds:
+      description: Files of a new shared auth directory, by name.
+      type: dict
+    mirror:
+      description: >-
+        How the mirror accepts and reduces the credential file. C(require) (one of these paths must hold a string),
+        C(scopes), C(keep) (top-level keys), C(drop) and C(blank) (paths), C(expires), C(account), C(comments) and
+        C(keep_warm). Paths have dots, and C(*) stands for any one key.
+      type: dict
 """
 
 from ansible.errors import AnsibleLookupError

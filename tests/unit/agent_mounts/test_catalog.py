@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
+from ansible_collections.agentops.credentials.plugins.lookup import agent_catalog
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _cli
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
@@ -89,6 +91,11 @@ def test_a_row_is_added_and_another_one_changed() -> None:
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_row_survives_its_way_through_plain_data(name: str) -> None:
     assert _cli.extended({}, {name: _cli.as_dict(CATALOG[name])}) == {name: CATALOG[name]}
+
+
+def test_the_lookup_documents_every_field() -> None:
+    documented = yaml.safe_load(agent_catalog.RETURN)["_raw"]["contains"]
+    assert set(documented) == set(_cli.as_dict(CATALOG["claude"]))
 
 
 @pytest.mark.parametrize(
