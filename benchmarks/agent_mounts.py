@@ -219,7 +219,8 @@ LOGIN = {
     }
 }
 PARTS = {
-    "creds-mirror": ".local/bin/creds-mirror",
+    "creds_mirror.py": ".local/lib/creds-mirror/creds_mirror.py",
+    "start.py": ".local/lib/creds-mirror/start.py",
     "claude.json": ".config/creds-mirror/claude.json",
     **{
         f"claude-creds-{unit}": f".config/systemd/user/claude-creds-{unit}"
@@ -286,7 +287,7 @@ def outage(place: Place, action: Callable[[], object]) -> float:
     until = place.sh("date +%s.%N")
     form = "'{{.TimeNano}} {{.Action}}'"
     events = place.sh(f"docker events --since {since} --until {until} --filter type=container --format {form}")
-    times = [line.split() for line in events.splitlines()]
+    times = [line.split(maxsplit=1) for line in events.splitlines()]
     ended = next(int(moment) for moment, action_ in times if action_ == "die")
     began = next(int(moment) for moment, action_ in times if action_ == "start" and int(moment) > ended)
     return (began - ended) / 1e6
