@@ -61,11 +61,11 @@ benchmark: venv ## Figures of site.yml and agent_mounts beside their peers (docs
 	@scripts/benchmark
 
 .PHONY: benchmark-mirror
-benchmark-mirror: venv ## Figures of the mirror beside others (docs/mirror.md; RELEASE=trixie: on systemd 257)
+benchmark-mirror: venv ## Figures of the mirror beside others (docs/mirror.md; RELEASE=trixie: on systemd 257; TRIES=200)
 	@scripts/host-image $(or $(RELEASE),bookworm)
 	@export AGENTOPS_HOSTS=bench-mirror:$(or $(RELEASE),bookworm) MOLECULE_PROJECT_DIRECTORY=$(CURDIR); \
 	trap 'ansible-playbook -i testbed/inventory testbed/stop.yml >/dev/null' EXIT; \
-	ansible-playbook -i testbed/inventory testbed/start.yml benchmarks/mirror.yml
+	ansible-playbook -i testbed/inventory testbed/start.yml benchmarks/mirror.yml $(if $(TRIES),-e tries=$(TRIES))
 
 .PHONY: fix
 fix: venv ## Let the tools mend what they can: ruff check --fix, ruff format
