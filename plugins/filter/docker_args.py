@@ -68,15 +68,16 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _cli
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import (
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import (
     Placed,
     launcher_fragments,
     place_unseen,
     unseen_faults,
 )
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import override
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 _MIRROR_ROOT = "~/.config/claude-hooks"
 
@@ -103,7 +104,7 @@ def docker_args(
 ) -> Any:
     """The mount and environment of one agent in the form asked for."""
     try:
-        rows = _cli.extended(CATALOG, catalog or {})
+        rows = override.extended(CATALOG, catalog or {})
         context = _agents.Context("the agent", home or "", mirrored or {}, rows, shared_root)
         if mirrored is None and home:
             usual = {

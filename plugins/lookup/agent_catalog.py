@@ -113,9 +113,10 @@ _raw:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._cli import as_dict, extended
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 
 class LookupModule(LookupBase):

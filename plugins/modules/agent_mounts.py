@@ -245,17 +245,15 @@ import contextlib
 import functools
 import signal
 
-from ansible_collections.agentops.credentials.plugins.module_utils import (
-    _layer,
-    _lock,
-    _model,
-    _module,
-    _reconcile,
-    _report,
-)
-from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor, Interrupted
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
-from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module as _module
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import report as _report
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import Executor, Interrupted
+from ansible_collections.agentops.credentials.plugins.module_utils._engine import layer as _layer
+from ansible_collections.agentops.credentials.plugins.module_utils._host import lock as _lock
 
 _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
 

@@ -152,8 +152,10 @@ agents:
       elements: str
 """
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _model, _module, _report
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module as _module
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import report as _report
 
 
 def main():

@@ -163,9 +163,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _mirror, _mirror_run
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError
-from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run as _mirror_run
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
 
 
 def main():

@@ -11,7 +11,7 @@ from typing import Any
 
 import docker
 
-from ansible_collections.agentops.credentials.plugins.module_utils._engine import Engine
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import Engine
 
 from . import run
 from .option_sets import OPTION_SETS

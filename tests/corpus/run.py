@@ -23,17 +23,15 @@ from typing import Any
 import docker
 import docker.errors
 
-from ansible_collections.agentops.credentials.plugins.module_utils import (
-    _agents,
-    _layer,
-    _model,
-    _procfs,
-    _reconcile,
-)
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import SUFFIX_NEW, SUFFIX_OLD
-from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
-from ansible_collections.agentops.credentials.plugins.module_utils._engine import Engine
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import AgentMountsError, RefusedError
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError, RefusedError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.names import SUFFIX_NEW, SUFFIX_OLD
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import Executor
+from ansible_collections.agentops.credentials.plugins.module_utils._engine import layer as _layer
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import Engine
+from ansible_collections.agentops.credentials.plugins.module_utils._host import filesystem
 
 from . import compare, snapshot
 from .option_sets import OPTION_SETS, OptionSet
@@ -210,7 +208,7 @@ def wait_until_settled(name: str, client: Any) -> None:
 
 def recreate(row: OptionSet, engine: Engine) -> _reconcile.Outcome:
     """What the module does."""
-    host = _procfs.Host()
+    host = filesystem.Host()
     name = container_name(row)
     request = _reconcile.Request(
         document={"agents": {row.name: {"container": {"name": name, "credentials_host_dir": str(DIRECTORY)}}}},

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _model, _reconcile
-from ansible_collections.agentops.credentials.plugins.module_utils._apply import Executor
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import Executor
 
 from . import fakes
 
@@ -61,6 +63,8 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    monkeypatch.setattr("ansible_collections.agentops.credentials.plugins.module_utils._observe._SETTLED", 0.0)
+    monkeypatch.setattr(
+        "ansible_collections.agentops.credentials.plugins.module_utils._containers.observe._SETTLED", 0.0
+    )
     engine = fakes.FakeEngine(fakes.recorded("boss_file_mount.json"))
     return World(engine, fakes.FakeHost(engine))

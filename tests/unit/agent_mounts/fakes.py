@@ -12,9 +12,9 @@ import json
 import pathlib
 from typing import Any
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _procfs
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError, NotFoundError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
+from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
+from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 DIRECTORY = "/home/dev/.config/claude-hooks/claude-credentials"
@@ -250,16 +250,16 @@ class FakeRoot:
     def __exit__(self, *unused: object) -> None:
         pass
 
-    def see(self, path: str) -> _procfs.Sight:
+    def see(self, path: str) -> process_root.Sight:
         for mount in self.document["Mounts"]:
             if mount["Destination"] == path and mount["Type"] == "bind":
                 identity = self.host.stale or self.host.directories[mount["Source"]].identity
-                return _procfs.Sight("directory", identity, read_only=not mount["RW"], links=2)
-        return _procfs.NOTHING
+                return process_root.Sight("directory", identity, read_only=not mount["RW"], links=2)
+        return process_root.NOTHING
 
-    def link(self, path: str) -> _procfs.Sight:
+    def link(self, path: str) -> process_root.Sight:
         target = self.host.engine.links.get(self.document["Id"], {}).get(path)
-        return _procfs.Sight("link", link_target=target) if target else _procfs.NOTHING
+        return process_root.Sight("link", link_target=target) if target else process_root.NOTHING
 
     def read(self, path: str) -> bytes | None:
         return PASSWD if path == "/etc/passwd" else None
@@ -283,5 +283,5 @@ class FakeHost:
 
     def root(self, pid: int, container_id: str) -> FakeRoot:
         if not self.provable:
-            raise _procfs.NotProven("no rights on purpose")
+            raise process_root.NotProven("no rights on purpose")
         return FakeRoot(self, self.engine.world[container_id])

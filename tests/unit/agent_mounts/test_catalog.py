@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from ansible_collections.agentops.credentials.plugins.lookup import agent_catalog
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _cli
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import cli as _cli
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import override
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,7 @@ NEW = {
 
 
 def test_a_row_is_added_and_another_one_changed() -> None:
-    catalog = _cli.extended(CATALOG, {"kimi": NEW, "codex": {"commands": ["codex", "codex-nightly"]}})
+    catalog = override.extended(CATALOG, {"kimi": NEW, "codex": {"commands": ["codex", "codex-nightly"]}})
     assert catalog["kimi"].commands == ("kimi",)
     assert catalog["kimi"].mirror.blank == ("refresh",)
     assert catalog["codex"].commands == ("codex", "codex-nightly")
@@ -90,7 +92,7 @@ def test_a_row_is_added_and_another_one_changed() -> None:
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_row_survives_its_way_through_plain_data(name: str) -> None:
-    assert _cli.extended({}, {name: _cli.as_dict(CATALOG[name])}) == {name: CATALOG[name]}
+    assert override.extended({}, {name: _cli.as_dict(CATALOG[name])}) == {name: CATALOG[name]}
 
 
 def test_the_lookup_documents_every_field() -> None:
@@ -121,7 +123,7 @@ def test_the_lookup_documents_every_field() -> None:
 )  # fmt: skip
 def test_a_fault_in_a_row_is_one_sentence_with_field_and_mend(rows: Any, fault: str) -> None:
     with pytest.raises(ConfigError) as error:
-        _cli.extended(CATALOG, rows)
+        override.extended(CATALOG, rows)
     assert len(error.value.faults) == 1
     assert fault in error.value.faults[0]
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _mounts
-from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import clone as _clone
+from ansible_collections.agentops.credentials.plugins.module_utils._engine import mounts as _mounts
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec
 
 from . import fakes
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import DirectoryFacts
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
 
 HOME = "/home/dev"
 SOURCE = f"{HOME}/.claude/.credentials.json"

@@ -7,8 +7,8 @@ import pathlib
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _lock
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError
+from ansible_collections.agentops.credentials.plugins.module_utils._host import lock as _lock
 
 
 def test_a_second_run_waits_and_then_says_so(tmp_path: pathlib.Path) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents, _placement
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import User
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import placement as _placement
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import User
 
 
 def spec(**container: Any) -> _agents.AgentSpec:

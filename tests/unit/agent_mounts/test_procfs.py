@@ -8,7 +8,8 @@ import stat
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _procfs
+from ansible_collections.agentops.credentials.plugins.module_utils._host import filesystem, process_root
+from ansible_collections.agentops.credentials.plugins.module_utils._host.reading import fingerprint
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def test_a_directory_is_told_by_its_inode_whatever_links_lead_to_it(tmp_path: pa
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "real" / "x").touch()
-    facts = _procfs.Host().directory(str(tmp_path / "link"))
+    facts = filesystem.Host().directory(str(tmp_path / "link"))
     status = (tmp_path / "real").stat()
     assert facts.path == str(tmp_path / "real")
     assert (facts.kind, facts.identity, facts.names) == ("directory", (status.st_dev, status.st_ino), ("x",))
@@ -32,14 +33,14 @@ def test_a_directory_is_told_by_its_inode_whatever_links_lead_to_it(tmp_path: pa
 def test_what_is_no_directory_is_told(tmp_path: pathlib.Path, make: str | None, kind: str) -> None:
     if make:
         (tmp_path / "it").touch()
-    assert _procfs.Host().directory(str(tmp_path / "it")).kind == kind
+    assert filesystem.Host().directory(str(tmp_path / "it")).kind == kind
 
 
 def test_reading_neither_follows_a_link_nor_hangs_on_a_fifo(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to("file")
     os.mkfifo(tmp_path / "fifo")
-    host = _procfs.Host()
+    host = filesystem.Host()
     assert host.read(str(tmp_path / "file")) == b"x"
     assert [host.read(str(tmp_path / name)) for name in ("link", "fifo", "none")] == [None, None, None]
     assert host.inode(str(tmp_path / "file")) == (tmp_path / "file").stat().st_ino
@@ -49,20 +50,20 @@ def test_reading_neither_follows_a_link_nor_hangs_on_a_fifo(tmp_path: pathlib.Pa
 def test_a_process_sees_what_is_there(tmp_path: pathlib.Path, own_cgroup: str) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to("file")
-    with _procfs.ContainerRoot(os.getpid(), own_cgroup) as root:
+    with process_root.ContainerRoot(os.getpid(), own_cgroup) as root:
         directory, file = root.see(str(tmp_path)), root.see(str(tmp_path / "file"))
         status = tmp_path.stat()
         assert (directory.kind, directory.identity) == ("directory", (status.st_dev, status.st_ino))
-        assert file.fingerprint == _procfs.fingerprint(b"x")
+        assert file.fingerprint == fingerprint(b"x")
         assert root.link(str(tmp_path / "link")).link_target == "file"
         assert root.link(str(tmp_path / "file")).kind == "file"
-        assert root.see(str(tmp_path / "none")) == root.link(str(tmp_path / "none")) == _procfs.NOTHING
+        assert root.see(str(tmp_path / "none")) == root.link(str(tmp_path / "none")) == process_root.NOTHING
         assert root.see("/dev/null").kind == "other"
         assert root.read("/dev/zero") is None
 
 
 def test_a_process_of_another_container_proves_nothing() -> None:
-    with pytest.raises(_procfs.NotProven, match="not the container's"):
-        _procfs.ContainerRoot(os.getpid(), "0" * 64)
-    with pytest.raises(_procfs.NotProven, match="not visible"):
-        _procfs.ContainerRoot(2**22 + 1, "0" * 64)
+    with pytest.raises(process_root.NotProven, match="not the container's"):
+        process_root.ContainerRoot(os.getpid(), "0" * 64)
+    with pytest.raises(process_root.NotProven, match="not visible"):
+        process_root.ContainerRoot(2**22 + 1, "0" * 64)

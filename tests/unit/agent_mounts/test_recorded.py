@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _clone, _mounts
-from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import clone as _clone
+from ansible_collections.agentops.credentials.plugins.module_utils._engine import mounts as _mounts
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec
 
 from . import fakes
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import (
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
     AgentMountsError,
     ConfigError,
     RefusedError,

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.filter.agent_table import agent_table
-from ansible_collections.agentops.credentials.plugins.module_utils import _model, _report
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import report as _report
 
 SECRET = "fake-token-of-the-agent"
 

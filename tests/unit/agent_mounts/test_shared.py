@@ -10,22 +10,24 @@ from typing import Any
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.filter.docker_args import docker_args
-from ansible_collections.agentops.credentials.plugins.module_utils import (
-    _agents,
-    _cli,
-    _model,
-    _placement,
-    _preparation,
-    _preparation_host,
-    _reconcile,
-    _report,
-    _sharing,
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import host_needs as _preparation
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import placement as _placement
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import provide as _preparation_host
+from ansible_collections.agentops.credentials.plugins.module_utils._agents import shared_logins as _sharing
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import Passwd
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
+    ConfigError,
+    HostError,
+    RefusedError,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, HostError, RefusedError
-from ansible_collections.agentops.credentials.plugins.module_utils._mounts import MountSpec
-from ansible_collections.agentops.credentials.plugins.module_utils._placement import Passwd
-from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import override
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import report as _report
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as _reconcile
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec
 
 from . import fakes
 
@@ -92,7 +94,7 @@ def test_what_is_explicit_wins(container: Any, directory: str, target: str, vari
 
 
 def test_a_cli_without_a_variable_gets_it_where_it_looks() -> None:
-    rows = _cli.extended(CATALOG, {"codex": {"config_dir_variable": None}})
+    rows = override.extended(CATALOG, {"codex": {"config_dir_variable": None}})
     agents = {"boss": {"container": {"mode": "shared", "cli": "codex"}}}
     (one,) = _agents.parse({"agents": agents}, _agents.Context("agents.json", "/h", catalog=rows)).specs
     placed = _placement.place(one, {}, "/home/a")

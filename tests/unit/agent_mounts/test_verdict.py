@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _observe, _procfs, _verdict
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import observe as _observe
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import verdict as _verdict
+from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
 
 from . import fakes
 
@@ -37,7 +39,7 @@ def judged(world: Any, mounts: list[Any], name: str = "boss") -> tuple[Any, Any]
 
 
 def _specs(world: Any) -> Any:
-    from ansible_collections.agentops.credentials.plugins.module_utils import _reconcile
+    from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as _reconcile
 
     return _reconcile.specifications(world.request(), world.host)
 
@@ -77,7 +79,7 @@ class _Seeing(fakes.FakeHost):
 
     def root(self, pid: int, container_id: str) -> Any:
         root = super().root(pid, container_id)
-        root.see = lambda path: _procfs.Sight("directory", fakes.IDENTITY, True, 2)  # type: ignore[method-assign]
+        root.see = lambda path: process_root.Sight("directory", fakes.IDENTITY, True, 2)  # type: ignore[method-assign]
         return root
 
 
@@ -88,7 +90,7 @@ def test_a_directory_that_the_process_does_not_see_any_more_is_stale(world: Any,
 
     def root(pid: int, container_id: str) -> Any:
         seen = real_root(pid, container_id)
-        seen.see = lambda path: _procfs.Sight("directory", (1, 1), True, links)
+        seen.see = lambda path: process_root.Sight("directory", (1, 1), True, links)
         return seen
 
     world.host.root = root

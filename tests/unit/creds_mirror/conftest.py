@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._cli import as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 PROGRAM = pathlib.Path(__file__).parents[3] / "roles" / "creds_mirror" / "files" / "creds_mirror.py"
 

@@ -19,18 +19,17 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils import (
-    _access,
-    _host_files,
-    _mirror,
-    _mirror_host,
-    _mirror_run,
-)
-from ansible_collections.agentops.credentials.plugins.module_utils._access import Readers, User
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._errors import ConfigError, HostError
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import MirrorSpec, Source
-from ansible_collections.agentops.credentials.plugins.module_utils._record import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError, HostError
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._host import acl as _access
+from ansible_collections.agentops.credentials.plugins.module_utils._host import files as _host_files
+from ansible_collections.agentops.credentials.plugins.module_utils._host.acl import Readers
+from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import install as _mirror_host
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run as _mirror_run
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
 
 DEV = User("dev", 1000, 1000, "/home/dev")
 SPEC = MirrorSpec(
@@ -257,7 +256,7 @@ def test_readers_get_exactly_their_rights(spec: MirrorSpec) -> None:
     spec = replace(spec, readers=Readers(uids=(12345,)))
     run(lambda record: _mirror_host.ensure_directories(record, spec, "refuse"))
     acl = os.getxattr(spec.directory, _access.ACL_ACCESS)
-    assert acl == _access.acl(spec.readers, 7, _access.READ_ENTER)
+    assert acl == _access.encode(spec.readers, 7, _access.READ_ENTER)
     assert stat.S_IMODE(os.stat(spec.directory).st_mode) & 0o007 == 0
     run(lambda record: _mirror_host.ensure_directories(record, replace(spec, readers=Readers()), "refuse"))
     assert stat.S_IMODE(os.stat(spec.directory).st_mode) == 0o700

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._cli import as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import as_dict
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 from .conftest import creds_mirror, login
 

@@ -1,0 +1,11 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a container is called while it is being replaced. Pure."""
+
+from __future__ import annotations
+
+SUFFIX_NEW = ".am-new"
+SUFFIX_OLD = ".am-old"
+"""What a container is called while it is being replaced; no configured container may end so."""

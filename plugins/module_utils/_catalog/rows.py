@@ -1,0 +1,124 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""The catalogue of agent CLIs: one row of data each, no code.
+
+Every rule was measured on the real client at the version named in ``measured``, but where a comment says otherwise;
+``docs/agent-clis.md`` tells how, and its table is made from these rows.
+"""
+
+from __future__ import annotations
+
+from .cli import AgentCli, MirrorRules, VersionLimit
+
+CATALOG: dict[str, AgentCli] = {
+    row.name: row
+    for row in (
+        AgentCli(
+            name="claude",
+            measured="2.1.330",
+            commands=("claude",),
+            source=".claude/.credentials.json",
+            credential=".credentials.json",
+            config_dir=".claude",
+            config_dir_variable="CLAUDE_CONFIG_DIR",
+            config_dir_suffix="",
+            store_variable="CLAUDE_SECURESTORAGE_CONFIG_DIR",
+            placements=("store", "link", "config_dir"),
+            limits=(VersionLimit("config_dir", "2.1.175", "it ends with status 0 and without any output, or crashes"),),
+            reload="request",
+            reload_since="2.1.90",
+            # Without it, beside the config directory, claude asks the questions of a first start each time.
+            seeds={".claude.json": "{}\n"},
+            masking_variables=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
+            mirror=MirrorRules(
+                require=("claudeAiOauth.accessToken",),
+                scopes="claudeAiOauth.scopes",
+                keep=("claudeAiOauth",),
+                drop=("claudeAiOauth.refreshToken",),
+                expires="claudeAiOauth.expiresAt",
+                account="claudeAiOauth.accountUuid",
+                keep_warm=("claude", "auth", "status"),
+            ),
+        ),
+        AgentCli(
+            name="codex",
+            measured="0.169.0",
+            commands=("codex",),
+            source=".codex/auth.json",
+            credential="auth.json",
+            config_dir=".codex",
+            config_dir_variable="CODEX_HOME",
+            config_dir_suffix="",
+            store_variable=None,
+            placements=("link",),
+            reload="rejected",
+            masking_variables=("OPENAI_API_KEY", "CODEX_API_KEY"),
+            mirror=MirrorRules(
+                require=("tokens.access_token", "OPENAI_API_KEY"),
+                blank=("tokens.refresh_token",),
+                account="tokens.account_id",
+            ),
+        ),
+        AgentCli(
+            name="gemini",
+            measured="0.61.0",
+            commands=("gemini",),
+            source=".gemini/oauth_creds.json",
+            credential="oauth_creds.json",
+            config_dir=".gemini",
+            config_dir_variable="GEMINI_CLI_HOME",
+            config_dir_suffix=".gemini",
+            store_variable=None,
+            placements=("link",),
+            reload="process",
+            passwd="its encrypted store and its search for a keychain end with uv_os_get_passwd returned ENOENT",
+            masking_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
+            # The client needs its refresh token each hour: it is the one CLI whose refresh token is published.
+            mirror=MirrorRules(require=("access_token", "refresh_token"), expires="expiry_date"),
+        ),
+        AgentCli(
+            name="opencode",
+            measured="1.18.33",
+            commands=("opencode",),
+            source=".local/share/opencode/auth.json",
+            credential="auth.json",
+            config_dir=".local/share/opencode",
+            config_dir_variable="XDG_DATA_HOME",
+            config_dir_suffix="opencode",
+            # The variable moves the data of every program: what is not writable there would stop them.
+            shared_dir=".local/share",
+            store_variable=None,
+            placements=("link",),
+            reload="request",
+            masking_variables=("OPENCODE_AUTH_CONTENT",),
+            mirror=MirrorRules(require=("*.access", "*.key"), blank=("*.refresh",)),
+        ),
+        AgentCli(
+            name="copilot",
+            measured="1.0.102",
+            commands=("copilot",),
+            source=".copilot/config.json",
+            credential="config.json",
+            config_dir=".copilot",
+            config_dir_variable="COPILOT_HOME",
+            config_dir_suffix="",
+            store_variable=None,
+            # It writes config.json at every start: a link is replaced at once, and a read-only home fails.
+            placements=("store",),
+            reload="rejected",
+            start="start it by examples/copilot/copilot-with-mirror, which copies the mirrored login into its home",
+            masking_variables=("COPILOT_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"),
+            seeds={"settings.json": '{"storeTokenPlaintext": true}\n'},
+            # `copilot login` writes authTokens; the other two are read too, and left behind when they are taken over.
+            mirror=MirrorRules(
+                require=("authTokens.*.token", "copilotTokens.*", "copilot_tokens.*"),
+                keep=("authTokens", "copilotTokens", "copilot_tokens", "loggedInUsers", "lastLoggedInUser"),
+                account="lastLoggedInUser.login",
+                comments=True,
+            ),
+        ),
+    )
+}

@@ -1,0 +1,300 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Docker engine. The only file that imports the Docker SDK; it maps its exceptions and decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import posixpath
+import tarfile
+import threading
+import traceback
+from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
+
+from .._base.errors import EngineError, NotFoundError
+
+try:
+    import docker
+    import docker.errors
+    import docker.tls
+    import requests.exceptions
+except ImportError:
+    SDK_MISSING: str | None = traceback.format_exc()
+else:
+    SDK_MISSING = None
+
+Document = Mapping[str, Any]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_READ_LIMIT = 1 << 20
+_OUTPUT_SECONDS = 15.0
+NOT_ENDED = 124  # as timeout(1) has it
+SAVED_SUFFIX = ".before-agent-mounts"
+
+
+def _mapped(function: _Function) -> _Function:
+    """Turn what the SDK raises into :class:`EngineError`, with the engine's own words."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except docker.errors.NotFound as error:
+            raise NotFoundError(_words(error)) from None
+        except docker.errors.APIError as error:
+            raise EngineError(_words(error)) from None
+        except requests.exceptions.Timeout:
+            raise EngineError(
+                "the engine did not answer in time (option timeout); a container may hang, see docker ps --all"
+            ) from None
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+            raise EngineError(str(error)) from None
+
+    return cast(_Function, call)
+
+
+def _words(error: Any) -> str:
+    return str(getattr(error, "explanation", None) or error)
+
+
+class Engine:
+    """One connection to a Docker engine.
+
+    :param docker_host: e.g. ``unix:///var/run/docker.sock`` or ``tcp://192.0.2.23:2376``.
+    :param tls: ``None``, or keyword arguments of ``docker.tls.TLSConfig``.
+    :param timeout: seconds to wait for an answer.
+    :raises EngineError: the engine cannot be reached.
+    """
+
+    def __init__(self, docker_host: str, tls: Mapping[str, Any] | None, timeout: int) -> None:
+        try:
+            self._api: Any = docker.APIClient(
+                base_url=docker_host,
+                version="auto",
+                timeout=timeout,
+                tls=docker.tls.TLSConfig(**tls) if tls else False,
+            )
+        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+            reason = str(error).rsplit("Error while fetching server API version: ", 1)[-1]
+            raise EngineError(
+                f"the Docker engine at {docker_host} cannot be reached ({reason}); "
+                f"start it, set docker_host, or use become if the socket is not open to this user."
+            ) from None
+        self._timeout = timeout
+        self.is_local = docker_host.startswith("unix://")
+        if self.is_local:
+            # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
+            self._api.trust_env = False
+        major, minor = self._api.api_version.split(".")[:2]
+        self.api_version = (int(major), int(minor))
+
+    # reading
+
+    @_mapped
+    def containers(self) -> list[Document]:
+        """The rows of ``GET /containers/json?all=1``."""
+        return list(self._api.containers(all=True))
+
+    @_mapped
+    def inspect(self, container: str) -> Document:
+        return cast(Document, self._api.inspect_container(container))
+
+    @_mapped
+    def inspect_image(self, image: str) -> Document | None:
+        """``None`` if the engine has no such image."""
+        try:
+            return cast(Document, self._api.inspect_image(image))
+        except docker.errors.NotFound:
+            return None
+
+    @_mapped
+    def changes(self, container: str) -> tuple[Document, ...]:
+        """The rows of ``GET /containers/ID/changes``: what is in the writable layer."""
+        return tuple(self._api.diff(container) or ())
+
+    @_mapped
+    def read_file(self, container: str, path: str) -> bytes | None:
+        """A regular file of the container's file system, running or not; ``None`` if there is none."""
+        try:
+            chunks, _status = self._api.get_archive(container, path)
+        except docker.errors.NotFound:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(_bounded(chunks))) as archive:
+            for member in archive:
+                file = archive.extractfile(member) if member.isfile() else None
+                if file is not None:
+                    return file.read(_READ_LIMIT)
+        return None
+
+    @_mapped
+    def has_path(self, container: str, path: str) -> bool:
+        try:
+            chunks, _status = self._api.get_archive(container, path)
+        except docker.errors.NotFound:
+            return False
+        cast(Any, chunks).close()
+        return True
+
+    @_mapped
+    def execute(self, container: str, command: Sequence[str]) -> int:
+        """The exit status of a command that is run in a running container; its output is thrown away.
+
+        A command that has not ended after the engine's timeout counts as one that has failed.
+        """
+        status, _printed = self._run(container, command, self._timeout)
+        return NOT_ENDED if status is None else status
+
+    @_mapped
+    def output(self, container: str, command: Sequence[str]) -> str | None:
+        """What a command prints on standard output in a running container; ``None`` if it cannot be run or fails."""
+        try:
+            status, printed = self._run(container, command, min(self._timeout, _OUTPUT_SECONDS))
+        except docker.errors.APIError:
+            return None
+        return printed.decode("utf-8", "replace") if status == 0 else None
+
+    def _run(self, container: str, command: Sequence[str], seconds: float) -> tuple[int | None, bytes]:
+        """Exit status, ``None`` if it has not ended in time, and standard output of a command in a container.
+
+        The engine has no call that ends a command, so one that hangs is left, and so is the thread that listens to it.
+        """
+        execution = self._api.exec_create(container, list(command), stderr=False)["Id"]
+        printed: list[bytes] = []
+        faults: list[Exception] = []
+
+        def listen() -> None:
+            try:
+                printed.append(_bounded(self._api.exec_start(execution, stream=True)))
+            except Exception as error:
+                faults.append(error)
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        listener.join(seconds)
+        if faults:
+            raise faults[0]
+        if not printed:
+            return None, b""
+        status = self._api.exec_inspect(execution)["ExitCode"]  # none for one that prints without end
+        return None if status is None else int(status), printed[0]
+
+    # writing
+
+    @_mapped
+    def create(self, name: str, body: Document) -> str:
+        """Returns the new container's id."""
+        return str(self._api.create_container_from_config(dict(body), name)["Id"])
+
+    @_mapped
+    def connect(self, container: str, network: str, endpoint: Document) -> None:
+        ipam = endpoint.get("IPAMConfig") or {}
+        self._api.connect_container_to_network(
+            container,
+            network,
+            ipv4_address=ipam.get("IPv4Address"),
+            ipv6_address=ipam.get("IPv6Address"),
+            link_local_ips=ipam.get("LinkLocalIPs"),
+            aliases=endpoint.get("Aliases"),
+            links=[tuple(link.split(":", 1)) for link in endpoint.get("Links") or ()] or None,
+            driver_opt=endpoint.get("DriverOpts"),
+        )
+
+    @_mapped
+    def disconnect(self, container: str, network: str) -> None:
+        self._api.disconnect_container_from_network(container, network)
+
+    @_mapped
+    def set_restart_policy(self, container: str, policy: Document) -> None:
+        self._api.update_container(container, restart_policy=cast(Any, dict(policy)))
+
+    @_mapped
+    def stop(self, container: str, timeout: int) -> None:
+        self._api.stop(container, timeout=timeout)
+
+    @_mapped
+    def restart(self, container: str, timeout: int) -> None:
+        self._api.restart(container, timeout=timeout)
+
+    @_mapped
+    def rename(self, container: str, new_name: str) -> None:
+        self._api.rename(container, new_name)
+
+    @_mapped
+    def start(self, container: str) -> None:
+        self._api.start(container)
+
+    @_mapped
+    def pause(self, container: str) -> None:
+        self._api.pause(container)
+
+    @_mapped
+    def remove(self, container: str, force: bool) -> None:
+        """Remove a container. Its volumes are kept, always."""
+        self._api.remove_container(container, v=False, force=force)
+
+    @_mapped
+    def commit(self, container: str, image: str) -> None:
+        """Make an image named ``image`` of a container's file system, without its mounts."""
+        repository, _colon, tag = image.partition(":")
+        comment = "The writable layer that agentops.credentials.agent_mounts has kept at a recreation"
+        self._api.commit(container, repository=repository, tag=tag, message=comment)
+
+    @_mapped
+    def remove_image(self, image: str) -> None:
+        """Remove an image's name, and the image if it is not used; one that is gone already is no fault."""
+        with contextlib.suppress(docker.errors.NotFound):
+            self._api.remove_image(image, noprune=True)
+
+    @_mapped
+    def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
+        """Make ``path`` in the container, running or not, a symbolic link to ``target``.
+
+        Missing parent directories are made with mode 0700 and the owner given. A file that is not
+        empty is kept beside the link: it may be a login of the container's own.
+        """
+        own = self.read_file(container, path)
+        base, missing = posixpath.dirname(path), []
+        while base != "/" and not self.has_path(container, base):
+            missing.append(base)
+            base = posixpath.dirname(base)
+        stream = io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            for directory in reversed(missing):
+                archive.addfile(_entry(posixpath.relpath(directory, base), tarfile.DIRTYPE, 0o700, uid, gid))
+            if own:
+                saved = _entry(posixpath.basename(path) + SAVED_SUFFIX, tarfile.REGTYPE, 0o600, uid, gid)
+                saved.size = len(own)
+                archive.addfile(saved, io.BytesIO(own))
+            entry = _entry(posixpath.relpath(path, base), tarfile.SYMTYPE, 0o777, uid, gid)
+            entry.linkname = target
+            archive.addfile(entry)
+        self._api.put_archive(container, base, stream.getvalue())
+
+    @_mapped
+    def layer_directory(self, container: str) -> str | None:
+        """The directory of the host that holds the writable layer, where the storage driver has one."""
+        driver = self._api.inspect_container(container).get("GraphDriver") or {}
+        directory = (driver.get("Data") or {}).get("UpperDir")
+        return (
+            directory if driver.get("Name") == "overlay2" and self.is_local and os.path.isdir(directory or "") else None
+        )
+
+
+def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode, entry.uid, entry.gid = kind, mode, uid, gid
+    return entry
+
+
+def _bounded(chunks: Iterator[bytes]) -> bytes:
+    content = b""
+    for chunk in chunks:
+        content += chunk
+        if len(content) > 2 * _READ_LIMIT:
+            break
+    return content

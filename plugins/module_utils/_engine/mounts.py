@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bind mounts as values: parse what the engine tells, normalise, compare.
+
+A mount is compared as a value, never as text: the engine reports cleaned paths in
+``.Mounts`` and raw ones in ``HostConfig``, so trailing slashes, ``..`` and ``//`` must not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping
+
+from .._base.paths import normalise
+
+
+@dataclass(frozen=True)
+class MountSpec:
+    """One mount of a container. ``source`` is a host path (bind) or a volume's name (volume)."""
+
+    type: str
+    source: str
+    target: str
+    read_only: bool
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.source} -> {self.target} ({'ro' if self.read_only else 'rw'})"
+
+
+def from_engine(rows: Iterable[Mapping[str, Any]] | None) -> tuple[MountSpec, ...]:
+    """The ``.Mounts`` array of a list row or an inspect document, ordered by target."""
+    specs = []
+    for row in rows or ():
+        source = row.get("Name") if row.get("Type") == "volume" else row.get("Source")
+        source = source or ""
+        specs.append(
+            MountSpec(
+                type=str(row.get("Type", "")),
+                source=normalise(source) if source.startswith("/") else source,
+                target=normalise(str(row["Destination"])),
+                read_only=not row.get("RW", True),
+            )
+        )
+    return tuple(sorted(specs, key=lambda spec: spec.target))
+
+
+def bind_fields(bind: str) -> tuple[str, str, str]:
+    """Split an entry of ``HostConfig.Binds`` into source, target and options; either may be empty.
+
+    ``/target`` alone is an anonymous volume.
+    """
+    fields = bind.split(":")
+    if len(fields) == 1:
+        return "", fields[0], ""
+    return fields[0], fields[1], ":".join(fields[2:])
+
+
+def without_targets(host_config: Mapping[str, Any], targets: Iterable[str]) -> dict[str, Any]:
+    """A copy of ``HostConfig`` whose ``Binds`` and ``Mounts`` lack every entry with one of ``targets``."""
+    unwanted = frozenset(targets)
+    result = dict(host_config)
+    if result.get("Binds"):
+        result["Binds"] = [bind for bind in result["Binds"] if normalise(bind_fields(bind)[1]) not in unwanted]
+    if result.get("Mounts"):
+        result["Mounts"] = [mount for mount in result["Mounts"] if normalise(mount["Target"]) not in unwanted]
+    return result
+
+
+def with_bind(host_config: Mapping[str, Any], mount: MountSpec) -> dict[str, Any]:
+    """A copy of ``HostConfig`` with ``mount`` added.
+
+    It goes to ``Mounts``: an entry of ``Binds`` with a missing source would make the engine create
+    a root-owned directory in its place (moby#35821).
+    """
+    entry = {"Type": mount.type, "Source": mount.source, "Target": mount.target, "ReadOnly": mount.read_only}
+    return {**host_config, "Mounts": [*(host_config.get("Mounts") or ()), entry]}

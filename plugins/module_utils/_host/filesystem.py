@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file system of the managed host, looked at."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+from .acl import granted_readers
+from .process_root import ContainerRoot
+from .reading import read_regular
+
+
+@dataclass(frozen=True)
+class DirectoryFacts:
+    """What is at a host path: ``kind`` is ``directory``, ``missing``, ``unreadable`` or ``other``.
+
+    ``identity`` is ``(st_dev, st_ino)``; ``names`` are the directory's entries; ``acl_uids`` and
+    ``acl_gids`` are those that an access control list lets read and search it.
+    """
+
+    path: str
+    kind: str
+    identity: tuple[int, int] | None = None
+    names: tuple[str, ...] = ()
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    acl_uids: tuple[int, ...] = ()
+    acl_gids: tuple[int, ...] = ()
+
+    def lets_in(self, uid: int, gid: int) -> bool:
+        """Whether a process may list the directory and open files in it, by mode and access control list."""
+        if uid in (0, self.uid):
+            return True
+        if uid in self.acl_uids or gid in self.acl_gids:
+            return True
+        if gid == self.gid:
+            return self.mode & 0o050 == 0o050
+        return self.mode & 0o005 == 0o005
+
+
+class Host:
+    """The file system of the managed host."""
+
+    def directory(self, path: str) -> DirectoryFacts:
+        """What is at ``path``, symbolic links resolved."""
+        path = os.path.realpath(path)
+        try:
+            status = os.stat(path)
+            if not stat.S_ISDIR(status.st_mode):
+                return DirectoryFacts(path, "other")
+            names = tuple(sorted(os.listdir(path)))
+        except FileNotFoundError:
+            return DirectoryFacts(path, "missing")
+        except NotADirectoryError:
+            return DirectoryFacts(path, "other")
+        except PermissionError:
+            return DirectoryFacts(path, "unreadable")
+        identity = (status.st_dev, status.st_ino)
+        uids, gids = granted_readers(path)
+        mode = stat.S_IMODE(status.st_mode)
+        return DirectoryFacts(path, "directory", identity, names, mode, status.st_uid, status.st_gid, uids, gids)
+
+    def realpath(self, path: str) -> str:
+        return os.path.realpath(path)
+
+    def read(self, path: str) -> bytes | None:
+        """The first MiB of the regular file at ``path``, its last component not followed; ``None`` if none is there."""
+        try:
+            return read_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except OSError:
+            return None
+
+    def inode(self, path: str) -> int | None:
+        """The inode number of what is at ``path``, its last component not followed."""
+        try:
+            return os.lstat(path).st_ino
+        except OSError:
+            return None
+
+    def root(self, pid: int, container_id: str) -> ContainerRoot:
+        return ContainerRoot(pid, container_id)
