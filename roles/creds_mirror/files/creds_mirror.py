@@ -45,6 +45,8 @@ LOCK_SECONDS = 10.0
 STABLE_SECONDS = 10.0
 STEP_SECONDS = 0.01
 LEFTOVER = "new."
+ROTATION = ".rotate."
+UNKNOWN_KEYS = 20
 STATUS = "status.json"
 TRIED = "keep-warm"
 # Clients refresh a token that ends within about five minutes.
@@ -114,23 +116,30 @@ class SourceChanged(Exception):
     """The source was changed while it was looked at: look again."""
 
 
-def values_at(document, path):
-    """Each value at a dotted path; ``*`` stands for any one key."""
+def keys_of(path):
+    """The keys of a path: ``a.b`` is two, ``.a`` is one, as ``a`` is; ``*`` is any one key or item of a list."""
+    return tuple(path.lstrip(".").split("."))
+
+
+def values_at(document, keys):
+    """Each value that these keys lead to."""
     found = [document]
-    for key in path.split("."):
+    for key in keys:
         deeper = []
         for value in found:
             if isinstance(value, dict):
                 deeper.extend(value.values() if key == "*" else [value[key]] if key in value else [])
+            elif isinstance(value, list) and key == "*":
+                deeper.extend(value)
         found = deeper
     return found
 
 
 def parents_of(document, path):
-    """Each (dictionary, key) at which a dotted path ends in the document."""
-    head, _dot, last = path.rpartition(".")
-    parents = values_at(document, head) if head else [document]
-    for parent in parents:
+    """Each (dictionary, key) at which a path ends in the document."""
+    keys = keys_of(path)
+    last = keys[-1]
+    for parent in values_at(document, keys[:-1]):
         if isinstance(parent, dict):
             for key in list(parent) if last == "*" else [last] if last in parent else []:
                 yield parent, key
@@ -138,7 +147,7 @@ def parents_of(document, path):
 
 def first_at(document, path):
     """The first value at a path, or None."""
-    return next(iter(values_at(document, path)), None) if path else None
+    return next(iter(values_at(document, keys_of(path))), None) if path else None
 
 
 def parse(content, rules):
@@ -160,19 +169,77 @@ def parse(content, rules):
 def accept(document, rules):
     """Nothing if a document is a login; raises Refusal if it is none."""
     required = rules["require"]
-    if not any(isinstance(value, str) and value.strip() for path in required for value in values_at(document, path)):
+    if not any(
+        isinstance(value, str) and value.strip() for path in required for value in values_at(document, keys_of(path))
+    ):
         raise Refusal("it holds no login ({} is empty or missing)".format(" and ".join(required)))
     if rules.get("scopes") and not first_at(document, rules["scopes"]):
         raise Refusal("its login has no scopes ({} is empty or missing)".format(rules["scopes"]))
 
 
+KEEP_WHOLE, KEEP_PLAIN, DROP = range(3)
+NOTHING = object()
+
+
+def picked(document, rules):
+    """What the rules let through of a document, and the paths of what they do not know.
+
+    An allow-list: what no rule names is not published. It is told, so that somebody looks what a new version of the CLI
+    saves; ``drop`` names what is known and not published.
+    """
+    if not rules.get("keep"):
+        return document, []
+    # A path without a dot keeps all that is below the key; with one it keeps a text, a number or a list of these.
+    patterns = [(keys_of(path), KEEP_PLAIN if "." in path else KEEP_WHOLE) for path in rules["keep"]]
+    patterns += [(keys_of(path), DROP) for path in rules.get("drop") or ()]
+    unknown = []
+    return pick(document, patterns, (), unknown), unknown
+
+
+def pick(value, patterns, above, unknown):
+    """The part of a dictionary or list that the patterns, (keys left, what they do) each, keep."""
+    if isinstance(value, dict):
+        part = {}
+        for key, child in value.items():
+            # What stands for any key may be a person's or a provider's name: it is not told.
+            is_any = all(keys[0] != key for keys, _does in patterns) and any(keys[0] == "*" for keys, _does in patterns)
+            kept = pick_one(child, patterns, (key, "*"), (*above, "*" if is_any else key), unknown)
+            if kept is not NOTHING:
+                part[key] = kept
+        return part
+    kept = [pick_one(child, patterns, ("*",), (*above, "*"), unknown) for child in value]
+    return [item for item in kept if item is not NOTHING]
+
+
+def pick_one(child, patterns, names, path, unknown):
+    """What the patterns keep of a value that lies below any of the names; NOTHING if it is not kept at all."""
+    below = [(keys[1:], does) for keys, does in patterns if keys[0] in names]
+    ends = [does for keys, does in below if not keys]
+    deeper = [(keys, does) for keys, does in below if keys]
+    if DROP in ends:
+        return NOTHING
+    if KEEP_WHOLE in ends or (KEEP_PLAIN in ends and is_plain(child)):
+        return child
+    if isinstance(child, (dict, list)) and any(does != DROP for _keys, does in deeper):
+        return pick(child, deeper, path, unknown)
+    if child is None and deeper:  # such as Codex's tokens beside an API key
+        return None
+    unknown.append(path)
+    return NOTHING
+
+
+def is_plain(value):
+    return not isinstance(value, dict) and not (
+        isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
+    )
+
+
 def reduce(document, rules):
-    """The bytes that may be published of an accepted document."""
-    keep = rules.get("keep")
+    """The bytes that may be published of an accepted document. Raises Refusal."""
     try:
         # Through JSON and back: a deep copy, and the same text for the same meaning.
-        reduced = decode(encode({key: value for key, value in document.items() if not keep or key in keep}))
-    except ValueError:  # a number beyond what JSON can hold, such as 1e999
+        reduced = decode(encode(picked(document, rules)[0]))
+    except (ValueError, RecursionError):  # a number beyond what JSON can hold, such as 1e999
         raise Refusal("it is not valid JSON") from None
     for path in rules.get("drop") or ():
         for parent, key in list(parents_of(reduced, path)):
@@ -180,7 +247,50 @@ def reduce(document, rules):
     for path in rules.get("blank") or ():
         for parent, key in parents_of(reduced, path):
             parent[key] = ""
+    refuse_refresh_tokens(reduced, rules)
     return (encode(reduced) + "\n").encode("ascii")
+
+
+def refuse_refresh_tokens(reduced, rules):
+    """The last check, whatever the other rules say: raises Refusal for a text under a key like a refresh token's."""
+    allowed = [keys_of(path) for path in rules.get("refresh", ("**",))]
+    waiting = [(reduced, ())]
+    while waiting:
+        value, above = waiting.pop()
+        for key, child in value.items() if isinstance(value, dict) else [("*", item) for item in value]:
+            path = above + (key,)
+            if "refresh" in key.lower() and holds_text(child) and not any(matches(path, keys) for keys in allowed):
+                raise Refusal(
+                    f"it holds {shown(path)}, which looks like a refresh token and would be published; name it in the"
+                    " field drop, blank or refresh of the CLI's row (creds_mirror_catalog)",
+                    REFUSED,
+                )
+            if isinstance(child, (dict, list)):
+                waiting.append((child, path))
+
+
+def matches(path, keys):
+    """Whether a pattern's keys lead to a path; a last ``**`` stands for all that is below."""
+    if keys[-1] == "**":
+        path, keys = path[: len(keys) - 1], keys[:-1]
+    return len(path) == len(keys) and all(key in ("*", name) for name, key in zip(path, keys))
+
+
+def holds_text(value):
+    """Whether a non-empty string is in a value, at any depth."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and value:
+            return True
+        waiting.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    return False
+
+
+def shown(path):
+    """A path for people. A key that does not look like a field's name is not told: it may be somebody's secret."""
+    plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+    return ".".join(key if key == "*" or (0 < len(key) <= 32 and not key.strip(plain)) else "?" for key in path)
 
 
 def expires_at(document, rules):
@@ -229,6 +339,14 @@ def published_form(content, config):
     document = parse(content, config["rules"])
     accept(document, config["rules"])
     return document, content if config["publish"] == "full" else reduce(document, config["rules"])
+
+
+def unknown_keys(document, config):
+    """The keys of a login that the rules do not know and that are therefore not published, for people."""
+    if config["publish"] == "full":
+        return []
+    names = sorted({shown(path) for path in picked(document, config["rules"])[1]})
+    return names[:UNKNOWN_KEYS] + ([f"and {len(names) - UNKNOWN_KEYS} more"] if len(names) > UNKNOWN_KEYS else [])
 
 
 def utc(seconds):
@@ -319,21 +437,40 @@ def read_small(path, directory=None):
         os.close(descriptor)
 
 
-def write_new(content, staging, durable=True):
-    """A new file in the staging directory; its name."""
-    name = f"{LEFTOVER}{os.getpid()}"
+def write_whole(path, content, mode, directory=None, durable=True, times=None):
+    """A new file that holds the whole content, or no file at all and an OSError."""
     # 0640 under umask 077 is 0600. Where the directory has a default ACL the umask does not count, and the group
     # bits are the ACL's mask: the named readers may read, the group may not.
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=staging)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode, dir_fd=directory)
     try:
+        # A disk with one free block, or a quota, takes the beginning and raises nothing: only the next write fails.
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]
+        if times:
+            os.utime(descriptor, ns=times)
         if durable:
             os.fsync(descriptor)
+        # Nothing is exchanged for what cannot be read again.
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        if read_all(descriptor, len(content) + 1) != content:
+            import errno
+
+            raise OSError(errno.EIO, "what was written is not what is read", path)
+    except BaseException:
+        remove_if_possible(path, directory)
+        raise
     finally:
         os.close(descriptor)
-    return name
+
+
+def remove_if_possible(path, directory=None):
+    """Remove what has failed half-way; where the disk does not even let that be done, the next run does."""
+    import contextlib
+
+    with contextlib.suppress(OSError):
+        os.unlink(path, dir_fd=directory)
 
 
 class Mirror:
@@ -386,10 +523,7 @@ class Mirror:
         return read_small(self.config["file"], self.directory)
 
     def publish(self, content):
-        # 8.
-        name = write_new(content, self.staging)
-        # 9. A rename keeps the file's ACL; a reader sees the old file or the new one, never a second name.
-        os.rename(name, self.config["file"], src_dir_fd=self.staging, dst_dir_fd=self.directory)
+        self.replace(self.config["file"], content, self.directory)
         os.fsync(self.directory)
 
     def withdraw(self):
@@ -415,6 +549,7 @@ class Mirror:
             "fingerprint": fingerprint(wanted),
             "expires_at": None if ends is None else utc(ends / 1000),
         }
+        state["unknown_keys"] = unknown_keys(document, self.config)
 
     def logout(self, state):
         """The source is gone: keep what is published, or withdraw it when the grace period is over."""
@@ -472,10 +607,17 @@ class Mirror:
     def keep_state(self, state):
         self.replace(STATUS, (encode(state) + "\n").encode("ascii"))
 
-    def replace(self, name, content):
-        """Replace a file of the staging directory; losing it to a power cut does no harm."""
-        new = write_new(content, self.staging, durable=False)
-        os.rename(new, name, src_dir_fd=self.staging, dst_dir_fd=self.staging)
+    def replace(self, name, content, directory=None):
+        """Replace a file of the credentials directory, or of the staging directory: wholly, or not at all."""
+        new = f"{LEFTOVER}{os.getpid()}"
+        # 8. Losing a file of the staging directory to a power cut does no harm.
+        write_whole(new, content, 0o640, self.staging, durable=directory is not None)
+        # 9. A rename keeps the file's ACL; a reader sees the old file or the new one, never a second name.
+        try:
+            os.rename(new, name, src_dir_fd=self.staging, dst_dir_fd=directory or self.staging)
+        except OSError:
+            remove_if_possible(new, self.staging)
+            raise
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -515,6 +657,9 @@ def publish(config, verify=False):
     except OSError as error:
         say(3, f"{cli}: cannot publish into {config['directory']}: {error}")
         return CANNOT_WRITE
+    unknown = state.get("unknown_keys")
+    if unknown and unknown != before.get("unknown_keys"):
+        say(5, f"{cli}: not published, for the catalogue does not know them: {', '.join(unknown)}")
     if reason is None:
         if state.get("published") and state["published"] != before.get("published"):
             say(5, f"{cli}: published {describe(state['published'])}")
@@ -625,6 +770,8 @@ def health(config):
         "directory  {}".format(config["directory"]),
         f"published  {'nothing' if published is None else describe_now(state, published)}",
     ]
+    if state.get("unknown_keys"):
+        lines.append("left out   {}: the catalogue does not know them".format(", ".join(state["unknown_keys"])))
     manager = ["systemctl"] + (["--user"] if config["scope"] == "user" else [])
     os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")  # sudo and runuser do not set it
     for unit in config["units"]:
@@ -681,30 +828,31 @@ def rotate(paths):
 
 
 def rotate_one(source):
-    """The new inode of a source. Raises Refusal, OSError.
+    """The new inode of a source. Raises Refusal, OSError; the source is then what it was.
 
     A client may save a new login at any moment, and that must not be lost: the copy is exchanged with the source, and
-    whatever comes out that is not what was copied goes back in.
+    whatever comes out that is not what was copied goes back in. The copy keeps the time of the original, by which
+    ``recover_rotation`` tells what a killed rotation has left.
     """
     import stat
 
-    for _attempt in range(10):
-        try:
-            content = read_source(source, look(source))
-        except SourceChanged:
-            continue
-        if content is None:
-            raise Refusal(f"there is no login to rotate: {source} does not exist", TRY_LATER)
-        before = os.stat(source)
-        copy = f"{source}.rotate.{os.getpid()}"
-        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
+    directory = lock_directory(os.path.dirname(source))
+    try:
+        recover_rotation(source)
+        for _attempt in range(10):
             try:
-                os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-                os.write(descriptor, content)
-                os.fsync(descriptor)
+                content = read_source(source, look(source))
+            except SourceChanged:
+                continue
+            if content is None:
+                raise Refusal(f"there is no login to rotate: {source} does not exist", TRY_LATER)
+            before = os.stat(source)
+            copy = f"{source}{ROTATION}{os.getpid()}"
+            umask = os.umask(0)
+            try:
+                write_whole(copy, content, stat.S_IMODE(before.st_mode), times=(before.st_atime_ns, before.st_mtime_ns))
             finally:
-                os.close(descriptor)
+                os.umask(umask)
             expected = content
             while True:
                 held = read_small(copy)
@@ -713,12 +861,51 @@ def rotate_one(source):
                     break
                 # Newer than what was put in before: put it back, and expect to get out what was just put in.
                 expected = held
-        finally:
             os.unlink(copy)
-        after = os.stat(source)
-        if after.st_ino != before.st_ino:
-            return after.st_ino
+            after = os.stat(source)
+            if after.st_ino != before.st_ino:
+                return after.st_ino
+    except BaseException:
+        recover_rotation(source)
+        raise
+    finally:
+        os.close(directory)
     raise Refusal(f"{source} does not stop changing", TRY_LATER)
+
+
+def lock_directory(path):
+    """A descriptor of a directory, locked: one rotation at a time. Raises Refusal."""
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Refusal("another rotation is under way") from None
+    return descriptor
+
+
+def rotations(source):
+    """What killed rotations of a source have left: the paths. Nobody rotates it now."""
+    directory, name = os.path.split(f"{source}{ROTATION}")
+    return sorted(
+        f"{directory}/{entry}"
+        for entry in os.listdir(directory)
+        if entry.startswith(name) and entry[len(name) :].isdigit()
+    )
+
+
+def recover_rotation(source):
+    """Sweep what killed rotations have left, each a whole login.
+
+    One that was saved while the source was exchanged is newer than the source, and was not put back: it goes in again.
+    """
+    for path in rotations(source):
+        held, now = read_small(path), read_small(source)
+        if held and now is not None and held != now and os.lstat(path).st_mtime_ns > os.lstat(source).st_mtime_ns:
+            exchange(path, source)
+        os.unlink(path)
 
 
 def exchange(one, other):

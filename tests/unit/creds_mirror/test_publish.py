@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pathlib
 import stat
@@ -45,6 +46,22 @@ def test_the_state_file_tells_what_happened(site: Site) -> None:
     assert site.state["refusal"]["reason"] == "it is empty"
     assert site.state["published"]["fingerprint"] == creds_mirror.fingerprint(site.published)
     assert mode(site.staging / "status.json") == 0o600
+
+
+def test_unknown_keys_are_told_once_and_by_status(
+    site: Site, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    site.write(login(spare="fake-token-spare"))
+    assert site.publish() == 0
+    assert "does not know them: claudeAiOauth.spare" in capfd.readouterr().err
+    assert b"spare" not in (site.published or b"")
+    site.write(login("0002", spare="fake-token-spare"))
+    assert site.publish() == 0
+    assert "spare" not in capfd.readouterr().err
+    config = tmp_path / "claude.json"
+    config.write_text(json.dumps(site.config))
+    creds_mirror.main(["status", str(config)])
+    assert "left out   claudeAiOauth.spare" in capfd.readouterr().out
 
 
 def test_an_unchanged_login_is_not_written_again(site: Site) -> None:
