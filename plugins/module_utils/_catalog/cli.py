@@ -26,8 +26,8 @@ class MirrorRules:
     ``blank``    paths set to the empty string before publication (the client insists on the key)
     ``refresh``  paths that may be published although a key's name looks like a refresh token's (``refresh`` in it):
                  an end time, a name, or the token itself where the client needs it; ``**`` stands for all below
-    ``expires``  path of the access token's expiry, milliseconds since the epoch
-    ``account``  path that tells one login's account from another's
+    ``expires``  path of the access token's end, ``refresh_expires`` that of the refresh token's
+    ``expires_unit``  ``ms`` or ``s``: what both are counted in since the epoch
     ``comments`` the file is JSON with ``//`` comment lines
     ``keep_warm`` command with which the CLI refreshes its own login without any use of a model
     """
@@ -39,7 +39,8 @@ class MirrorRules:
     blank: tuple[str, ...] = ()
     refresh: tuple[str, ...] = ("**",)
     expires: str | None = None
-    account: str | None = None
+    refresh_expires: str | None = None
+    expires_unit: str = "ms"
     comments: bool = False
     keep_warm: tuple[str, ...] = ()
 

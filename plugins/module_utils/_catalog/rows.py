@@ -61,7 +61,7 @@ CATALOG: dict[str, AgentCli] = {
                 ),
                 refresh=("claudeAiOauth.refreshTokenExpiresAt",),
                 expires="claudeAiOauth.expiresAt",
-                account="claudeAiOauth.accountUuid",
+                refresh_expires="claudeAiOauth.refreshTokenExpiresAt",
                 keep_warm=("claude", "auth", "status"),
             ),
         ),
@@ -91,7 +91,6 @@ CATALOG: dict[str, AgentCli] = {
                 ),
                 blank=("tokens.refresh_token",),
                 refresh=("last_refresh",),
-                account="tokens.account_id",
             ),
         ),
         AgentCli(
@@ -184,7 +183,6 @@ CATALOG: dict[str, AgentCli] = {
                 drop=("firstLaunchAt",),
                 # Hosts with names of persons.
                 refresh=("authTokens.*", "copilotTokens.*", "copilot_tokens.*"),
-                account="lastLoggedInUser.login",
                 comments=True,
             ),
         ),

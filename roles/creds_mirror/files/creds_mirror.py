@@ -7,6 +7,7 @@
     creds-mirror publish CONFIG      what the path unit starts
     creds-mirror verify CONFIG       the same, but silent about a refusal that was told before
     creds-mirror keep-warm CONFIG    let the agent CLI refresh its own login shortly before it expires
+    creds-mirror accept [CONFIG...]  publish the login that the source holds, although it is an earlier one
     creds-mirror rotate [CONFIG...]  give the source a new inode with the same content, as a drill
     creds-mirror status [CONFIG...]  tell a person whether all is well
 
@@ -18,14 +19,14 @@ The algorithm of ``publish``; the same numbers stand at the code:
  4. Read it; it must be the same file, unchanged, after the read.
  5. Accept it: valid JSON, the required keys not empty.
  6. Reduce it to what may be published.
- 7. Compare it with what is published: equal is done, older is refused.
+ 7. Compare it with what is published: equal is done, an earlier login that a newer one has replaced is refused.
  8. Write it to the staging directory and fsync. Readers' rights come from that directory's default ACL.
  9. Rename it into the credentials directory, fsync the directory. The directory itself is never made or replaced.
 10. Look at the source again. Changed meanwhile: start over.
 11. Keep the state file, tell what happened in one line without a secret.
 
 A refusal keeps the last good version. A source that is gone is a logout; what then happens is configured.
-Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, older);
+Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, replaced);
 77 refused (type, owner, size, permission); 78 configuration or dangling symlink. ``status``: 0 healthy, 1 not.
 
 CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
@@ -47,7 +48,15 @@ STEP_SECONDS = 0.01
 LEFTOVER = "new."
 ROTATION = ".rotate."
 UNKNOWN_KEYS = 20
+# How many replaced logins are remembered, for how long, and of how many tokens in one file.
+REPLACED = 256
+REPLACED_SECONDS = 90 * 24 * 3600
+PLACES = 32
+# What ends later than this, or before 1973, is no end: a token of that kind has none, or its unit is another.
+LONGEST_SECONDS = 400 * 24 * 3600
+EARLIEST_SECONDS = 100_000_000
 STATUS = "status.json"
+LOGINS = "logins.json"
 TRIED = "keep-warm"
 # Clients refresh a token that ends within about five minutes.
 KEEP_WARM_SECONDS = 290
@@ -121,18 +130,24 @@ def keys_of(path):
     return tuple(path.lstrip(".").split("."))
 
 
-def values_at(document, keys):
-    """Each value that these keys lead to."""
-    found = [document]
+def found_at(document, keys):
+    """(path, value) of each value that these keys lead to."""
+    found = [((), document)]
     for key in keys:
         deeper = []
-        for value in found:
+        for path, value in found:
             if isinstance(value, dict):
-                deeper.extend(value.values() if key == "*" else [value[key]] if key in value else [])
+                names = value if key == "*" else [key] if key in value else []
+                deeper.extend(((*path, name), value[name]) for name in names)
             elif isinstance(value, list) and key == "*":
-                deeper.extend(value)
+                deeper.extend(((*path, str(number)), item) for number, item in enumerate(value))
         found = deeper
     return found
+
+
+def values_at(document, keys):
+    """Each value that these keys lead to."""
+    return [value for _path, value in found_at(document, keys)]
 
 
 def parents_of(document, path):
@@ -293,45 +308,96 @@ def shown(path):
     return ".".join(key if key == "*" or (0 < len(key) <= 32 and not key.strip(plain)) else "?" for key in path)
 
 
-def expires_at(document, rules):
-    """When the access token ends, in milliseconds since the epoch, or None."""
-    value = first_at(document, rules.get("expires"))
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+def end_at(document, path, rules, now):
+    """When a token ends, in seconds since the epoch; None if that is not told, or cannot be."""
+    value = first_at(document, path)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    end = value if rules.get("expires_unit") == "s" else value / 1000
+    return end if EARLIEST_SECONDS < end < now + LONGEST_SECONDS else None
 
 
-def is_older(new, published, rules):
-    """Whether a document is an older version of the login that is published.
+def logins_of(document, rules):
+    """What tells a document's logins from others: a digest of each token, by a digest of its place in the file."""
+    found = {}
+    for path in rules["require"]:
+        for place, value in found_at(document, keys_of(path)):
+            if isinstance(value, str) and value.strip():
+                name = "\0".join(place)
+                found[digest(name)] = digest(f"{name}\0{value}")
+    return found if len(found) <= PLACES else {"": digest("".join(sorted(found.values())))}
 
-    A client that has an old login in its memory, or a restored backup, can write an older file over a newer one.
-    Two known and different accounts are a change of login, which may expire at any time.
+
+# The order of logins is not that of their ends: an account's next login may end earlier, and so may another account's.
+# A history tells which logins were read, as digests: ``now`` those of the last accepted file, ``gone`` those that the
+# host was logged out of since, ``replaced`` those that others have replaced, each with the time.
+NO_HISTORY = {"now": {}, "gone": {}, "replaced": {}}
+
+
+def is_replaced(history, logins):
+    """Whether a file holds nothing new, but a login that was read before and replaced.
+
+    A client that has an old login in its memory, or a restored backup, writes such a file over a newer one. Whoever has
+    logged out has nothing to protect: then it is what the host has.
     """
-    ends, published_ends = expires_at(new, rules), expires_at(published, rules)
-    accounts = {first_at(document, rules.get("account")) for document in (new, published)} - {None, ""}
-    return ends is not None and published_ends is not None and ends < published_ends and len(accounts) < 2
+    known = set(history["replaced"]).union(history["now"].values(), history["gone"].values())
+    protected = [login for place, login in logins.items() if place not in history["gone"]]
+    return known.issuperset(logins.values()) and any(login in history["replaced"] for login in protected)
 
 
-def refuse_older(new, published, rules):
-    """Raises Refusal if a document is older than the published bytes."""
+def followed(history, logins, now):
+    """The history once a file with these logins is accepted, at a time in seconds."""
+    earlier = {**history["gone"], **history["now"]}
+    replaced = dict(history["replaced"])
+    for place, login in earlier.items():
+        if place in logins and logins[place] != login:
+            replaced.pop(login, None)
+            replaced[login] = int(now)
+    kept = [
+        (login, at) for login, at in replaced.items() if login not in logins.values() and now - at < REPLACED_SECONDS
+    ]
+    gone = [(place, login) for place, login in earlier.items() if place not in logins]
+    return {"now": logins, "gone": dict(gone[-PLACES:]), "replaced": dict(kept[-REPLACED:])}
+
+
+def logged_out(history):
+    """The history once the source is gone."""
+    return {**history, "now": {}, "gone": {**history["gone"], **history["now"]}}
+
+
+def as_history(document):
+    """A history as it was kept; None for what is none."""
+    kinds = {"now": str, "gone": str, "replaced": (int, float)}
+    if not isinstance(document, dict) or set(document) != set(kinds):
+        return None
+    for part, kind in kinds.items():
+        if not isinstance(document[part], dict) or not all(isinstance(one, kind) for one in document[part].values()):
+            return None
+    return document
+
+
+def sha256(content):
+    """The SHA-256 of bytes, in hexadecimal."""
+    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
     try:
-        older = is_older(new, parse(published, rules), rules)
-    except Refusal:  # what is published is no login: anything is better
-        return
-    if older:
-        raise Refusal("it is older than the published login; remove the published file to accept it")
+        from _sha2 import sha256 as algorithm
+    except ImportError:
+        try:
+            from _sha256 import sha256 as algorithm
+        except ImportError:
+            from hashlib import sha256 as algorithm
+
+    return algorithm(content).hexdigest()
 
 
 def fingerprint(content):
     """Tells versions apart without telling anything of them."""
-    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
-    try:
-        from _sha2 import sha256
-    except ImportError:
-        try:
-            from _sha256 import sha256
-        except ImportError:
-            from hashlib import sha256
+    return sha256(content)[:12]
 
-    return sha256(content).hexdigest()[:12]
+
+def digest(text):
+    """Tells texts apart without telling anything of them."""
+    return sha256(text.encode("utf-8", "surrogatepass"))[:24]
 
 
 def published_form(content, config):
@@ -476,12 +542,11 @@ def remove_if_possible(path, directory=None):
 class Mirror:
     """One credentials directory with its staging directory and state file, open while in a ``with`` block."""
 
-    def __init__(self, config):
-        self.config = config
+    def __init__(self, config, accepts=False):
+        self.config, self.accepts = config, accepts
         self.path = config["directory"]
         parent, name = os.path.split(self.path)
         self.staging_path = os.path.join(parent, f".{name}.staging")
-
         self.descriptors = []
 
     def __enter__(self):
@@ -532,22 +597,53 @@ class Mirror:
         os.fsync(self.directory)
         os.unlink(name, dir_fd=self.staging)
 
+    def history(self, published):
+        """Which logins were read; of a mirror that has kept none, the published one."""
+        history, kept = None, read_small(LOGINS, self.staging)
+        if kept:
+            try:
+                history = as_history(decode(kept.decode("utf-8")))
+            except (ValueError, RecursionError):  # lost to a power cut
+                history = None
+        if history is None:
+            rules = self.config["rules"]
+            try:
+                history = {**NO_HISTORY, "now": logins_of(parse(published or b"", rules), rules)}
+            except Refusal:  # what is published is no login: anything is better
+                history = NO_HISTORY
+        return history
+
+    def keep_history(self, history):
+        self.replace(LOGINS, (encode(history) + "\n").encode("ascii"))
+
     def settle(self, content, state):
         """One reading of the source brought to an end; ``state`` is brought up to date. Raises Refusal."""
+        import time
+
         # 5. and 6.
         document, wanted = published_form(content, self.config)
         # 7.
-        published = self.published()
+        published, now = self.published(), time.time()
+        history, logins = self.history(published), logins_of(document, self.config["rules"])
+        replaced = is_replaced(history, logins)
+        if replaced and published not in (None, wanted) and not self.accepts:
+            raise Refusal(
+                "it is an earlier login, which a newer one has replaced; if it is the one you want, run: creds-mirror"
+                " accept"
+            )
+        if published != wanted or not replaced or self.accepts:
+            new = followed(history, logins, now)
+            if new != history:
+                # Before the publication: a run that is killed between the two leaves no gap for an earlier login.
+                self.keep_history(new)
         if published != wanted:
-            if published is not None:
-                refuse_older(document, published, self.config["rules"])
             self.publish(wanted)
         status = os.stat(self.config["file"], dir_fd=self.directory, follow_symlinks=False)
-        ends = expires_at(document, self.config["rules"])
+        end = end_at(document, self.config["rules"].get("expires"), self.config["rules"], now)
         state["published"] = {
             "at": utc(status.st_mtime),
             "fingerprint": fingerprint(wanted),
-            "expires_at": None if ends is None else utc(ends / 1000),
+            "expires_at": None if end is None else utc(end),
         }
         state["unknown_keys"] = unknown_keys(document, self.config)
 
@@ -555,7 +651,11 @@ class Mirror:
         """The source is gone: keep what is published, or withdraw it when the grace period is over."""
         import time
 
-        if self.config["on_logout"] != "withdraw" or self.published() is None:
+        published = self.published()
+        history = self.history(published)
+        if history["now"]:
+            self.keep_history(logged_out(history))
+        if self.config["on_logout"] != "withdraw" or published is None:
             return
         now = time.time()
         state["missing_since"] = state.get("missing_since") or now
@@ -630,14 +730,14 @@ def say(priority, message):
     sys.stderr.write(f"{prefix}{message}\n")
 
 
-def publish(config, verify=False):
-    """The whole algorithm. Returns the exit status."""
+def publish(config, verify=False, accepts=False):
+    """The whole algorithm; ``accepts`` an earlier login. Returns the exit status."""
     import time
 
     cli = config["cli"]
     os.umask(0o077)
     try:
-        with Mirror(config) as mirror:
+        with Mirror(config, accepts) as mirror:
             mirror.lock()
             mirror.sweep()
             before = mirror.state()
@@ -693,10 +793,10 @@ def keep_warm(config):
             raise Refusal("there is no login", PUBLISHED)
         document = parse(content, config["rules"])
         accept(document, config["rules"])
-        ends = expires_at(document, config["rules"])
-        if ends is None:
+        end = end_at(document, config["rules"].get("expires"), config["rules"], time.time())
+        if end is None:
             raise Refusal("its login does not tell when it ends", PUBLISHED)
-        return ends / 1000 - time.time(), fingerprint(content)
+        return end - time.time(), fingerprint(content)
 
     os.umask(0o077)
     try:
@@ -813,6 +913,21 @@ def status(paths):
             sys.stdout.write(f"  {line}\n")
         healthy = healthy and not complaints
     return 0 if healthy else 1
+
+
+def accept_login(paths):
+    """Publish what each source holds, although it may be an earlier login. Returns the exit status."""
+    worst = PUBLISHED
+    for path in paths or known_configurations():
+        config = read_configuration(path)
+        status = publish(config, accepts=True)
+        if status == PUBLISHED:
+            there = os.path.exists(config["source"])
+            sys.stdout.write(
+                "{}: {}\n".format(config["cli"], "its login is published" if there else "there is no login to accept")
+            )
+        worst = max(worst, status)
+    return worst
 
 
 def rotate(paths):
@@ -947,7 +1062,7 @@ def read_configuration(path):
         raise Refusal(f"the configuration {path} is not valid JSON", CONFIGURATION) from None
 
 
-REPORTS = {"rotate": rotate, "status": status}
+REPORTS = {"accept": accept_login, "rotate": rotate, "status": status}
 COMMANDS = {
     "publish": publish,
     "verify": lambda config: publish(config, verify=True),
@@ -966,7 +1081,8 @@ def main(arguments):
         say(3, str(refusal))
         return refusal.status
     sys.stderr.write(
-        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n       creds-mirror (rotate | status) [CONFIG...]\n"
+        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n"
+        "       creds-mirror (accept | rotate | status) [CONFIG...]\n"
     )
     return CONFIGURATION
 

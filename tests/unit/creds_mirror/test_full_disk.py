@@ -57,10 +57,11 @@ def left_in(*directories: pathlib.Path) -> list[str]:
 def test_a_disk_that_fails_at_any_call_keeps_the_old_version(
     site: Site, number: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    site.write(OLD)
+    old, new = OLD, NEW
+    site.write(old)
     assert site.publish() == 0
     before = left_in(site.directory, site.staging)
-    site.write(NEW)
+    site.write(new)
     for fails_at in range(1, 100):
         disk = Disk(fails_at, number)
         with monkeypatch.context() as patch:
@@ -71,12 +72,12 @@ def test_a_disk_that_fails_at_any_call_keeps_the_old_version(
             break
         assert status == 74
         assert os.strerror(number) in capfd.readouterr().err
-        assert site.published in (site.reduced(OLD), site.reduced(NEW))
-        site.write(OLD)
-        site.target.unlink()
+        assert site.published in (site.reduced(old), site.reduced(new))
+        old, new = login(f"old-{fails_at}"), login(f"new-{fails_at}", more="x" * 3000)
+        site.write(old)
         assert site.publish() == 0
-        site.write(NEW)
-    assert (status, site.published) == (0, site.reduced(NEW))
+        site.write(new)
+    assert (status, site.published) == (0, site.reduced(new))
     assert fails_at > 8
 
 
@@ -155,7 +156,7 @@ def fill(place: pathlib.Path, free: int) -> None:
 
 # Longer than one block: the disk takes the first block of it and says so.
 LONG = (
-    login("0003", expires=1_900_000_000_003)[:-1]
+    login("0003")[:-1]
     + b","
     + json.dumps({f"secret{number}": "fake-token-" + "y" * 100 for number in range(40)}).encode()[1:]
 )

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .conftest import Site, creds_mirror, login
+from .conftest import END, Site, creds_mirror, login
 
 
 class Steps:
@@ -109,7 +109,7 @@ class Writer:
     def play(self) -> None:
         _wait, write = self.script.pop(0)
         self.version += 1
-        write(self.site, login(f"{self.version:04d}", expires=1_900_000_000_000 + self.version))
+        write(self.site, login(f"{self.version:04d}", expires=END + self.version))
         with contextlib.suppress(OSError, creds_mirror.Refusal):
             self.acceptable.add(self.site.reduced(self.site.source.read_bytes()))
         self.waiting = self.script[0][0] if self.script else 0
@@ -177,22 +177,30 @@ def killed_runs(site: Site, run: Callable[[], int] | None = None) -> Iterator[in
 
 
 def test_killed_at_any_step_it_leaves_the_old_or_the_new_version(site: Site) -> None:
-    old = site.reduced(login("0001", expires=1))
-    new = site.reduced(login("0002", expires=2))
+    old, new = login("old-0"), login("new-0")
+    site.write(old)
+    assert site.publish() == 0
+    site.write(new)
     runs = 0
     for number in killed_runs(site):
         runs = number
-        assert site.published in (None, old, new)
-        # Each run begins with the same old version.
-        site.write(login("0001", expires=1))
-        site.target.unlink(missing_ok=True)
+        assert site.published in (site.reduced(old), site.reduced(new))
+        # A client that has the old login in its memory writes it back now.
+        before = site.published
+        site.write(old)
+        site.publish()
+        assert site.published == before
+        site.write(new)
         assert site.publish() == 0, "the next run converges"
-        assert site.published == old
-        assert os.listdir(site.staging) == ["status.json"], "and leaves nothing over"
-        site.write(login("0002", expires=2))
+        assert site.published == site.reduced(new)
+        assert sorted(os.listdir(site.staging)) == ["logins.json", "status.json"], "and leaves nothing over"
+        old, new = login(f"old-{number}"), login(f"new-{number}")
+        site.write(old)
+        assert site.publish() == 0
+        site.write(new)
     assert runs > 10
     assert site.publish() == 0
-    assert site.published == new
+    assert site.published == site.reduced(new)
 
 
 def test_killed_at_any_step_it_withdraws_or_keeps(tmp_path: pathlib.Path) -> None:
