@@ -22,14 +22,31 @@ options:
         C(credentials_host_dir), or the old C(credentials_host_path), and optionally C(cli) (default: that of the
         agent's C(command), else C(claude)), C(mode), C(placement), C(force_placement), C(target), C(home), C(user),
         C(passwd) and C(only_when_idle). Other keys are left alone. docs/agents-json.md tells of each."
-      - If C(credentials_host_path) is a key of O(mirrored), the directory which that source is mirrored to is meant,
+      - If C(credentials_host_path) is a source of O(mirrored), the directory which that source is mirrored to is meant,
         else the path's parent directory.
     type: dict
   mirrored:
     description:
       - The host's mirrors, as a dictionary from source to credentials directory. C(~) and C(~user) are expanded.
-      - The role P(agentops.credentials.agent_containers#role) fills it with those of the role
-        P(agentops.credentials.creds_mirror#role).
+      - If it is left out, they are those that the role P(agentops.credentials.creds_mirror#role) makes with
+        O(mirror_clis), O(mirror_root) and O(mirror_sources).
+    type: dict
+  mirror_clis:
+    description: The agent CLIs whose logins are mirrored, as in the variable C(creds_mirror_clis).
+    version_added: 0.3.0
+    type: list
+    elements: str
+    default: [claude]
+  mirror_root:
+    description:
+      - The directory that holds the credentials directories, as in the variable C(creds_mirror_root). C(~/) stands for
+        O(home).
+    version_added: 0.3.0
+    type: str
+    default: ~/.config/claude-hooks
+  mirror_sources:
+    description: Agent CLI to credential file, where that is not at its usual place, as in C(creds_mirror_sources).
+    version_added: 0.3.0
     type: dict
     default: {}
   home:

@@ -47,6 +47,8 @@ HEADING = (
 
 
 def _row(name: str, agent: Mapping[str, Any]) -> tuple[str, ...]:
+    if "published" not in agent:
+        return (name, agent.get("failure") or "FAILED", *("-" for _column in HEADING[2:-1]), "NO")
     published, inside = agent["published"], agent["inside"] or {}
     fresh = {True: "yes", False: "NO", None: "not proven"}[agent["fresh"]]
 

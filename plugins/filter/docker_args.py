@@ -80,17 +80,19 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.launc
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import Desired
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.mirror_paths import (
+    MIRROR_ROOT,
+    mirrored_directories,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
-
-_MIRROR_ROOT = "~/.config/claude-hooks"
 
 
 def _desired(agent: Mapping[str, Any], context: ConfigContext) -> Desired:
     """:raises ConfigError: the agent is not well described, or its place in the container is not known."""
     found = parse({"agents": {"agent": agent}}, context)
     if found.faults or not found.agents:
-        raise ConfigError(*found.faults, *found.notes)
+        raise ConfigError(*found.faults.get("agent", ()), *found.notes)
     desired = desired_without_container(found.agents[0])
     faults = launcher_faults(found.agents[0])
     if faults or desired is None:
@@ -111,10 +113,7 @@ def docker_args(
         rows = extended(CATALOG, catalog or {})
         context = ConfigContext("the agent", home or "", mirrored or {}, rows, shared_root)
         if mirrored is None and home:
-            usual = {
-                context.path(f"~/{row.source}"): context.path(f"{_MIRROR_ROOT}/{row.name}-credentials")
-                for row in rows.values()
-            }
+            usual = mirrored_directories(rows.values(), MIRROR_ROOT, {}, home)
             context = ConfigContext("the agent", home, usual, rows, shared_root)
         desired = _desired(dict(agent), context)
     except ConfigError as error:

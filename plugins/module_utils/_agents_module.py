@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._agents import config
 from ._agents.provide import Provider
 from ._base.errors import ConfigError
+from ._catalog.cli import AgentCli
+from ._catalog.mirror_paths import MIRROR_ROOT, mirrored_directories
 from ._catalog.override import extended
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
@@ -29,7 +31,10 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
     return {
         "path": {"type": "path"},
         "agents": {"type": "dict"},
-        "mirrored": {"type": "dict", "default": {}},
+        "mirrored": {"type": "dict"},
+        "mirror_clis": {"type": "list", "elements": "str", "default": ["claude"]},
+        "mirror_root": {"type": "str", "default": MIRROR_ROOT},
+        "mirror_sources": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": "~"},
         "catalog": {"type": "dict", "default": {}},
         "shared_root": {"type": "str", "default": config.SHARED_ROOT},
@@ -83,11 +88,12 @@ def request(module: AnsibleModule, options: Options) -> Request:
         where, document = params["path"], config.load(_read(params["path"]), params["path"])
     else:
         where, document = "agents", {"agents": params["agents"]}
+    home, catalog = os.path.expanduser(params["home"]), extended(CATALOG, params["catalog"])
     context = config.ConfigContext(
         where=where,
-        home=os.path.expanduser(params["home"]),
-        mirrored={_absolute(source): _absolute(directory) for source, directory in params["mirrored"].items()},
-        catalog=extended(CATALOG, params["catalog"]),
+        home=home,
+        mirrored=_mirrored(params, catalog, home),
+        catalog=catalog,
         shared_root=params["shared_root"],
     )
     return Request(
@@ -100,8 +106,19 @@ def request(module: AnsibleModule, options: Options) -> Request:
     )
 
 
-def _absolute(path: str) -> str:
-    return os.path.normpath(os.path.expanduser(path))
+def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: str) -> dict[str, str]:
+    """Source → credentials directory: as said, else as the role creds_mirror makes them."""
+    if params["mirrored"] is None:
+        unknown = [name for name in params["mirror_clis"] if name not in catalog]
+        if unknown:
+            raise ConfigError(
+                f"mirror_clis (creds_mirror_clis): no agent CLI is named {', '.join(unknown)}; choose from "
+                f"{', '.join(catalog)}."
+            )
+        rows = [catalog[name] for name in params["mirror_clis"]]
+        return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home)
+    absolute = {os.path.expanduser(one): os.path.expanduser(other) for one, other in params["mirrored"].items()}
+    return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 
 
 def _read(path: str) -> str:

@@ -17,7 +17,9 @@ description:
   - A bind mount of the credential B(file) pins the file's inode and is replaced.
   - The engine cannot change the mounts of an existing container, so a container that drifted is recreated,
     with everything else of it kept. If any step fails, the old container is put back in place.
-  - All agents are validated before any container is touched.
+  - Each agent is served for itself. What is wrong with one, be it a fault of its entry, a refusal or a failure, is a
+    sentence that names it; the others are served, and the module fails at its end with all of these sentences. Only a
+    configuration that cannot be read, or is none, and an engine that does not answer stop everything.
 extends_documentation_fragment:
   - agentops.credentials.attributes
   - agentops.credentials.engine
@@ -138,9 +140,16 @@ EXAMPLES = r"""
 RETURN = r"""
 agents:
   description: One dictionary for each agent, by its name.
-  returned: success
+  returned: always, unless the configuration or the engine cannot be read
   type: dict
   contains:
+    failed:
+      description: Whether this agent is not served. The module fails at its end if that is so for any agent.
+      type: bool
+    failure:
+      description: >-
+        Why, and how to fix it. V(none) unless C(failed). An agent whose entry has a fault has no other keys.
+      type: str
     container:
       description: Name of the agent's container.
       type: str
@@ -247,6 +256,7 @@ import signal
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
@@ -263,27 +273,19 @@ def _end_run(number, frame):
     raise RunEnded(f"the run was ended by signal {number}")
 
 
-def _serve_launchers(module, request, provider):
-    host = Host()
-    agents, warnings = run.require_directories(request, host)
-    operations, notes = run.prepare_for_launchers(agents, host, provider, module.check_mode)
-    for warning in (*warnings, *notes):
-        module.warn(warning)
-    module.exit_json(
-        changed=bool(operations),
-        prepared=report.prepared(operations),
-        diff=provider.diff,
-        agents={spec.name: report.launcher_result(spec) for spec in agents},
-    )
-
-
-def _serve_containers(module, request, provider):
-    session = _agents_module.session(module, provider)
-    with lock.exclusive(_LOCK_TIMEOUT) if not module.check_mode else contextlib.nullcontext():
-        result = run.reconcile(request, session)
-    for warning in result.warnings:
-        module.warn(warning)
-    module.exit_json(diff=provider.diff + report.diff(result), **report.run_result(result))
+def _run(module, options):
+    """What was done, and what to return of it."""
+    request = _agents_module.request(module, options)
+    provider = Provider(request.context.home)
+    if module.params["apply"]:
+        session = _agents_module.session(module, provider)
+        with lock.exclusive(_LOCK_TIMEOUT) if not module.check_mode else contextlib.nullcontext():
+            result = run.reconcile(request, session)
+        returned = report.run_result(result)
+    else:
+        agents, result = run.prepare_for_launchers(request, Host(), provider)
+        returned = report.launchers_result(agents, result)
+    return result, {**returned, "diff": provider.diff + report.diff(result)}
 
 
 def main():
@@ -320,11 +322,15 @@ def main():
     for number in _SIGNALS:
         signal.signal(number, _end_run)
     try:
-        request = _agents_module.request(module, options if params["apply"] else Options())
-        serve = _serve_containers if params["apply"] else _serve_launchers
-        serve(module, request, Provider(request.context.home))
-    except AgentMountsError as error:
-        module.fail_json(msg=str(error), changed=getattr(error, "changed", False))
+        result, returned = _run(module, options if params["apply"] else Options())
+    except (AgentMountsError, RunEnded) as error:
+        module.fail_json(msg=printable_data(str(error)))
+    returned = printable_data(returned)
+    for warning in result.warnings:
+        module.warn(warning)
+    if result.failures:
+        module.fail_json(msg=report.failure_message(result.failures, len(returned["agents"])), **returned)
+    module.exit_json(**returned)
 
 
 if __name__ == "__main__":

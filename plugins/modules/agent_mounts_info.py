@@ -47,6 +47,12 @@ agents:
   returned: success
   type: dict
   contains:
+    failed:
+      description: Whether this agent is not served. The module fails at its end if that is so for any.
+      type: bool
+    failure:
+      description: Why, and how to fix it. V(none) unless C(failed). An agent whose entry has a fault has no other keys.
+      type: str
     container:
       description: Name of the agent's container.
       type: str
@@ -152,9 +158,12 @@ agents:
       elements: str
 """
 
+import functools
+
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
@@ -166,14 +175,20 @@ def main():
     try:
         request = _agents_module.request(module, Options())
         session = _agents_module.session(module, Provider(request.context.home))
-        observed, sharers = run.inspect_agents(request, session.engine, session.host)
-        agents = {
-            agent.agent: report.info(agent, prove(session.host, agent), sharers.get(agent.agent, ()))
-            for agent in observed
-        }
-        module.exit_json(changed=False, agents=agents)
+        seen = run.inspect_agents(request, session.engine, session.host)
     except AgentMountsError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=printable_data(str(error)))
+
+    def look(plan):
+        return report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
+
+    looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
+    agents = {name: info for name, info in looked.items() if info is not None}
+    failures = seen.failures.sentences
+    returned = {"changed": False, "agents": printable_data(report.with_failures(agents, failures))}
+    if failures:
+        module.fail_json(msg=report.failure_message(failures, len(returned["agents"])), **returned)
+    module.exit_json(**returned)
 
 
 if __name__ == "__main__":

@@ -165,6 +165,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.mirror_paths import MIRROR_ROOT
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run as _mirror_run
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
 
@@ -178,7 +179,7 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "scope": {"type": "str", "choices": list(_mirror.SCOPES), "default": "user"},
             "clis": {"type": "list", "elements": "str", "default": ["claude"]},
-            "root": {"type": "str", "default": "~/.config/claude-hooks"},
+            "root": {"type": "str", "default": MIRROR_ROOT},
             "sources": {"type": "dict", "default": {}},
             "publish": {"type": "str", "choices": ["access_only", "full"], "default": "access_only"},
             "readers": {

@@ -228,13 +228,15 @@ def run(row: OptionSet, values: dict[str, str]) -> Result:
         others = {other: client.inspect_container(other) for other in OTHERS}
         before = snapshot.take(client.inspect_container(name), others)
         outcome = recreate(row, engine)
+        if outcome.failures:
+            raise RefusedError("\n".join(outcome.failures.values()))
         wait_until_settled(name, client)
         after = snapshot.take(client.inspect_container(name), others)
         judge(result, before, after, outcome)
         again = recreate(row, engine)
-        if again.changed:
+        if again.changed or again.failures:
             result.verdict = "FAILED"
-            result.details.append(f"a second run would change it: {again.plan}")
+            result.details.append(f"a second run would change it: {again.plan}{again.failures or ''}")
     except NotRunHereError as reason:
         result.verdict = "not here"
         result.details.append(str(reason))

@@ -13,6 +13,7 @@ import pathlib
 from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import (
     ApiVersion,
     Container,
@@ -46,6 +47,7 @@ class FakeEngine:
         self.layer: tuple[str, ...] = ()
         self.fail_at: int | None = None
         self.cut_at: int | None = None
+        self.end_at: int | None = None
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
@@ -220,6 +222,9 @@ class FakeEngine:
     def _write(self, call: str) -> None:
         if self.cut_at is not None and len(self.writes) >= self.cut_at:
             raise CutOff
+        if self.end_at is not None and len(self.writes) == self.end_at:
+            self.end_at = None
+            raise RunEnded("the run was ended by signal 15")
         if self.fail_at is not None and len(self.writes) == self.fail_at:
             self.fail_at = None
             raise EngineError("the engine failed on purpose")

@@ -49,8 +49,20 @@ class World:
             check_mode=check_mode,
         )
 
-    def run(self, check_mode: bool = False) -> run.RunResult:
+    def attempt(self, check_mode: bool = False) -> run.RunResult:
+        """What the module does; agents may fail."""
         return run.reconcile(self.request(check_mode), self.session)
+
+    def run(self, check_mode: bool = False) -> run.RunResult:
+        """A run in which no agent fails."""
+        result = self.attempt(check_mode)
+        assert result.failures == {}
+        return result
+
+    def failure(self, check_mode: bool = False) -> str:
+        """Why the only agent that fails does so."""
+        (sentence,) = self.attempt(check_mode).failures.values()
+        return sentence
 
 
 @dataclasses.dataclass

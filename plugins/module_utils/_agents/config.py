@@ -110,8 +110,8 @@ class ParsedConfig:
     """What a configuration says."""
 
     agents: tuple[AgentSpec, ...] = ()
-    faults: tuple[str, ...] = ()
-    """What is wrong with the other agents, one sentence each."""
+    faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Agent → what is wrong with its entry, one sentence each; these agents are not among ``agents``."""
     notes: tuple[str, ...] = ()
 
 
@@ -128,31 +128,31 @@ def load(text: str, where: str) -> Any:
 
 
 def parse(document: Any, context: ConfigContext) -> ParsedConfig:
-    """The agents of ``document``, in its order. An agent whose command is no agent CLI is left out, with a note."""
+    """The agents of ``document``, in its order. An agent whose command is no agent CLI is left out, with a note.
+
+    :raises ConfigError: it is no configuration of agents at all; the faults of single agents are returned.
+    """
     where = context.where
     if not isinstance(document, dict) or not isinstance(document.get("agents"), dict):
-        return ParsedConfig(
-            faults=(f'{where} is not an object with the key "agents"; write {{"agents": {{"NAME": {{...}}}}}}.',)
-        )
-    faults: list[str] = []
+        raise ConfigError(f'{where} is not an object with the key "agents"; write {{"agents": {{"NAME": {{...}}}}}}.')
+    faults: dict[str, tuple[str, ...]] = {}
     notes: list[str] = []
     agents: list[AgentSpec] = []
     for name, entry in document["agents"].items():
         try:
             agents.append(_Entry(str(name), entry, context).parse())
         except ConfigError as error:
-            faults.extend(error.faults)
+            faults[str(name)] = error.faults
         except _NoAgentCliError as other:
             notes.append(str(other))
     owner: dict[str, str] = {}
     for spec in agents:
-        if spec.container in owner:
-            faults.append(
+        if owner.setdefault(spec.container, spec.name) != spec.name:
+            faults[spec.name] = (
                 f"{spec.name}: container.name {spec.container} is already the container of agent "
-                f"{owner[spec.container]}; give each agent a container of its own."
+                f"{owner[spec.container]}; give each agent a container of its own.",
             )
-        owner.setdefault(spec.container, spec.name)
-    return ParsedConfig(tuple(agents), tuple(faults), tuple(notes))
+    return ParsedConfig(tuple(spec for spec in agents if spec.name not in faults), faults, tuple(notes))
 
 
 class _NoAgentCliError(Exception):

@@ -7,6 +7,9 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+
 
 class AgentMountsError(Exception):
     """Anything that stops a run; ``str()`` is the sentence for the user and holds no secret."""
@@ -38,3 +41,10 @@ class RollbackError(AgentMountsError):
 
 class HostError(AgentMountsError):
     """The host cannot be brought to what is asked for; the sentence names the thing and the mend."""
+
+
+def unexpected(error: BaseException) -> str:
+    """A fault of this collection's own. The text of the exception may hold what the agent must not lose: a secret."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    return f"an unexpected {type(error).__name__} at {place} stopped it; report this fault of agentops.credentials."

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Iterable
 
 from .._agents.host_needs import HostNeeds
-from .._base.errors import AgentMountsError, EngineError, RollbackError
+from .._base.errors import AgentMountsError, EngineError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .observe import rollback
 from .plan import AgentPlan, Expectation, Operation, Target
@@ -40,17 +40,22 @@ def apply(session: Session, plan: AgentPlan) -> None:
 
     :raises AgentMountsError: an operation failed; the agent's old container runs as before.
     :raises RollbackError: and going back failed too; the message says what stands where.
+    :raises RunEnded: the run was asked to end, and the agent's old container runs as before.
     """
     effects = _Effects(session)
     for operation in plan.operations:
         try:
             operation.perform(effects)
-        except BaseException as error:
+        except Exception as error:
             raise _roll_back(session, plan, operation, error) from error
+        except BaseException as error:
+            # It must end the run, and no further agent may be begun.
+            raise RunEnded(str(_roll_back(session, plan, operation, error))) from error
 
 
 def _roll_back(session: Session, plan: AgentPlan, failed: Operation, error: BaseException) -> AgentMountsError:
-    first = f"{plan.agent}: could not {failed.sentence}: {error or type(error).__name__}"
+    words = str(error) if isinstance(error, (AgentMountsError, RunEnded)) else unexpected(error)
+    first = f"{plan.agent}: could not {failed.sentence}: {words}"
     name = plan.container
     if not failed.reversible:
         return EngineError(

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
 from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
 from .._agents.placement import Desired, desired_state
 from .._agents.shared_logins import WritableLogin, writable_logins
-from .._base.errors import NotFoundError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._catalog.cli import version_of
 from .._engine.documents import Container
@@ -26,7 +25,7 @@ from .layer_changes import committed_image
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
-from .recovery import Interrupted, plan_recoveries
+from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .relations import is_linked, uses
 
 
@@ -138,9 +137,9 @@ class ContainerInquiry:
 
 
 def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Container]:
-    """Containers, but for those that ended and were removed since the list call."""
+    """Containers, but for those that were removed since the list call, or cannot be read: no agent stops for them."""
     for container_id in ids:
-        with contextlib.suppress(NotFoundError):
+        with contextlib.suppress(Exception):
             yield engine.inspect(container_id)
 
 
@@ -181,22 +180,12 @@ def _committed(engine: ReadingEngine, name: str, container_id: str) -> str | Non
     return next((image for image in images if engine.inspect_image(image) is not None), None)
 
 
-def recoveries(
-    engine: ReadingEngine,
-    containers: ContainerList,
-    agents: Mapping[str, str],
-    was_running: dict[str, bool] | None = None,
-) -> tuple[Operation, ...]:
-    """What puts the recreations of containers in order; see :func:`recovery.plan_recovery`.
+def interrupted(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> Interrupted:
+    """The containers under the three names of a recreation of ``name``.
 
-    :param agents: container → what to call it in messages.
-    :param was_running: in a rollback, container → whether it is to run.
+    :param agent: what to call it in messages.
     """
-    found = [_interrupted(engine, containers, agent, name) for name, agent in agents.items()]
-    return plan_recoveries(found, containers.ids, was_running)
 
-
-def _interrupted(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> Interrupted:
     def inspect(suffix: str) -> Container | None:
         row = containers.rows.get(name + suffix)
         return engine.inspect(row.id) if row else None
@@ -210,4 +199,11 @@ def rollback(engine: ReadingEngine, plan: AgentPlan) -> tuple[Operation, ...]:
     """The rollback of an agent's plan, planned from what the engine shows now: the same as a recovery."""
     is_running = plan.observed.container is not None and plan.observed.container.inspected.is_running
     was_running = {plan.container: is_running, **dict(plan.dependents)}
-    return recoveries(engine, ContainerList.of(engine), dict.fromkeys(was_running, plan.agent), was_running)
+    containers = ContainerList.of(engine)
+    there = containers.ids
+    operations: list[Operation] = []
+    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was_running):
+        steps = plan_recovery(one, was_running[one.name], there)
+        operations += steps
+        there -= removed_by(steps)
+    return tuple(operations)

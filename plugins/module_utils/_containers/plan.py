@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from .._agents.host_needs import HostNeeds
+from .._base.printable import printable
 from .._engine.documents import Document
 from .observed import Observed
 from .ports import WritingEngine
@@ -80,7 +81,7 @@ class Operation(abc.ABC):
         """:raises AgentMountsError: it failed."""
 
     def __str__(self) -> str:
-        return f"{self.agent}: {self.sentence}" + (f" ({self.cause})" if self.cause else "")
+        return printable(f"{self.agent}: {self.sentence}" + (f" ({self.cause})" if self.cause else ""), limit=1200)
 
 
 @dataclass(frozen=True)
@@ -324,6 +325,11 @@ class AgentPlan:
     """The body of the create request."""
 
     @property
+    def changes(self) -> tuple[Operation, ...]:
+        """All that is to be done, in its order."""
+        return (*self.preparations, *self.operations)
+
+    @property
     def agent(self) -> str:
         return self.observed.spec.name
 
@@ -334,19 +340,14 @@ class AgentPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run: what recovers interrupted recreations, then agent by agent as configured."""
+    """The plan of a run: what comes before the agents, as recovery does, then agent by agent as configured."""
 
     agents: tuple[AgentPlan, ...]
     recovery: tuple[Operation, ...] = ()
 
     @property
-    def preparations(self) -> tuple[Operation, ...]:
-        return tuple(operation for agent in self.agents for operation in agent.preparations)
-
-    @property
     def operations(self) -> tuple[Operation, ...]:
-        own = (operation for agent in self.agents for operation in (*agent.preparations, *agent.operations))
-        return (*self.recovery, *own)
+        return (*self.recovery, *(operation for agent in self.agents for operation in agent.changes))
 
     def __str__(self) -> str:
         return "".join(f"{operation}\n" for operation in self.operations)

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import json
-import posixpath
 from typing import Any
 
+from .._catalog.mirror_paths import staging_directory
 from .._engine.documents import Document
 from .._host.process_root import NotProven
 from .observed import LinkState
@@ -55,8 +55,7 @@ def _mirror_state(host: Host, directory: str) -> Document | None:
 
     ``current`` is added: whether the mirror has seen the source as it is now.
     """
-    parent, name = posixpath.split(directory)
-    content = host.read(f"{parent}/.{name}.staging/status.json")
+    content = host.read(f"{staging_directory(directory)}/status.json")
     try:
         status: Any = json.loads(content) if content else None
     except (ValueError, RecursionError):

@@ -55,21 +55,14 @@ class Interrupted:
         return self.name + (SUFFIX_OLD if container is self.old else "")
 
 
-def plan_recoveries(
-    found: Iterable[Interrupted], containers: frozenset[str], was_running: dict[str, bool] | None = None
-) -> tuple[Operation, ...]:
-    """The operations that put several recreations in order.
+def in_order_of_need(found: Iterable[Interrupted]) -> list[Interrupted]:
+    """Who owns namespaces comes before who uses them: without the owner the user cannot start."""
+    return sorted(found, key=lambda one: bool(one.owners))
 
-    :param containers: ids of all containers of the engine.
-    :param was_running: in a rollback, container → whether it is to run.
-    """
-    operations: list[Operation] = []
-    # Who owns namespaces comes before who uses them: without the owner the user cannot start.
-    for one in sorted(found, key=lambda it: bool(it.owners)):
-        steps = plan_recovery(one, None if was_running is None else was_running[one.name], containers)
-        operations += steps
-        containers -= {step.container.id for step in steps if isinstance(step, RemoveContainer)}
-    return tuple(operations)
+
+def removed_by(operations: Iterable[Operation]) -> frozenset[str | None]:
+    """Ids of the containers that are gone afterwards."""
+    return frozenset(one.container.id for one in operations if isinstance(one, RemoveContainer))
 
 
 def plan_recovery(

@@ -28,21 +28,42 @@ _MASK = "********"
 
 def run_result(result: RunResult) -> dict[str, Any]:
     """What ``agent_mounts`` returns."""
+    agents = {
+        plan.agent: agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
+        for plan in result.plan.agents
+    }
     return {
         "changed": result.changed,
-        "agents": {
-            agent.agent: agent_result(agent, result.after[agent.agent], result.shares_login_with.get(agent.agent, ()))
-            for agent in result.plan.agents
-        },
+        "agents": with_failures(agents, result.failures),
         "plan": str(result.plan),
         "recovered": [str(operation) for operation in result.plan.recovery],
-        "prepared": prepared(result.plan.preparations),
+        "prepared": _prepared(result),
     }
 
 
-def prepared(operations: Sequence[Any]) -> list[str]:
+def launchers_result(agents: Sequence[AgentSpec], result: RunResult) -> dict[str, Any]:
+    """What ``agent_mounts`` returns with ``apply: false``."""
+    return {
+        "changed": result.changed,
+        "agents": with_failures({spec.name: launcher_result(spec) for spec in agents}, result.failures),
+        "prepared": _prepared(result),
+    }
+
+
+def with_failures(agents: Mapping[str, dict[str, Any]], failures: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Every agent with ``failed``, and with ``failure``; those of which nothing else is known among them."""
+    names = dict.fromkeys((*agents, *failures))
+    return {name: {**agents.get(name, {}), "failed": name in failures, "failure": failures.get(name)} for name in names}
+
+
+def failure_message(failures: Mapping[str, str], agents: int) -> str:
+    """What the module says at its end when agents failed."""
+    return "\n".join([*failures.values(), f"{len(failures)} of {agents} agents failed; the others are served."])
+
+
+def _prepared(result: RunResult) -> list[str]:
     """What was made on the host, one sentence each."""
-    return [change for one in operations if isinstance(one, ProvideOnHost) for change in one.changes]
+    return [change for one in result.plan.operations if isinstance(one, ProvideOnHost) for change in one.changes]
 
 
 def agent_result(agent: AgentPlan, after: Verdict, sharers: Sequence[str]) -> dict[str, Any]:
@@ -55,7 +76,7 @@ def agent_result(agent: AgentPlan, after: Verdict, sharers: Sequence[str]) -> di
         "verdict_after": after.value,
         "reasons": list(agent.diagnosis.reasons),
         "proven": container is not None and container.seen_directory is not None,
-        "operations": [str(operation) for operation in (*agent.preparations, *agent.operations)],
+        "operations": [str(operation) for operation in agent.changes],
         "deferred": agent.deferred is not None,
         "differences": list(agent.differences),
         "mounts": [mount_result(mount) for mount in observed.mounts],
@@ -107,7 +128,7 @@ def diff(result: RunResult) -> list[dict[str, Any]]:
                 "after": {"verdict": result.after[agent.agent].value, **after},
             }
         )
-    return [*found, {"prepared": str(result.plan)}] if result.changed else []
+    return [*found, {"prepared": str(result.plan)}] if result.plan.operations else []
 
 
 _GIVEN_BACK_LATER = "HostConfig.RestartPolicy"

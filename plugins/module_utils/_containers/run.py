@@ -2,26 +2,32 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The runs of ``agent_mounts`` (observe, diagnose, plan, execute) and of ``agent_mounts_info`` (observe, diagnose)."""
+"""The runs of ``agent_mounts`` (observe, diagnose, plan, execute) and of ``agent_mounts_info`` (observe, diagnose).
+
+Each agent for itself: what fails for one is its failure, and the others are served.
+"""
 
 from __future__ import annotations
 
 import concurrent.futures
-from dataclasses import dataclass, replace
-from typing import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._agents import directory, shared_logins
 from .._agents.config import AgentSpec
 from .._agents.host_needs import host_needs
 from .._agents.launchers import desired_without_container, launcher_faults
 from .._base.errors import AgentMountsError, ConfigError, RefusedError
+from .._base.printable import printable
 from . import execute
 from .advice import warnings
-from .observe import ContainerInquiry, observe, observed_logins, recoveries
+from .isolation import Failures
+from .observe import ContainerInquiry, interrupted, observe, observed_logins
 from .options import Request
 from .plan import AgentPlan, Operation, Plan, ProvideOnHost
 from .planner import plan_agent
 from .ports import ContainerList, Host, Provider, ReadingEngine, Session
+from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .verdict import Verdict, diagnose
 
 
@@ -35,91 +41,132 @@ class RunResult:
     warnings: tuple[str, ...]
     shares_login_with: Mapping[str, tuple[str, ...]]
     """Agent → the others that write the same login."""
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.plan.operations)
-
-
-class ApplyError(AgentMountsError):
-    """Agents failed while the plan was carried out; ``changed`` tells whether anything else was changed before."""
-
-    def __init__(
-        self, errors: Sequence[AgentMountsError], done: Sequence[str], untouched: Sequence[str], changed: bool
-    ) -> None:
-        sentences = [str(error) for error in errors]
-        if done:
-            sentences.append(f"Done before it: {', '.join(done)}.")
-        if untouched:
-            sentences.append(f"Not touched: {', '.join(untouched)}.")
-        super().__init__(" ".join(sentences))
-        self.changed = changed
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """Agent → why it is not served; a leftover of nobody's stands under its container's name."""
+    changed: bool = False
 
 
 def reconcile(request: Request, session: Session) -> RunResult:
     """Make the agents' containers as asked; in check mode only plan it.
 
-    :raises AgentMountsError: nothing was touched, or the message says what was.
+    :raises EngineError: the engine does not answer, so that no agent can be served.
     """
-    agents, notes = require_directories(request, session.host)
-    engine = session.engine
-    containers = ContainerList.of(engine)
-    recovery: tuple[Operation, ...] = ()
-    interrupted = containers.interrupted()
-    if interrupted:
-        names = {spec.container: spec.name for spec in agents}
-        recovery = recoveries(engine, containers, {name: names.get(name, name) for name in interrupted})
+    failures = Failures()
+    agents, notes = checked_agents(request, session.host, failures)
+    containers = ContainerList.of(session.engine)
+    recovery = _recover(request, session, containers, agents, failures)
     if recovery and not request.check_mode:
-        execute.perform(session, recovery)
-        containers = ContainerList.of(engine)
+        containers = ContainerList.of(session.engine)
+    agents = [spec for spec in agents if spec.name not in failures]
 
-    plan = replace(make_plan(request, session, containers, agents), recovery=recovery)
-    if not request.check_mode:
-        plan = _provide(plan, session)
-        _carry_out(plan, session, request.max_parallel)
-    after = {agent.agent: agent.diagnosis.verdict for agent in plan.agents}
-    after.update(_verdicts_after(request, session, plan))
-    notes += tuple(note for agent in plan.agents for note in agent.warnings)
-    logins = [login for agent in plan.agents for login in observed_logins(agent.observed)]
-    return RunResult(plan, after, notes, shared_logins.sharers(logins))
+    plans = _plan_agents(request, session, containers, agents, failures)
+    done = set(
+        _names(plan for plan in plans if plan.changes)
+        if request.check_mode
+        else _carry_out(plans, session, request.max_parallel, failures)
+    )
+    after = {plan.agent: plan.diagnosis.verdict for plan in plans}
+    after.update(_verdicts_after(request, session, plans, failures))
+    notes += tuple(note for plan in plans for note in plan.warnings)
+    logins = [login for plan in plans for login in observed_logins(plan.observed)]
+    return RunResult(
+        Plan(tuple(plans), recovery),
+        after,
+        tuple(printable(note, limit=1200) for note in notes),
+        shared_logins.sharers(logins),
+        failures.sentences,
+        bool(recovery or done),
+    )
 
 
-def require_directories(request: Request, host: Host) -> tuple[tuple[AgentSpec, ...], tuple[str, ...]]:
-    """The agents, whose directories may be mounted, and warnings.
+def checked_agents(request: Request, host: Host, failures: Failures) -> tuple[list[AgentSpec], tuple[str, ...]]:
+    """The agents whose entries and directories are in order, and notes."""
+    for agent, faults in request.config.faults.items():
+        failures.add(agent, *faults)
+    notes = list(request.config.notes)
+    agents = []
+    for spec in request.config.agents:
+        warned = failures.attempt(spec.name, lambda spec=spec: _check_directory(request, host, spec))  # type: ignore[misc]
+        if warned is not None:
+            notes += warned
+            agents.append(spec)
+    return agents, tuple(notes)
 
-    :raises ConfigError: with every fault of every agent.
+
+def _check_directory(request: Request, host: Host, spec: AgentSpec) -> Sequence[str]:
+    """Warnings about an agent's directory.
+
+    :raises ConfigError: it must not be mounted.
     """
-    config = request.config
-    faults, notes = list(config.faults), list(config.notes)
-    mirrored = request.context.mirrored
-    for spec in config.agents:
-        facts = host.directory(spec.directory)
-        will_be_made = request.check_mode and facts.kind == "missing" and spec.directory in mirrored.values()
-        if not will_be_made and request.options.is_present:
-            faults += directory.directory_faults(spec, facts)
-        notes += directory.directory_warnings(spec, facts)
-    if faults:
+    facts = host.directory(spec.directory)
+    is_mirrored = spec.directory in request.context.mirrored.values()
+    will_be_made = request.check_mode and facts.kind == "missing" and is_mirrored
+    faults = directory.directory_faults(spec, facts)
+    if faults and not will_be_made and request.options.is_present:
         raise ConfigError(*faults)
-    return config.agents, tuple(notes)
+    return directory.directory_warnings(spec, facts)
 
 
-def make_plan(request: Request, session: Session, containers: ContainerList, agents: Sequence[AgentSpec]) -> Plan:
-    """Observe, diagnose and plan every agent.
+# ---------------------------------------------------------------------------------------------------------------------
+# Recover
 
-    :raises RefusedError: with every refusal of every agent.
-    """
-    plans = [_plan_agent(request, session, containers, spec) for spec in agents]
-    refusals = [refusal for agent in plans for refusal in agent.refusals]
-    if request.require_all:
-        refusals += [
-            f"{agent.agent}: {reason} (container.name); start it, or set require_all: false."
-            for agent in plans
-            if agent.diagnosis.verdict is Verdict.ABSENT
-            for reason in agent.diagnosis.reasons
-        ]
-    if refusals:
-        raise RefusedError("\n".join(refusals))
-    return Plan(tuple(plans))
+
+def _recover(
+    request: Request, session: Session, containers: ContainerList, agents: Sequence[AgentSpec], failures: Failures
+) -> tuple[Operation, ...]:
+    """Put interrupted recreations in order; what cannot be put in order holds up its own agent only."""
+    names = {spec.container: spec.name for spec in agents}
+    found = []
+    for container in containers.interrupted():
+        agent = names.get(container, container)
+        one = failures.attempt(agent, _bound(interrupted, session.engine, containers, agent, container))
+        found += [one] if one else []
+    done: list[Operation] = []
+    there = containers.ids
+    for one in in_order_of_need(found):
+        steps = failures.attempt(one.agent, _bound(plan_recovery, one, None, there)) or ()
+        if not request.check_mode and failures.attempt(one.agent, _bound(_perform, session, one, steps)) is None:
+            continue
+        done += steps
+        there -= removed_by(steps)
+    return tuple(done)
+
+
+def _perform(session: Session, one: Interrupted, steps: Sequence[Operation]) -> bool:
+    try:
+        execute.perform(session, steps)
+    except AgentMountsError as error:
+        raise RefusedError(
+            f"{one.agent}: what an earlier recreation of {one.name} left could not be put in order: {error}. Look at "
+            f"{one.name}, {one.name}.am-new and {one.name}.am-old with docker ps -a; the next run tries again."
+        ) from error
+    return True
+
+
+def _bound(work: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    return lambda: work(*arguments)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Plan
+
+
+def _plan_agents(
+    request: Request, session: Session, containers: ContainerList, agents: Sequence[AgentSpec], failures: Failures
+) -> list[AgentPlan]:
+    """The plans of all agents that could be looked at. A refused one has no operations, and is a failure."""
+    plans = []
+    for spec in agents:
+        plan = failures.attempt(spec.name, _bound(_plan_agent, request, session, containers, spec))
+        if plan is None:
+            continue
+        if plan.refusals:
+            failures.add(spec.name, *plan.refusals)
+        if request.require_all and plan.diagnosis.verdict is Verdict.ABSENT:
+            reason = plan.diagnosis.reasons[0]
+            failures.add(spec.name, f"{reason} (container.name); start it, or set require_all: false.")
+        plans.append(plan)
+    return plans
 
 
 def _plan_agent(request: Request, session: Session, containers: ContainerList, spec: AgentSpec) -> AgentPlan:
@@ -131,44 +178,24 @@ def _plan_agent(request: Request, session: Session, containers: ContainerList, s
     needs = host_needs(observed.spec, observed.desired, user) if request.options.is_present else None
     if needs is None or plan.refusals:
         return plan
-    try:
-        changes = session.provider.missing(needs)
-    except AgentMountsError as error:
-        return _left_alone(plan, error)
+    changes = session.provider.missing(needs)
     return replace(plan, preparations=(ProvideOnHost(spec.name, "", needs, changes),)) if changes else plan
 
 
-def _left_alone(plan: AgentPlan, error: AgentMountsError) -> AgentPlan:
-    note = f"{error} The agent is left without the mount, and the others go on."
-    return replace(plan, preparations=(), operations=(), body=None, warnings=(*plan.warnings, note))
+# ---------------------------------------------------------------------------------------------------------------------
+# Execute
 
 
-def _provide(plan: Plan, session: Session) -> Plan:
-    """Make on the host what containers mount. An agent for which that fails is left as it is."""
-    agents = []
-    for agent in plan.agents:
-        try:
-            execute.perform(session, agent.preparations)
-        except AgentMountsError as error:
-            agent = _left_alone(agent, error)
-        agents.append(agent)
-    return replace(plan, agents=tuple(agents))
-
-
-def _carry_out(plan: Plan, session: Session, max_parallel: int) -> None:
-    """Carry out the agents' plans in their order, at most ``max_parallel`` at once; after a failure none is begun."""
-    waiting = [agent for agent in plan.agents if agent.operations]
+def _carry_out(plans: Sequence[AgentPlan], session: Session, max_parallel: int, failures: Failures) -> Iterable[str]:
+    """Carry out the agents' plans, at most ``max_parallel`` at once; the agents for which something was changed."""
+    waiting = [plan for plan in plans if plan.changes]
     done: list[str] = []
-    failures: list[AgentMountsError] = []
 
-    def carry_out(agent: AgentPlan) -> None:
-        try:
-            execute.apply(session, agent)
-            done.append(agent.agent)
-        except AgentMountsError as error:
-            failures.append(error)
+    def carry_out(plan: AgentPlan) -> None:
+        if failures.attempt(plan.agent, _bound(_apply, session, plan)):
+            done.append(plan.agent)
 
-    while waiting and not failures:
+    while waiting:
         batch, waiting = waiting[:max_parallel], waiting[max_parallel:]
         if len(batch) == 1:
             # In this thread: a signal cuts it off and it goes back at once.
@@ -176,71 +203,102 @@ def _carry_out(plan: Plan, session: Session, max_parallel: int) -> None:
             continue
         with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
             list(pool.map(carry_out, batch))
-    if failures:
-        untouched = [agent.agent for agent in waiting]
-        raise ApplyError(failures, done, untouched, bool(done or plan.preparations or plan.recovery)) from failures[0]
+    return done
 
 
-def _verdicts_after(request: Request, session: Session, plan: Plan) -> dict[str, Verdict]:
+def _apply(session: Session, plan: AgentPlan) -> bool:
+    execute.perform(session, plan.preparations)
+    execute.apply(session, plan)
+    return True
+
+
+def _names(plans: Iterable[AgentPlan]) -> list[str]:
+    return [plan.agent for plan in plans]
+
+
+def _verdicts_after(
+    request: Request, session: Session, plans: Sequence[AgentPlan], failures: Failures
+) -> dict[str, Verdict]:
     """The verdicts of the changed agents: seen after a real run, expected in check mode."""
-    changed = [agent for agent in plan.agents if agent.operations]
+    changed = [plan for plan in plans if plan.operations]
     expected = Verdict.OK if request.options.is_present else Verdict.MISSING
     if request.check_mode or not changed:
-        return {agent.agent: expected for agent in changed}
+        return dict.fromkeys(_names(changed), expected)
     containers = ContainerList.of(session.engine)
-    return {
-        agent.agent: diagnose(
-            observe(session.engine, session.host, containers, agent.observed.spec), request.options
-        ).verdict
-        for agent in changed
-    }
+
+    def look_again(plan: AgentPlan) -> Verdict:
+        observed = observe(session.engine, session.host, containers, plan.observed.spec)
+        return diagnose(observed, request.options).verdict
+
+    seen = {plan.agent: failures.attempt(plan.agent, _bound(look_again, plan)) for plan in changed}
+    return {agent: verdict for agent, verdict in seen.items() if verdict is not None}
 
 
-def prepare_for_launchers(
-    agents: Sequence[AgentSpec], host: Host, provider: Provider, check_mode: bool
-) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
-    """Prepare the host for containers that launchers will start: what was made, and what the user should know.
+# ---------------------------------------------------------------------------------------------------------------------
+# The other runs
 
-    :raises ConfigError: with every fault of every agent, before anything is made.
-    """
-    faults = [fault for spec in agents for fault in launcher_faults(spec)]
+
+def prepare_for_launchers(request: Request, host: Host, provider: Provider) -> tuple[list[AgentSpec], RunResult]:
+    """Prepare the host for containers that launchers will start. No engine is asked."""
+    failures = Failures()
+    agents, notes = checked_agents(request, host, failures)
+    served, operations = [], []
+    for spec in agents:
+        prepared = failures.attempt(spec.name, _bound(_prepare_for_launcher, request, host, provider, spec))
+        if prepared is not None:
+            made, warned = prepared
+            served.append(spec)
+            operations += made
+            notes += warned
+    plan = Plan((), tuple(operations))
+    notes = tuple(printable(note, limit=1200) for note in notes)
+    return served, RunResult(plan, {}, notes, {}, failures.sentences, bool(operations))
+
+
+def _prepare_for_launcher(
+    request: Request, host: Host, provider: Provider, spec: AgentSpec
+) -> tuple[list[Operation], tuple[str, ...]]:
+    faults = launcher_faults(spec)
     if faults:
         raise ConfigError(*faults)
-    operations: list[Operation] = []
-    notes: list[str] = []
-    for spec in agents:
-        uid, gid = spec.ids
-        if uid is not None:
-            notes += directory.reader_warnings(spec, host.directory(spec.directory), uid, gid or 0)
-        needs = host_needs(spec, desired_without_container(spec), None)
-        if needs is None:
-            continue
-        try:
-            changes = provider.missing(needs)
-            if changes and not check_mode:
-                provider.provide(needs)
-        except AgentMountsError as error:
-            notes.append(str(error))
-        else:
-            operations += [ProvideOnHost(spec.name, "", needs, changes)] if changes else []
-    return tuple(operations), tuple(notes)
+    uid, gid = spec.ids
+    facts = host.directory(spec.directory)
+    notes = tuple(directory.reader_warnings(spec, facts, uid, gid or 0)) if uid is not None else ()
+    needs = host_needs(spec, desired_without_container(spec), None)
+    changes = provider.missing(needs) if needs else ()
+    if needs is None or not changes:
+        return [], notes
+    if not request.check_mode:
+        provider.provide(needs)
+    return [ProvideOnHost(spec.name, "", needs, changes)], notes
 
 
-def inspect_agents(
-    request: Request, engine: ReadingEngine, host: Host
-) -> tuple[list[AgentPlan], Mapping[str, tuple[str, ...]]]:
-    """Every agent as it is, diagnosed, with nothing planned; and for each who else writes its login."""
-    agents, _notes = require_directories(request, host)
+@dataclass(frozen=True)
+class Inspection:
+    """Every agent as it is, diagnosed, with nothing planned."""
+
+    agents: tuple[AgentPlan, ...]
+    shares_login_with: Mapping[str, tuple[str, ...]]
+    failures: Failures
+
+
+def inspect_agents(request: Request, engine: ReadingEngine, host: Host) -> Inspection:
+    """Look at every agent, and plan nothing."""
+    failures = Failures()
+    agents, _notes = checked_agents(request, host, failures)
     containers = ContainerList.of(engine)
-    plans = []
-    for spec in agents:
+
+    def inspect(spec: AgentSpec) -> AgentPlan:
         observed = observe(engine, host, containers, spec)
-        plans.append(AgentPlan(observed, diagnose(observed, request.options), warnings=warnings(observed)))
-    logins = [login for agent in plans for login in observed_logins(agent.observed)]
-    return [_warned(agent, logins) for agent in plans], shared_logins.sharers(logins)
+        return AgentPlan(observed, diagnose(observed, request.options), warnings=warnings(observed))
+
+    looked_at = [failures.attempt(spec.name, _bound(inspect, spec)) for spec in agents]
+    plans = [plan for plan in looked_at if plan is not None]
+    logins = [login for plan in plans for login in observed_logins(plan.observed)]
+    return Inspection(tuple(_warned(plan, logins) for plan in plans), shared_logins.sharers(logins), failures)
 
 
-def _warned(agent: AgentPlan, logins: Sequence[shared_logins.WritableLogin]) -> AgentPlan:
-    others = shared_logins.sharers(logins).get(agent.agent, ())
-    hazards = tuple(shared_logins.warning(login, others) for login in logins if login.agent == agent.agent and others)
-    return replace(agent, warnings=(*agent.warnings, *hazards))
+def _warned(plan: AgentPlan, logins: Sequence[shared_logins.WritableLogin]) -> AgentPlan:
+    others = shared_logins.sharers(logins).get(plan.agent, ())
+    hazards = tuple(shared_logins.warning(login, others) for login in logins if login.agent == plan.agent and others)
+    return replace(plan, warnings=tuple(printable(note, limit=1200) for note in (*plan.warnings, *hazards)))

@@ -77,17 +77,15 @@ class Container:
 
     @property
     def name(self) -> str:
-        return str(self.document["Name"]).lstrip("/")
+        return str(self.document.get("Name") or "").lstrip("/")
 
     @property
     def config(self) -> Document:
-        config: Document = self.document["Config"]
-        return config
+        return self.document.get("Config") or {}
 
     @property
     def host_config(self) -> Document:
-        host_config: Document = self.document["HostConfig"]
-        return host_config
+        return self.document.get("HostConfig") or {}
 
     @property
     def _state(self) -> Document:
@@ -150,7 +148,7 @@ class Container:
 
     @property
     def image_id(self) -> str:
-        return str(self.document["Image"])
+        return str(self.document.get("Image") or "")
 
     @property
     def image_name(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Mapping
 
 from .._base.changes import Record
 from .._base.errors import ConfigError, HostError
+from .._catalog.mirror_paths import in_home, source_of
 from .._catalog.override import extended
 from .._catalog.rows import CATALOG
 from .._host import files
@@ -54,13 +55,13 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
     result = []
     for name in dict.fromkeys(options["clis"]):
         row = catalog[name]
-        path = _in_home(str(sources.get(name, f"~/{row.source}")), user)
+        path = source_of(row, sources, user.home)
         result.append(
             MirrorSpec(
                 cli=row,
                 user=user,
                 scope=options["scope"],
-                root=_in_home(options["root"], user),
+                root=in_home(options["root"], user.home),
                 source=_mirror.Source(path, path),
                 publish=options["publish"],
                 readers=readers,
@@ -72,12 +73,6 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
     if options["keep_warm"] and not any(spec.keep_warm for spec in result):
         raise ConfigError("creds_mirror_keep_warm: none of these agent CLIs can refresh its login; set it to false.")
     return result
-
-
-def _in_home(path: str, user: User) -> str:
-    if path == "~" or path.startswith("~/"):
-        path = user.home + path[1:]
-    return os.path.normpath(path)
 
 
 def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 from .._base.errors import ConfigError
 from .._catalog.cli import AgentCli
+from .._catalog.mirror_paths import credentials_directory, staging_directory
 from .._host.acl import Readers
 from .._host.users import User
 
@@ -50,11 +51,11 @@ class MirrorSpec:
 
     @property
     def directory(self) -> str:
-        return f"{self.root}/{self.cli.name}-credentials"
+        return credentials_directory(self.root, self.cli)
 
     @property
     def staging(self) -> str:
-        return f"{self.root}/.{self.cli.name}-credentials.staging"
+        return staging_directory(self.directory)
 
     @property
     def published(self) -> str:

@@ -12,5 +12,5 @@ SHARED_ROOT = "/h/.local/share/agentops/agent-auth"
 
 def spec(**container: Any) -> AgentSpec:
     found = parse({"agents": {"boss": {"container": container}}}, CONTEXT)
-    assert found.faults == ()
+    assert found.faults == {}
     return found.agents[0]

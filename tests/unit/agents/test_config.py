@@ -25,7 +25,7 @@ CONTEXT = ConfigContext("agents.json", HOME, {SOURCE: PUBLISHED})
 
 def parse(agents: Any) -> tuple[tuple[AgentSpec, ...], tuple[str, ...]]:
     found = parse_config({"agents": agents}, CONTEXT)
-    return found.agents, found.faults
+    return found.agents, tuple(fault for faults in found.faults.values() for fault in faults)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,8 @@ def test_the_faults_of_all_agents_are_told_together() -> None:
 
 @pytest.mark.parametrize("document", [[], "x", {}, {"agents": []}])
 def test_a_document_of_another_form_is_refused(document: Any) -> None:
-    assert 'not an object with the key "agents"' in parse_config(document, CONTEXT).faults[0]
+    with pytest.raises(ConfigError, match='not an object with the key "agents"'):
+        parse_config(document, CONTEXT)
 
 
 def test_json_that_does_not_parse_is_placed_but_not_repeated() -> None:

@@ -13,16 +13,12 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.launc
     launcher_fragments,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import desired_state
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
-    ConfigError,
-)
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.run import prepare_for_launchers
 
-from .. import fakes
 from ..world import World
-from .specs import SHARED_ROOT, spec
+from .specs import spec
 
 
 def test_a_cli_without_a_variable_gets_it_where_it_looks() -> None:
@@ -62,36 +58,39 @@ def test_the_fragments_for_launchers() -> None:
     ("container", "fault"),
     [
         (
-            {"credentials_host_dir": "/c", "placement": "config_dir"},
+            {"placement": "config_dir"},
             "boss: container.home is not set, and no container is looked at that shows it; set",
         ),
         (
-            {"credentials_host_dir": "/c", "passwd": True, "home": "/work"},
+            {"passwd": True, "home": "/work"},
             "boss: container.passwd needs container.user and container.home where no container is looked at; set both.",
         ),
     ],
 )
 def test_what_a_launcher_must_say_itself(world: World, container: Any, fault: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        prepare_for_launchers([spec(**container)], world.host, world.provider, check_mode=False)
-    assert fault in str(error.value)
+    world.container = container
+    _served, result = prepare_for_launchers(world.request(), world.host, world.provider)
+    assert fault in result.failures["boss"]
     assert world.provider.provided == []
 
 
 def test_a_launchers_directory_is_made_before_its_first_start(world: World) -> None:
-    one = spec(mode="shared", cli="gemini", home="/work", user="12345:12345", passwd=True)
-    predicted, _notes = prepare_for_launchers([one], world.host, world.provider, check_mode=True)
+    world.container = {"mode": "shared", "cli": "gemini", "home": "/work", "user": "12345:12345", "passwd": True}
+    world.container["credentials_host_dir"] = None
+    _served, predicted = prepare_for_launchers(world.request(check_mode=True), world.host, world.provider)
     assert world.provider.provided == []
-    done, notes = prepare_for_launchers([one], world.host, world.provider, check_mode=False)
-    assert (predicted, notes) == (done, ())
+    (one,), done = prepare_for_launchers(world.request(), world.host, world.provider)
+    assert (str(predicted.plan), done.warnings) == (str(done.plan), ())
     (needs,) = world.provider.provided
-    assert (needs.directory, needs.uid, needs.gid) == (f"{SHARED_ROOT}/gemini/.gemini", 12345, 12345)
+    assert (needs.directory, needs.uid, needs.gid) == (one.directory, 12345, 12345)
+    assert one.directory.endswith("/agent-auth/gemini/.gemini")
     assert needs.passwd is not None
     assert "agent:x:12345:12345:agent:/work:/bin/sh\n" in needs.passwd.text
 
 
 def test_a_launcher_whose_uid_may_not_read_the_directory_is_warned(world: World) -> None:
-    one = spec(credentials_host_dir=fakes.DIRECTORY, user="12345")
-    _operations, (note,) = prepare_for_launchers([one], world.host, world.provider, check_mode=False)
+    world.container = {"user": "12345"}
+    _served, result = prepare_for_launchers(world.request(), world.host, world.provider)
+    (note,) = result.warnings
     assert note.startswith("boss: the container runs as uid 12345, which may not read")
     assert "creds_mirror_readers: {uids: [12345]}" in note

@@ -116,5 +116,5 @@ def test_what_is_explicit_wins(container: Any, directory: str, target: str, vari
     ],
 )
 def test_a_fault_is_one_sentence(container: Any, fault: str) -> None:
-    (found,) = parse({"agents": {"boss": {"container": container}}}, CONTEXT).faults
+    (found,) = parse({"agents": {"boss": {"container": container}}}, CONTEXT).faults["boss"]
     assert fault in found

@@ -19,9 +19,11 @@ def test_the_agents_that_write_one_login_are_told(world: World) -> None:
         name: {"container": {"mode": "shared", "home": "/home/claude"}} for name in ("boss", "dev", "reviewer")
     }
     world.agents["reviewer"]["container"]["cli"] = "codex"
-    agents, sharers = inspect_agents(world.request(), world.engine, world.host)
-    assert sharers == {"boss": ("dev",), "dev": ("boss",)}
-    assert f"boss: shares the writable login {SHARED} with dev: each of them may refresh it" in agents[0].warnings[-1]
+    seen = inspect_agents(world.request(), world.engine, world.host)
+    assert seen.shares_login_with == {"boss": ("dev",), "dev": ("boss",)}
+    assert (
+        f"boss: shares the writable login {SHARED} with dev: each of them may refresh it" in seen.agents[0].warnings[-1]
+    )
 
 
 def test_a_writable_mount_of_the_config_directory_is_a_shared_login_too() -> None:

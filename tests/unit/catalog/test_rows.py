@@ -68,7 +68,7 @@ def test_the_cli_of_an_agent(agent: Any, cli: str) -> None:
 def test_an_agent_of_another_program_gets_no_mount_and_a_note() -> None:
     agents = {"boss": {"command": "bash", "container": {"mode": "shared"}}}
     found = parse({"agents": agents}, ConfigContext("agents.json", "/h"))
-    assert (found.agents, found.faults) == ((), ())
+    assert (found.agents, found.faults) == ((), {})
     assert found.notes[0].startswith("boss: its command is no agent CLI of the catalogue, so it gets no mount; set")
 
 

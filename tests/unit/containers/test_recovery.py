@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import RefusedError
 
 from .. import fakes
 from ..world import World
@@ -172,8 +171,7 @@ def test_a_leftover_that_is_no_copy_is_not_removed(world: World) -> None:
     foreign.update(Id="f" * 64, Name="/boss.am-old")
     foreign["Config"]["Cmd"] = ["something", "else"]
     world.engine.world[foreign["Id"]] = foreign
-    with pytest.raises(RefusedError, match=r"boss: a container boss\.am-old is left"):
-        world.run()
+    assert re.search(r"boss: a container boss\.am-old is left", world.failure())
     assert world.engine.writes == []
 
 
@@ -181,5 +179,4 @@ def test_three_containers_of_one_recreation_are_left_to_a_person(world: World) -
     copy_of(world, "boss.am-new")
     third = copy_of(world, "boss.am-old")
     world.engine.world["c" * 64] = {**third, "Id": "c" * 64, "Name": "/boss.am-new"}
-    with pytest.raises(RefusedError, match="exist all three; look at them and remove two"):
-        world.run()
+    assert re.search("exist all three; look at them and remove two", world.failure())

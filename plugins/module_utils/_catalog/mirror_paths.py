@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a mirror publishes: source → credentials directory, and the directory next to it. Pure."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import Iterable, Mapping
+
+from .cli import AgentCli
+
+MIRROR_ROOT = "~/.config/claude-hooks"
+"""The default of ``creds_mirror_root``; the place that claude-hooks#57 names."""
+
+
+def in_home(path: str, home: str) -> str:
+    """A host path of the user's, normalised; ``~`` and ``~/`` stand for ``home``."""
+    if path == "~" or path.startswith("~/"):
+        path = home + path[1:]
+    return os.path.normpath(path)
+
+
+def credentials_directory(root: str, cli: AgentCli) -> str:
+    """The directory that is mounted into containers."""
+    return f"{root}/{cli.name}-credentials"
+
+
+def staging_directory(directory: str) -> str:
+    """The sibling of a credentials directory in which a version is prepared; it holds the mirror's state file, too."""
+    parent, name = posixpath.split(directory)
+    return f"{parent}/.{name}.staging"
+
+
+def source_of(cli: AgentCli, sources: Mapping[str, str], home: str) -> str:
+    """The host's credential file."""
+    return in_home(sources.get(cli.name) or f"~/{cli.source}", home)
+
+
+def mirrored_directories(rows: Iterable[AgentCli], root: str, sources: Mapping[str, str], home: str) -> dict[str, str]:
+    """Source → credentials directory, as the role creds_mirror makes them with the same settings."""
+    top = in_home(root, home)
+    return {source_of(row, sources, home): credentials_directory(top, row) for row in rows}

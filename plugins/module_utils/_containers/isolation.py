@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each agent for itself: what one agent's part of a run raises becomes that agent's failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Callable, Iterator, TypeVar
+
+from .._base.errors import AgentMountsError, ConfigError, unexpected
+from .._base.printable import printable
+
+_Value = TypeVar("_Value")
+
+
+@dataclass
+class Failures:
+    """Agent → why it is not served. The others are."""
+
+    sentences: dict[str, str] = field(default_factory=dict)
+
+    def attempt(self, agent: str, work: Callable[[], _Value]) -> _Value | None:
+        """The value of ``work``; ``None`` if it failed, which is noted."""
+        try:
+            return work()
+        except ConfigError as error:
+            self.add(agent, *error.faults)
+        except AgentMountsError as error:
+            self.add(agent, str(error))
+        except Exception as error:
+            self.add(agent, unexpected(error))
+        return None
+
+    def add(self, agent: str, *sentences: str) -> None:
+        """Note sentences, each of which begins with the agent's name."""
+        begin = f"{agent}: "
+        named = [printable(one if one.startswith(begin) else begin + one, limit=1200) for one in sentences]
+        before = self.sentences.get(agent)
+        self.sentences[agent] = " ".join([before, *named] if before else named)
+
+    def __contains__(self, agent: object) -> bool:
+        return agent in self.sentences
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sentences.values())
+
+    def __bool__(self) -> bool:
+        return bool(self.sentences)
