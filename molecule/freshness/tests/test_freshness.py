@@ -13,21 +13,21 @@ TARGET = "/run/agent-credentials/claude"
 CASES: dict[str, tuple[str, bool | None]] = {
     "ok": ("ok", True),
     "unlinked": ("missing", True),  # as a launcher starts it: only the link for older versions is missing
-    "spelled": ("ok", True),  # T11, and its link is missing
-    "image-link": ("ok", True),  # T9
-    "scratch": ("ok", True),  # T43
-    "file": ("file_mount", False),  # T1
-    "nested": ("file_mount", False),  # T6
+    "spelled": ("ok", True),  # the same paths, with dots and double slashes; its link is missing
+    "image-link": ("ok", True),  # the target lies below a link of the image
+    "scratch": ("ok", True),  # an image without /etc/passwd and without programs
+    "file": ("file_mount", False),  # the credential file is mounted
+    "nested": ("file_mount", False),  # the credential file is mounted inside a mounted directory
     "source": ("wrong_source", False),
     "writable": ("writable", False),
     "missing": ("missing", False),
-    "removed": ("stale", False),  # T3
-    "renamed": ("stale", False),  # T4
-    "flipped": ("stale", False),  # T7
-    "hostile": ("stale", False),  # T42
-    "stopped": ("ok", None),  # T44
+    "removed": ("stale", False),  # the directory was removed and made again
+    "renamed": ("stale", False),  # the directory was renamed away, and another one made in its place
+    "flipped": ("stale", False),  # the source is a link, which leads to another directory by now
+    "hostile": ("stale", False),  # the container has put a link where its target's parent was
+    "stopped": ("ok", None),  # there is no process whose view could be looked at
     "absent": ("absent", None),
-    "prefix": ("absent", None),  # T45: its name begins those of others
+    "prefix": ("absent", None),  # its name begins those of others
 }
 UNLINKED = {"spelled": "missing", "image-link": "missing", "scratch": "missing"}
 STALE = ("removed", "renamed", "flipped", "hostile")
@@ -87,14 +87,14 @@ def test_the_verdict_and_what_is_proved(agents: Any, seen: Any, case: str) -> No
 
 @pytest.mark.parametrize("case", ["removed", "renamed", "flipped"])
 def test_the_archive_shows_a_fresh_file_in_a_stale_container(agents: Any, seen: Any, case: str) -> None:
-    """T41: why it is never asked."""
+    """The engine mounts the sources again for an archive: why it is never asked."""
     archive = agents.host.check_output(f"docker cp freshness-{case}:{TARGET}/.credentials.json - | tar -xO")
     assert "fake-token-2" in archive
     assert before(agents, seen)[case]["fresh"] is False
 
 
 def test_followed_on_the_host_the_link_of_a_hostile_container_would_look_fresh(agents: Any, seen: Any) -> None:
-    """T42: why nothing is opened below /proc/PID/root by a plain open."""
+    """Why nothing is opened below /proc/PID/root by a plain open."""
     pid = agents.inspect("freshness-hostile")["State"]["Pid"]
     followed = agents.inode(f"/proc/{pid}/root{TARGET}/.credentials.json")
     assert followed == agents.inode(f"{ROOT}/hostile/claude/.credentials.json")

@@ -48,20 +48,20 @@ def _specs(world: Any) -> Any:
     ("mounts", "verdict", "mend"),
     [
         pytest.param([OURS], "ok", None, id="the directory, read-only"),
-        pytest.param([bind(fakes.DIRECTORY + "/", TARGET + "/")], "ok", None, id="T11 trailing slashes"),
-        pytest.param([bind(fakes.DIRECTORY, "/run/x/..//agent-credentials/claude")], "ok", None, id="T11 dots"),
-        pytest.param([bind(LOGIN, FILE)], "file_mount", "recreate", id="T1 the file"),
+        pytest.param([bind(fakes.DIRECTORY + "/", TARGET + "/")], "ok", None, id="trailing slashes"),
+        pytest.param([bind(fakes.DIRECTORY, "/run/x/..//agent-credentials/claude")], "ok", None, id="dots and double slashes"),
+        pytest.param([bind(LOGIN, FILE)], "file_mount", "recreate", id="the file"),
         pytest.param([bind("/elsewhere/credentials", FILE)], "file_mount", "recreate", id="a file of another host path"),
         pytest.param([bind(LOGIN, "/login.json")], "file_mount", "recreate", id="the file at another place"),
         pytest.param(
             [bind("/home/dev/.claude", "/home/claude/.claude", True), bind(LOGIN, FILE)],
-            "file_mount", "recreate", id="T6 a file mount nested in a directory mount",
+            "file_mount", "recreate", id="a file mount nested in a directory mount",
         ),
-        pytest.param([OURS, bind(LOGIN, f"{TARGET}/.credentials.json")], "file_mount", "recreate", id="T6 nested in ours"),
+        pytest.param([OURS, bind(LOGIN, f"{TARGET}/.credentials.json")], "file_mount", "recreate", id="a file mount nested in ours"),
         pytest.param([bind("/elsewhere", TARGET)], "wrong_source", "recreate", id="another directory"),
         pytest.param([bind(fakes.DIRECTORY, TARGET, True)], "writable", "recreate", id="writable"),
         pytest.param([], "missing", "recreate", id="nothing"),
-        pytest.param([bind(fakes.DIRECTORY, TARGET + "-2")], "missing", "recreate", id="T45 a target with our prefix"),
+        pytest.param([bind(fakes.DIRECTORY, TARGET + "-2")], "missing", "recreate", id="a target whose path begins with ours"),
     ],
 )  # fmt: skip
 def test_verdicts_by_the_mounts(world: Any, mounts: list[Any], verdict: str, mend: str | None) -> None:
@@ -79,18 +79,18 @@ class _Seeing(fakes.FakeHost):
 
     def root(self, pid: int, container_id: str) -> Any:
         root = super().root(pid, container_id)
-        root.see = lambda path: process_root.Sight("directory", fakes.IDENTITY, True, 2)  # type: ignore[method-assign]
+        root.see = lambda path: process_root.Sight("directory", fakes.IDENTITY, True)  # type: ignore[method-assign]
         return root
 
 
-@pytest.mark.parametrize("links", [0, 2], ids=["T3 removed and made again", "T4 renamed away"])
-def test_a_directory_that_the_process_does_not_see_any_more_is_stale(world: Any, links: int) -> None:
+def test_a_directory_that_was_removed_or_renamed_away_is_stale(world: Any) -> None:
+    """The process goes on seeing the old one, whose device and inode are not those of the path on the host."""
     world.host = _Seeing(world.engine)
     real_root = world.host.root
 
     def root(pid: int, container_id: str) -> Any:
         seen = real_root(pid, container_id)
-        seen.see = lambda path: process_root.Sight("directory", (1, 1), True, links)
+        seen.see = lambda path: process_root.Sight("directory", (1, 1), True)
         return seen
 
     world.host.root = root
@@ -99,7 +99,7 @@ def test_a_directory_that_the_process_does_not_see_any_more_is_stale(world: Any,
 
 
 def test_a_source_that_is_a_link_is_told_by_where_it_leads(world: Any) -> None:
-    """T7."""
+    """When the link is set to another directory, the mount keeps the former one."""
     world.host.realpath = lambda path: fakes.DIRECTORY if path == "/by/link" else path
     world.host.directories["/by/link"] = world.host.directories[fakes.DIRECTORY]
     assert judged(world, [bind("/by/link", TARGET)])[1].verdict == "ok"
@@ -108,14 +108,14 @@ def test_a_source_that_is_a_link_is_told_by_where_it_leads(world: Any) -> None:
 
 
 def test_a_stopped_container_has_a_verdict_but_no_proof(world: Any) -> None:
-    """T44."""
+    """Its mounts are described by the engine, but there is no process whose view could be looked at."""
     world.engine.named("boss")["State"].update(Status="exited", Running=False, Pid=0)
     observed, judgement = judged(world, [OURS])
     assert (judgement.verdict, observed.seen) == ("ok", None)
 
 
 def test_an_image_without_users_is_judged_too(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """T43: a scratch image has no /etc/passwd."""
+    """A scratch image has no /etc/passwd."""
     monkeypatch.setattr(fakes, "PASSWD", None)
     world.engine.named("boss")["Config"].update(User="")
     assert judged(world, [OURS])[1].verdict in ("ok", "missing")
@@ -124,12 +124,12 @@ def test_an_image_without_users_is_judged_too(world: Any, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("name", ["bos", "boss1", "oss", "BOSS"])
 def test_names_are_compared_whole(world: Any, name: str) -> None:
-    """T45."""
+    """A part of a name, another case or a longer name is another container."""
     assert judged(world, [OURS], name)[1].verdict == "absent"
 
 
 def test_the_archive_is_not_asked_for_freshness(world: Any) -> None:
-    """T41: it mounts the sources anew, and shows fresh content for a stale container."""
+    """The engine mounts the sources again for it, so it shows fresh content for a stale container."""
     world.engine.reads.clear()
     judged(world, [OURS])
     assert "read_file" not in world.engine.reads
