@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from testbed.hosts import Agents
+
 ROOT = "/opt/freshness"
 TARGET = "/run/agent-credentials/claude"
 
@@ -46,13 +48,13 @@ def configuration() -> dict[str, Any]:
     }
 
 
-def look(agents: Any, user: str = "root") -> dict[str, Any]:
+def look(agents: Agents, user: str = "root") -> dict[str, Any]:
     succeeded, result = agents.module("agent_mounts_info", {"agents": configuration()}, user=user)
     assert succeeded, result
     return dict(result["agents"])
 
 
-def reads(agents: Any, case: str) -> str:
+def reads(agents: Agents, case: str) -> str:
     """The serial of the login that a process in the container reads at the target."""
     target = "/by-link/claude" if case == "image-link" else TARGET
     command = "/busybox cat" if case == "scratch" else "cat"
@@ -66,7 +68,7 @@ def seen(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     return {}
 
 
-def before(agents: Any, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def before(agents: Agents, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
     name = agents.host.check_output("hostname")
     if name not in seen:
         seen[name] = look(agents)
@@ -74,7 +76,7 @@ def before(agents: Any, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_verdict_and_what_is_proved(agents: Any, seen: Any, case: str) -> None:
+def test_the_verdict_and_what_is_proved(agents: Agents, seen: Any, case: str) -> None:
     verdict, fresh = CASES[case]
     agent = before(agents, seen)[case]
     assert (agent["verdict"], agent["fresh"]) == (UNLINKED.get(case, verdict), fresh), agent
@@ -86,14 +88,14 @@ def test_the_verdict_and_what_is_proved(agents: Any, seen: Any, case: str) -> No
 
 
 @pytest.mark.parametrize("case", ["removed", "renamed", "flipped"])
-def test_the_archive_shows_a_fresh_file_in_a_stale_container(agents: Any, seen: Any, case: str) -> None:
+def test_the_archive_shows_a_fresh_file_in_a_stale_container(agents: Agents, seen: Any, case: str) -> None:
     """The engine mounts the sources again for an archive: why it is never asked."""
     archive = agents.host.check_output(f"docker cp freshness-{case}:{TARGET}/.credentials.json - | tar -xO")
     assert "fake-token-2" in archive
     assert before(agents, seen)[case]["fresh"] is False
 
 
-def test_followed_on_the_host_the_link_of_a_hostile_container_would_look_fresh(agents: Any, seen: Any) -> None:
+def test_followed_on_the_host_the_link_of_a_hostile_container_would_look_fresh(agents: Agents, seen: Any) -> None:
     """Why nothing is opened below /proc/PID/root by a plain open."""
     pid = agents.inspect("freshness-hostile")["State"]["Pid"]
     followed = agents.inode(f"/proc/{pid}/root{TARGET}/.credentials.json")
@@ -101,7 +103,7 @@ def test_followed_on_the_host_the_link_of_a_hostile_container_would_look_fresh(a
     assert before(agents, seen)["hostile"]["inside"]["inode"] is None
 
 
-def test_without_root_nothing_is_called_fresh(agents: Any) -> None:
+def test_without_root_nothing_is_called_fresh(agents: Agents) -> None:
     for case, agent in look(agents, user="freshness").items():
         assert agent["fresh"] is None, case
         assert agent["inside"] is None, case
@@ -109,7 +111,7 @@ def test_without_root_nothing_is_called_fresh(agents: Any) -> None:
             assert any("not proven" in warning for warning in agent["warnings"]), case
 
 
-def test_one_run_heals_all_and_says_so_before(agents: Any) -> None:
+def test_one_run_heals_all_and_says_so_before(agents: Agents) -> None:
     arguments = {"agents": configuration()}
     succeeded, predicted = agents.module("agent_mounts", arguments, check=True)
     assert succeeded, predicted
