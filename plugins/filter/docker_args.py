@@ -68,30 +68,34 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import (
-    Placed,
-    launcher_fragments,
-    place_unseen,
-    unseen_faults,
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import (
+    SHARED_ROOT,
+    ConfigContext,
+    parse,
 )
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.launchers import (
+    desired_without_container,
+    launcher_faults,
+    launcher_fragments,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import Desired
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog import override
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 _MIRROR_ROOT = "~/.config/claude-hooks"
 
 
-def _placed(agent: Mapping[str, Any], context: _agents.Context) -> Placed:
+def _desired(agent: Mapping[str, Any], context: ConfigContext) -> Desired:
     """:raises ConfigError: the agent is not well described, or its place in the container is not known."""
-    found = _agents.parse({"agents": {"agent": agent}}, context)
-    if found.faults or not found.specs:
+    found = parse({"agents": {"agent": agent}}, context)
+    if found.faults or not found.agents:
         raise ConfigError(*found.faults, *found.notes)
-    placed = place_unseen(found.specs[0])
-    faults = unseen_faults(found.specs[0])
-    if faults or placed is None:
+    desired = desired_without_container(found.agents[0])
+    faults = launcher_faults(found.agents[0])
+    if faults or desired is None:
         raise ConfigError(*faults)
-    return placed
+    return desired
 
 
 def docker_args(
@@ -100,28 +104,28 @@ def docker_args(
     home: str | None = None,
     mirrored: Mapping[str, str] | None = None,
     catalog: Mapping[str, Any] | None = None,
-    shared_root: str = _agents.SHARED_ROOT,
+    shared_root: str = SHARED_ROOT,
 ) -> Any:
     """The mount and environment of one agent in the form asked for."""
     try:
-        rows = override.extended(CATALOG, catalog or {})
-        context = _agents.Context("the agent", home or "", mirrored or {}, rows, shared_root)
+        rows = extended(CATALOG, catalog or {})
+        context = ConfigContext("the agent", home or "", mirrored or {}, rows, shared_root)
         if mirrored is None and home:
             usual = {
                 context.path(f"~/{row.source}"): context.path(f"{_MIRROR_ROOT}/{row.name}-credentials")
                 for row in rows.values()
             }
-            context = _agents.Context("the agent", home, usual, rows, shared_root)
-        placed = _placed(dict(agent), context)
+            context = ConfigContext("the agent", home, usual, rows, shared_root)
+        desired = _desired(dict(agent), context)
     except ConfigError as error:
         raise AnsibleFilterError(f"docker_args: {error}") from error
-    fragments = launcher_fragments(placed)
+    fragments = launcher_fragments(desired)
     if form == "docker_container":
         mounts = [
             {"type": "bind", "source": one.source, "target": one.target, "read_only": one.read_only}
-            for one in placed.mounts
+            for one in desired.mounts
         ]
-        return {"mounts": mounts, "env": dict(placed.variables)}
+        return {"mounts": mounts, "env": dict(desired.variables)}
     if form not in ("run", "engine_api", "compose"):
         raise AnsibleFilterError(
             f"docker_args: the form {form} is not known; use docker_container, run, engine_api or compose."

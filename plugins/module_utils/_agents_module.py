@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the two modules share: their argument spec, and arguments → request and engine."""
+"""What the modules of the containers' side share: their argument spec, and arguments → request and session."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ._agents import config as _agents
-from ._agents import host_needs as _preparation
-from ._base.changes import Record
+from ._agents import config
+from ._agents.provide import Provider
 from ._base.errors import ConfigError
 from ._catalog.override import extended
 from ._catalog.rows import CATALOG
-from ._containers import plan as _model
-from ._containers import run as _reconcile
+from ._containers.options import Options, Request
+from ._containers.ports import Session
 from ._engine.client import SDK_MISSING, Engine
 from ._host.filesystem import Host
 
@@ -33,7 +32,7 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "mirrored": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": "~"},
         "catalog": {"type": "dict", "default": {}},
-        "shared_root": {"type": "str", "default": _agents.SHARED_ROOT},
+        "shared_root": {"type": "str", "default": config.SHARED_ROOT},
         "docker_host": {
             "type": "str",
             "default": "unix:///var/run/docker.sock",
@@ -74,25 +73,25 @@ def require_sdk(module: AnsibleModule) -> None:
         )
 
 
-def request(module: AnsibleModule, options: _model.Options) -> _reconcile.Request:
+def request(module: AnsibleModule, options: Options) -> Request:
     """What the module's arguments ask for.
 
     :raises ConfigError: the configuration cannot be read.
     """
     params = module.params
     if params["path"]:
-        where, document = params["path"], _agents.load(_read(params["path"]), params["path"])
+        where, document = params["path"], config.load(_read(params["path"]), params["path"])
     else:
         where, document = "agents", {"agents": params["agents"]}
-    context = _agents.Context(
+    context = config.ConfigContext(
         where=where,
         home=os.path.expanduser(params["home"]),
         mirrored={_absolute(source): _absolute(directory) for source, directory in params["mirrored"].items()},
         catalog=extended(CATALOG, params["catalog"]),
         shared_root=params["shared_root"],
     )
-    return _reconcile.Request(
-        document=document,
+    return Request(
+        config=config.parse(document, context),
         context=context,
         options=options,
         require_all=params.get("require_all", False),
@@ -115,13 +114,13 @@ def _read(path: str) -> str:
         ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read ({reason}); mend its permissions or use become.") from None
+        raise ConfigError(f"{path} cannot be read ({reason}); fix its permissions or use become.") from None
 
 
-def engine(module: AnsibleModule) -> Engine:
-    """The engine that the module's arguments name.
+def session(module: AnsibleModule, provider: Provider) -> Session:
+    """What the run works with.
 
-    :raises EngineError: it cannot be reached.
+    :raises EngineError: the engine that the module's arguments name cannot be reached.
     """
     params = module.params
     tls: dict[str, Any] | None = None
@@ -129,20 +128,4 @@ def engine(module: AnsibleModule) -> Engine:
         tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
-    return Engine(params["docker_host"], tls, params["timeout"])
-
-
-def preparer(request: _reconcile.Request, record: Record) -> _reconcile.Prepare:
-    """What makes shared auth directories and passwd files on the host, or in check mode only records it."""
-
-    def prepare(preparation: _preparation.Preparation) -> None:
-        # Few agents need it, and every run would compile it.
-        from ._agents import provide as _preparation_host
-
-        _preparation_host.prepare(preparation, request.context.home, record)
-
-    return prepare
-
-
-def host() -> Host:
-    return Host()
+    return Session(Engine(params["docker_host"], tls, params["timeout"]), Host(), provider)

@@ -242,49 +242,52 @@ recovered:
 """
 
 import contextlib
-import functools
 import signal
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module as _module
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report as _report
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as _reconcile
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import Executor, Interrupted
-from ansible_collections.agentops.credentials.plugins.module_utils._engine import layer as _layer
-from ansible_collections.agentops.credentials.plugins.module_utils._host import lock as _lock
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
+from ansible_collections.agentops.credentials.plugins.module_utils._host import lock
+from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import Host
 
 _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _interrupt(number, frame):
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)  # the way back is not to be cut off too
-    raise Interrupted(f"the run was ended by signal {number}")
+def _end_run(number, frame):
+    for name in _SIGNALS:
+        signal.signal(name, signal.SIG_IGN)  # the rollback is not to be cut off too
+    raise RunEnded(f"the run was ended by signal {number}")
 
 
-def _tell_launchers(module):
-    record = Record(module.check_mode)
-    try:
-        request = _module.request(module, _model.Options())
-        host = _module.host()
-        specs, warnings = _reconcile.specifications(request, host)
-        notes = _reconcile.prepare_unseen(specs, host, _module.preparer(request, record))
-    except AgentMountsError as error:
-        module.fail_json(msg=str(error), changed=bool(record.changes))
+def _serve_launchers(module, request, provider):
+    host = Host()
+    agents, warnings = run.require_directories(request, host)
+    operations, notes = run.prepare_for_launchers(agents, host, provider, module.check_mode)
     for warning in (*warnings, *notes):
         module.warn(warning)
     module.exit_json(
-        changed=bool(record.changes),
-        prepared=record.changes,
-        diff=record.diff,
-        agents={spec.name: _report.specification_result(spec) for spec in specs},
+        changed=bool(operations),
+        prepared=report.prepared(operations),
+        diff=provider.diff,
+        agents={spec.name: report.launcher_result(spec) for spec in agents},
     )
 
 
+def _serve_containers(module, request, provider):
+    session = _agents_module.session(module, provider)
+    with lock.exclusive(_LOCK_TIMEOUT) if not module.check_mode else contextlib.nullcontext():
+        result = run.reconcile(request, session)
+    for warning in result.warnings:
+        module.warn(warning)
+    module.exit_json(diff=provider.diff + report.diff(result), **report.run_result(result))
+
+
 def main():
-    module = _module.make_module(
+    module = _agents_module.make_module(
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         apply={"type": "bool", "default": True},
         require_all={"type": "bool", "default": False},
@@ -300,56 +303,28 @@ def main():
         wait_for={"type": "str", "choices": ["running", "healthy"], "default": "running"},
         wait_timeout={"type": "int", "default": 60},
     )
-    if not module.params["apply"]:
-        _tell_launchers(module)
-    _module.require_sdk(module)
-    if module.params["max_parallel"] < 1:
+    params = module.params
+    options = Options(
+        state=params["state"],
+        writable_layer=params["writable_layer"],
+        writable_layer_ignore=tuple(params["writable_layer_ignore"]),
+        recreate_stopped=params["recreate_stopped"],
+        recreate_dependents=params["recreate_dependents"],
+        wait_for=params["wait_for"],
+        wait_timeout=params["wait_timeout"],
+    )
+    if params["apply"]:
+        _agents_module.require_sdk(module)
+    if params["max_parallel"] < 1:
         module.fail_json(msg="max_parallel is less than 1; set it to how many containers may be recreated at once.")
-    options = _model.Options(
-        state=module.params["state"],
-        writable_layer=module.params["writable_layer"],
-        writable_layer_ignore=tuple(module.params["writable_layer_ignore"]),
-        recreate_stopped=module.params["recreate_stopped"],
-        recreate_dependents=module.params["recreate_dependents"],
-        wait_for=module.params["wait_for"],
-        wait_timeout=module.params["wait_timeout"],
-    )
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    record = Record(module.check_mode)
+    for number in _SIGNALS:
+        signal.signal(number, _end_run)
     try:
-        request = _module.request(module, options)
-        engine = _module.engine(module)
-        with _lock.exclusive(_LOCK_TIMEOUT) if not module.check_mode else contextlib.nullcontext():
-            outcome = _reconcile.reconcile(
-                request,
-                engine,
-                _module.host(),
-                lambda prover: Executor(
-                    engine=engine,
-                    prove=prover.prove,
-                    carry_layer=functools.partial(_layer.carry, engine),
-                    way_back=functools.partial(_reconcile.way_back, engine),
-                ),
-                _module.preparer(request, record),
-            )
+        request = _agents_module.request(module, options if params["apply"] else Options())
+        serve = _serve_containers if params["apply"] else _serve_launchers
+        serve(module, request, Provider(request.context.home))
     except AgentMountsError as error:
-        module.fail_json(msg=str(error), changed=bool(record.changes or getattr(error, "done", ())))
-    for warning in outcome.warnings:
-        module.warn(warning)
-    module.exit_json(
-        changed=outcome.changed or bool(record.changes),
-        agents={
-            agent.agent: _report.agent_result(
-                agent, outcome.after[agent.agent], outcome.shares_login_with.get(agent.agent, ())
-            )
-            for agent in outcome.plan.agents
-        },
-        prepared=record.changes,
-        plan=str(outcome.plan),
-        recovered=[str(operation) for operation in outcome.recovered],
-        diff=record.diff + _report.diff(outcome),
-    )
+        module.fail_json(msg=str(error), changed=getattr(error, "changed", False))
 
 
 if __name__ == "__main__":

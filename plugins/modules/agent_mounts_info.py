@@ -152,20 +152,25 @@ agents:
       elements: str
 """
 
-from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module as _module
+from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report as _report
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
 
 
 def main():
-    module = _module.make_module()
-    _module.require_sdk(module)
-    host = _module.host()
+    module = _agents_module.make_module()
+    _agents_module.require_sdk(module)
     try:
-        engine = _module.engine(module)
-        observed, sharers = _report.observation(engine, host, _module.request(module, _model.Options()))
-        agents = {agent.agent: _report.info(host, agent, sharers.get(agent.agent, ())) for agent in observed}
+        request = _agents_module.request(module, Options())
+        session = _agents_module.session(module, Provider(request.context.home))
+        observed, sharers = run.inspect_agents(request, session.engine, session.host)
+        agents = {
+            agent.agent: report.info(agent, prove(session.host, agent), sharers.get(agent.agent, ()))
+            for agent in observed
+        }
         module.exit_json(changed=False, agents=agents)
     except AgentMountsError as error:
         module.fail_json(msg=str(error))

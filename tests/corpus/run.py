@@ -23,15 +23,17 @@ from typing import Any
 import docker
 import docker.errors
 
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError, RefusedError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.names import SUFFIX_NEW, SUFFIX_OLD
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as _reconcile
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import Executor
-from ansible_collections.agentops.credentials.plugins.module_utils._engine import layer as _layer
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as containers_run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options, Request
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import Engine
-from ansible_collections.agentops.credentials.plugins.module_utils._host import filesystem
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import ContainerRow
+from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import Host
 
 from . import compare, snapshot
 from .option_sets import OPTION_SETS, OptionSet
@@ -76,11 +78,11 @@ class OwnView(Engine):
     def layer_directory(self, container: str) -> str | None:
         return super().layer_directory(container) if self.copyable else None
 
-    def containers(self) -> Any:
+    def containers(self) -> list[ContainerRow]:
         def is_others(name: str) -> bool:
-            return name.endswith((SUFFIX_NEW, SUFFIX_OLD)) and name[1:].rsplit(".", 1)[0] != self.name
+            return name.endswith((SUFFIX_NEW, SUFFIX_OLD)) and name.rsplit(".", 1)[0] != self.name
 
-        return [row for row in super().containers() if not any(is_others(name) for name in row["Names"])]
+        return [row for row in super().containers() if not any(is_others(name) for name in row.names)]
 
 
 class NotRunHereError(Exception):
@@ -206,27 +208,13 @@ def wait_until_settled(name: str, client: Any) -> None:
         time.sleep(0.05)
 
 
-def recreate(row: OptionSet, engine: Engine) -> _reconcile.Outcome:
+def recreate(row: OptionSet, engine: Engine) -> containers_run.RunResult:
     """What the module does."""
-    host = filesystem.Host()
     name = container_name(row)
-    request = _reconcile.Request(
-        document={"agents": {row.name: {"container": {"name": name, "credentials_host_dir": str(DIRECTORY)}}}},
-        context=_agents.Context("corpus", "/root", {str(SOURCE): str(DIRECTORY)}),
-        options=_model.Options(wait_timeout=20, **row.choices),
-    )
-    return _reconcile.reconcile(
-        request,
-        engine,
-        host,
-        lambda prover: Executor(
-            engine=engine,
-            prove=prover.prove,
-            carry_layer=functools.partial(_layer.carry, engine),
-            way_back=functools.partial(_reconcile.way_back, engine),
-        ),
-        lambda _preparation: None,  # no option set has mode shared
-    )
+    agents = {row.name: {"container": {"name": name, "credentials_host_dir": str(DIRECTORY)}}}
+    context = ConfigContext("corpus", "/root", {str(SOURCE): str(DIRECTORY)})
+    request = Request(parse({"agents": agents}, context), context, Options(wait_timeout=20, **row.choices))
+    return containers_run.reconcile(request, Session(engine, Host(), Provider("/root")))
 
 
 def run(row: OptionSet, values: dict[str, str]) -> Result:
@@ -263,15 +251,15 @@ def run(row: OptionSet, values: dict[str, str]) -> Result:
     return result
 
 
-def judge(result: Result, before: dict[str, Any], after: dict[str, Any], outcome: _reconcile.Outcome) -> None:
+def judge(result: Result, before: dict[str, Any], after: dict[str, Any], outcome: containers_run.RunResult) -> None:
     row = result.row
     agent = outcome.plan.agents[0]
-    placed = agent.observed.placed
-    if row.refused or placed is None or outcome.after[row.name] != "ok":
+    desired = agent.observed.desired
+    if row.refused or desired is None or outcome.after[row.name] is not Verdict.OK:
         result.verdict = "FAILED"
-        result.details.append(f"verdict {outcome.after[row.name]}, but {row.refused or 'ok'} was expected")
+        result.details.append(f"verdict {outcome.after[row.name].value}, but {row.refused or 'ok'} was expected")
         return
-    asked = compare.Asked(placed.mount.target, placed.variable or "", placed.link or "")
+    asked = compare.Asked(desired.mount.target, desired.variable or "", desired.link or "")
     differences = compare.compare(before, after, asked, row.differences)
     result.details += [str(difference) for difference in differences if difference.kind != compare.ASKED]
     sentences = "\n".join(agent.differences)

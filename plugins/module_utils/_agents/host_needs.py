@@ -10,36 +10,30 @@ from dataclasses import dataclass
 from typing import Mapping
 
 from .config import AgentSpec
-from .placement import (
-    Passwd,
-    Placed,
-    User,
-)
+from .passwd import ContainerUser, Passwd
+from .placement import Desired
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """What one agent needs of the host.
-
-    ``directory``  shared auth directory, or ``None``
-    ``uid, gid``   who writes it; ``None`` if that is not known: then it is the host's user's
-    ``seeds``      files of a new directory, by name
-    ``passwd``     passwd file, or ``None``
-    """
+class HostNeeds:
+    """What one agent needs of the host."""
 
     agent: str
     directory: str | None
+    """Shared auth directory."""
     uid: int | None
     gid: int | None
-    seeds: Mapping[str, str]
+    """Who writes the directory; ``None`` if that is not known: then it is the host's user's."""
+    initial_files: Mapping[str, str]
+    """Files of a new directory, by name."""
     passwd: Passwd | None
 
 
-def needed(spec: AgentSpec, placed: Placed | None, user: User | None) -> Preparation | None:
+def host_needs(spec: AgentSpec, desired: Desired | None, user: ContainerUser | None) -> HostNeeds | None:
     """What the host must have for an agent whose container runs as ``user``; ``None`` if nothing."""
-    passwd = placed.passwd if placed else None
+    passwd = desired.passwd if desired else None
     if not spec.is_shared and passwd is None:
         return None
     uid, gid = (user.uid, user.gid) if user else spec.ids
     directory = spec.directory if spec.is_shared else None
-    return Preparation(spec.name, directory, uid, gid, spec.cli.seeds, passwd)
+    return HostNeeds(spec.name, directory, uid, gid, spec.cli.seeds, passwd)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from .._base.changes import Record
 from .._base.errors import HostError
 from .._host import files
 from .._host.users import User, as_user
-from .host_needs import Preparation
-from .placement import Passwd
+from .host_needs import HostNeeds
+from .passwd import Passwd
 
 
 def owner_of(home: str) -> User:
@@ -31,25 +31,49 @@ def owner_of(home: str) -> User:
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
 
 
-def prepare(preparation: Preparation, home: str, record: Record) -> None:
+@dataclass
+class Provider:
+    """Makes on the host what containers mount: as planned first, then really."""
+
+    home: str
+    diff: list[dict[str, str]] = field(default_factory=list)
+
+    def missing(self, needs: HostNeeds) -> tuple[str, ...]:
+        """What :meth:`provide` would change, one sentence each; their diff is kept.
+
+        :raises HostError: it cannot be done; the sentence names the agent and the fix.
+        """
+        predicted = Record(check_mode=True)
+        prepare(needs, self.home, predicted)
+        self.diff += predicted.diff
+        return tuple(predicted.changes)
+
+    def provide(self, needs: HostNeeds) -> None:
+        """:raises HostError: it cannot be done; the sentence names the agent and the fix."""
+        prepare(needs, self.home, Record(check_mode=False))
+
+
+def prepare(needs: HostNeeds, home: str, record: Record) -> None:
     """Make one agent's shared auth directory and passwd file; nothing to do for those that are there.
 
-    :raises HostError: it cannot be done; the sentence names the agent and the mend.
+    :raises HostError: it cannot be done; the sentence names the agent and the fix.
     """
     user = owner_of(home)
     try:
-        if preparation.directory is not None:
-            _shared_directory(preparation, preparation.directory, user, record)
-        if preparation.passwd is not None:
-            _passwd(preparation.passwd, user, record)
+        if needs.directory is not None:
+            _shared_directory(needs, needs.directory, user, record)
+        if needs.passwd is not None:
+            _passwd(needs.passwd, user, record)
     except HostError as error:
-        raise HostError(f"{preparation.agent}: {error}") from None
+        raise HostError(f"{needs.agent}: {error}") from None
     except OSError as error:
-        raise HostError(f"{preparation.agent}: {error.filename}: {error.strerror}; mend that.") from None
+        raise HostError(
+            f"{needs.agent}: {error.filename}: {error.strerror}; fix its permissions and run again."
+        ) from None
 
 
-def _shared_directory(preparation: Preparation, directory: str, user: User, record: Record) -> None:
-    writer = user if preparation.uid is None else replace(user, uid=preparation.uid, gid=preparation.gid or 0)
+def _shared_directory(needs: HostNeeds, directory: str, user: User, record: Record) -> None:
+    writer = user if needs.uid is None else replace(user, uid=needs.uid, gid=needs.gid or 0)
     if writer.uid == 0:
         writer = user  # root in a container can write anywhere
     try:
@@ -84,14 +108,14 @@ def _shared_directory(preparation: Preparation, directory: str, user: User, reco
             files.ensure_directory(own, parent, 0o700)
         files.ensure_directory(own, directory, 0o700)
         if is_new:
-            for name, text in preparation.seeds.items():
+            for name, text in needs.initial_files.items():
                 files.ensure_file(own, f"{directory}/{name}", text, 0o600)
 
     as_user(user, make, record)
     if writer.uid != user.uid and not record.check_mode:
         # Part of making it, so not told as a change of its own.
         given = Record(check_mode=False) if is_new else record
-        for name in preparation.seeds if is_new else ():
+        for name in needs.initial_files if is_new else ():
             files.give_back(given, writer, f"{directory}/{name}")
         files.give_back(given, writer, directory)
 

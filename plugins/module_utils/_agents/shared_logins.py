@@ -12,7 +12,7 @@ from typing import Mapping, Sequence
 
 from .._engine.mounts import MountSpec
 from .config import AgentSpec
-from .placement import Placed, config_directory
+from .placement import Desired, config_directory
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class WritableLogin:
 
 def writable_logins(
     spec: AgentSpec,
-    placed: Placed | None,
+    desired: Desired | None,
     mounts: Sequence[MountSpec],
     environment: Mapping[str, str],
     home: str | None,
 ) -> list[WritableLogin]:
-    """The writable host directories in which the container's agent CLI keeps its login, as far as mounts tell."""
+    """The writable host directories in which the container's agent CLI keeps its login, as far as mounts show."""
     if spec.is_shared:
         return [WritableLogin(spec.name, spec.cli.name, spec.directory)]
     directory = config_directory(spec.cli, environment, home)
-    if directory is None or (placed is not None and placed.mount.target == directory):
+    if directory is None or (desired is not None and desired.mount.target == directory):
         return []
     file = posixpath.join(directory, spec.cli.credential)
     return [

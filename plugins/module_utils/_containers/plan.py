@@ -2,160 +2,351 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The values that observing, judging, planning and applying hand to each other.
+"""The plan: what is to be done, one typed operation after the other. Pure.
 
-Pure. An :class:`Operation` is one engine call with its cause; the executor in ``_apply`` carries
-them out in this order and decides nothing. Check mode prints the plan, tests compare it as text.
+An operation is one change of the engine or the host, with its sentence and its cause. Check mode prints the plan,
+tests compare it as text, the executor performs its operations in this order and decides nothing.
 """
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import ClassVar, Protocol
 
-from .._agents.config import AgentSpec
-from .._agents.placement import Placed, User
-from .._engine.mounts import MountSpec
-from .._host.filesystem import DirectoryFacts
-
-RUNNING_STATES = ("running", "paused", "restarting")
-STOPPED_STATES = ("exited", "created")
-
-Document = Mapping[str, Any]
+from .._agents.host_needs import HostNeeds
+from .._engine.documents import Document
+from .observed import Observed
+from .ports import WritingEngine
+from .verdict import Diagnosis
 
 
 @dataclass(frozen=True)
-class Options:
-    """The choices of the user that decide what may be done; see the module's documentation."""
+class Target:
+    """The container that an operation works on."""
 
-    state: str = "present"
-    writable_layer: str = "refuse"
-    writable_layer_ignore: tuple[str, ...] = ()
-    recreate_stopped: bool = False
-    recreate_dependents: bool = False
-    wait_for: str = "running"
-    wait_timeout: int = 60
-
-
-@dataclass(frozen=True)
-class Observed:
-    """One agent's container as it is now.
-
-    ``container``      inspect document; ``None`` if the container is absent, or stopped and not looked into
-    ``mount_source``   real path of the source of the bind at the wanted target, if there is one
-    ``seen``           identity of the directory that the process sees at the target; ``None`` if not proven
-    ``unproven``       why ``seen`` and ``link_state`` are not known, for a running container
-    ``link_state``     ``ok``, ``missing``, ``file`` (a file of the container's own) or ``None`` if not known
-    """
-
-    spec: AgentSpec
-    directory: DirectoryFacts
+    name: str
+    """What it is called when its turn comes, for people."""
     id: str | None = None
-    state: str = "absent"
-    mounts: tuple[MountSpec, ...] = ()
-    container: Document | None = field(default=None, repr=False)
-    user: User | None = None
-    placed: Placed | None = None
-    mount_source: str | None = None
-    seen: tuple[int, int] | None = None
-    unproven: str | None = None
-    link_state: str | None = None
+    """``None`` for one that the same plan creates."""
+    created_as: str = ""
+    """The name under which it is created."""
 
 
 @dataclass(frozen=True)
-class RecreationFacts:
-    """What is looked up only for a container that must be recreated.
+class Expectation:
+    """What a container that was just started must show."""
 
-    ``layer_obstacle``   why its writable layer cannot be copied exactly; ``None`` if it can
-    ``committed_before`` image that an earlier run has made of its writable layer, and left
-    """
-
-    container: Document = field(repr=False)
-    image: Document | None = field(repr=False)
-    tag_image: str | None
-    api_version: tuple[int, int]
-    changes: tuple[Document, ...]
-    dependents: tuple[Dependent, ...]
-    lenders: tuple[Document, ...] = field(repr=False)
-    layer_obstacle: str | None
-    committed_before: str | None = None
+    directory: str
+    """The directory on the host that it must see."""
+    target: str | None
+    """Where it must see it; ``None`` if only its running counts."""
+    read_only: bool
+    healthy: bool
+    """Whether it must become healthy, not only run."""
+    timeout: int
+    """Seconds."""
 
 
-@dataclass(frozen=True)
-class Dependent:
-    """A container that holds on to another one by its id; ``ways`` says how, ``is_linked`` by a legacy link."""
+class Effects(Protocol):
+    """What operations act on."""
 
-    ways: tuple[str, ...]
-    is_linked: bool
-    facts: RecreationFacts
+    @property
+    def engine(self) -> WritingEngine: ...
 
-
-@dataclass(frozen=True)
-class Judgement:
-    """``mend`` is what would make the verdict ``ok``: ``recreate``, ``restart``, ``link`` or ``None``.
-
-    A recreation leaves out the mounts ``unmounted`` and removes the variables ``unset``.
-    """
-
-    verdict: str
-    reasons: tuple[str, ...] = ()
-    mend: str | None = None
-    unmounted: tuple[str, ...] = ()
-    unset: tuple[str, ...] = ()
+    def id_of(self, target: Target) -> str: ...
+    def note_created(self, name: str, container_id: str) -> None: ...
+    def verify(self, container_id: str, expectation: Expectation) -> None: ...
+    def provide(self, needs: HostNeeds) -> None: ...
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One engine call.
-
-    ``container`` is the name to print, ``id`` the container's id, ``None`` for the one that this
-    agent's ``create`` makes. ``arguments`` are the call's; they can hold ``Env`` and are not printed.
-    """
+class Operation(abc.ABC):
+    """One change. ``str()`` is its line in the plan."""
 
     agent: str
-    action: str
-    container: str
-    id: str | None
-    shown: str
-    cause: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    cause: str
+
+    reversible: ClassVar[bool] = True
+    """Whether going back can follow its failure."""
+
+    @property
+    @abc.abstractmethod
+    def sentence(self) -> str:
+        """What it does, for people; holds no value of the environment."""
+
+    @abc.abstractmethod
+    def perform(self, effects: Effects) -> None:
+        """:raises AgentMountsError: it failed."""
 
     def __str__(self) -> str:
-        return f"{self.agent}: {self.shown}" + (f" ({self.cause})" if self.cause else "")
+        return f"{self.agent}: {self.sentence}" + (f" ({self.cause})" if self.cause else "")
+
+
+@dataclass(frozen=True)
+class ProvideOnHost(Operation):
+    """Make what the container is to mount."""
+
+    needs: HostNeeds
+    changes: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return "on the host: " + ", ".join(self.changes)
+
+    def perform(self, effects: Effects) -> None:
+        effects.provide(self.needs)
+
+
+@dataclass(frozen=True)
+class CreateContainer(Operation):
+    name: str
+    body: Document = field(repr=False)
+    image: str | None = None
+    """The image to name in the sentence, where it is not the original's."""
+
+    @property
+    def sentence(self) -> str:
+        return f"create {self.name}" + (f" of the image {self.image}" if self.image else "")
+
+    def perform(self, effects: Effects) -> None:
+        effects.note_created(self.name, effects.engine.create(self.name, self.body))
+
+
+@dataclass(frozen=True)
+class ContainerOperation(Operation):
+    """An operation on a container that is there, or that the plan has created."""
+
+    container: Target
+
+
+@dataclass(frozen=True)
+class ConnectNetwork(ContainerOperation):
+    network: str
+    endpoint: Document = field(repr=False)
+
+    @property
+    def sentence(self) -> str:
+        return f"connect {self.container.name} to network {self.network}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.connect(effects.id_of(self.container), self.network, self.endpoint)
+
+
+@dataclass(frozen=True)
+class DisconnectNetwork(ContainerOperation):
+    network: str
+
+    @property
+    def sentence(self) -> str:
+        return f"disconnect {self.container.name} from network {self.network}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.disconnect(effects.id_of(self.container), self.network)
+
+
+@dataclass(frozen=True)
+class SetRestartPolicy(ContainerOperation):
+    policy: Document
+
+    @property
+    def sentence(self) -> str:
+        return f"set restart policy of {self.container.name} to {self.policy['Name']}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.set_restart_policy(effects.id_of(self.container), self.policy)
+
+
+@dataclass(frozen=True)
+class StopContainer(ContainerOperation):
+    timeout: int
+
+    @property
+    def sentence(self) -> str:
+        return f"stop {self.container.name}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.stop(effects.id_of(self.container), self.timeout)
+
+
+@dataclass(frozen=True)
+class RestartContainer(ContainerOperation):
+    timeout: int
+
+    @property
+    def sentence(self) -> str:
+        return f"restart {self.container.name}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.restart(effects.id_of(self.container), self.timeout)
+
+
+@dataclass(frozen=True)
+class RenameContainer(ContainerOperation):
+    new_name: str
+
+    @property
+    def sentence(self) -> str:
+        return f"rename {self.container.name} -> {self.new_name}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.rename(effects.id_of(self.container), self.new_name)
+
+
+@dataclass(frozen=True)
+class StartContainer(ContainerOperation):
+    @property
+    def sentence(self) -> str:
+        return f"start {self.container.name}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.start(effects.id_of(self.container))
+
+
+@dataclass(frozen=True)
+class PauseContainer(ContainerOperation):
+    @property
+    def sentence(self) -> str:
+        return f"pause {self.container.name}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.pause(effects.id_of(self.container))
+
+
+@dataclass(frozen=True)
+class VerifyContainer(ContainerOperation):
+    expectation: Expectation
+    is_provable: bool
+    """Whether what it sees can be looked at."""
+
+    @property
+    def sentence(self) -> str:
+        wanted = self.expectation
+        what = "healthy" if wanted.healthy else "running"
+        mode = "read-only" if wanted.read_only else "writable"
+        sees = f", sees {wanted.directory} {mode}" if wanted.target and self.is_provable else ""
+        return f"verify {self.container.name}: {what}{sees}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.verify(effects.id_of(self.container), self.expectation)
+
+
+@dataclass(frozen=True)
+class MakeLink(ContainerOperation):
+    path: str
+    link_target: str
+    uid: int
+    gid: int
+
+    @property
+    def sentence(self) -> str:
+        return f"link {self.path} -> {self.link_target}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.make_link(effects.id_of(self.container), self.path, self.link_target, self.uid, self.gid)
+
+
+@dataclass(frozen=True)
+class CopyLayer(ContainerOperation):
+    source: Target
+
+    @property
+    def sentence(self) -> str:
+        return f"copy the writable layer of {self.source.name} to {self.container.name}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.copy_layer(effects.id_of(self.source), effects.id_of(self.container))
+
+
+@dataclass(frozen=True)
+class CommitContainer(ContainerOperation):
+    image: str
+
+    @property
+    def sentence(self) -> str:
+        return f"commit {self.container.name} to the image {self.image}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.commit(effects.id_of(self.container), self.image)
+
+
+@dataclass(frozen=True)
+class RemoveContainer(ContainerOperation):
+    force: bool = False
+
+    @property
+    def sentence(self) -> str:
+        return f"remove {self.container.name} (volumes kept)"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.remove(effects.id_of(self.container), self.force)
+
+
+@dataclass(frozen=True)
+class RemoveOriginal(RemoveContainer):
+    """The last step of a recreation: the replacement runs."""
+
+    reversible: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class RemoveImage(Operation):
+    image: str
+
+    @property
+    def sentence(self) -> str:
+        return f"remove the image {self.image}"
+
+    def perform(self, effects: Effects) -> None:
+        effects.engine.remove_image(self.image)
 
 
 @dataclass(frozen=True)
 class AgentPlan:
-    """What is to be done for one agent.
-
-    ``refusals`` say why it cannot be done, ``deferred`` why not now: then there are no operations.
-    ``dependents`` are the other containers that are recreated with it, and whether each runs.
-    """
+    """What is to be done for one agent."""
 
     observed: Observed
-    judgement: Judgement
+    diagnosis: Diagnosis
     operations: tuple[Operation, ...] = ()
+    """What changes containers, in its order."""
+    preparations: tuple[Operation, ...] = ()
+    """What is made on the host before."""
     warnings: tuple[str, ...] = ()
     differences: tuple[str, ...] = ()
+    """What a recreation cannot keep."""
     refusals: tuple[str, ...] = ()
+    """Why it cannot be done; then there are no operations."""
     deferred: str | None = None
+    """Why it is not done now; then there are no operations."""
     dependents: tuple[tuple[str, bool], ...] = ()
+    """The other containers that are recreated with it, and whether each runs."""
     body: Document | None = field(default=None, repr=False)
+    """The body of the create request."""
 
     @property
     def agent(self) -> str:
         return self.observed.spec.name
 
+    @property
+    def container(self) -> str:
+        return self.observed.spec.container
+
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run, agent by agent in the order of the configuration."""
+    """The plan of a run: what recovers interrupted recreations, then agent by agent as configured."""
 
     agents: tuple[AgentPlan, ...]
+    recovery: tuple[Operation, ...] = ()
+
+    @property
+    def preparations(self) -> tuple[Operation, ...]:
+        return tuple(operation for agent in self.agents for operation in agent.preparations)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        return tuple(operation for agent in self.agents for operation in agent.operations)
+        own = (operation for agent in self.agents for operation in (*agent.preparations, *agent.operations))
+        return (*self.recovery, *own)
 
     def __str__(self) -> str:
         return "".join(f"{operation}\n" for operation in self.operations)

@@ -2,112 +2,85 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide for one agent what is to be done: (what is observed, its verdict) → :class:`AgentPlan`. Pure."""
+"""Decide for one agent what is to be done: what is observed → :class:`AgentPlan`. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Protocol
 
-from . import recreation as _recreation
-from . import refusals as _refusals
-from .plan import (
-    STOPPED_STATES,
-    AgentPlan,
-    Judgement,
-    Observed,
-    Options,
-    RecreationFacts,
-)
-from .verdict import (
-    compose_warnings,
-    start_warnings,
-    warnings,
-)
+from . import recreation, versions
+from .advice import compose_warnings, start_warnings, warnings
+from .observed import Observed, RecreationFacts
+from .options import Options
+from .plan import AgentPlan, Target
+from .refusals import refuse_dependents, refuse_recreation
+from .verdict import Diagnosis, Remedy
 
 
-def needs_facts(observed: Observed, judgement: Judgement, options: Options) -> bool:
-    """Whether the plan takes :class:`RecreationFacts`."""
-    return judgement.mend in ("recreate", "restart") and not _stays_stopped(observed, options)
+class Inquiry(Protocol):
+    """What of one agent is asked only where the plan depends on it: each question costs the engine work."""
+
+    def recreation_facts(self) -> RecreationFacts:
+        """What must be known to recreate the container."""
+        ...
+
+    def idle_status(self) -> int:
+        """Exit status of the agent's idle command; anything but 0 defers what would stop the container."""
+        ...
+
+    def version(self) -> str | None:
+        """What the agent CLI in the container calls its version; ``None`` if it did not say."""
+        ...
 
 
-def _stays_stopped(observed: Observed, options: Options) -> bool:
-    return observed.state in STOPPED_STATES and not options.recreate_stopped
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What commands in the container answered.
-
-    ``idle_status`` is the exit status of the agent's idle command; anything but 0 defers what would stop the container.
-    ``version`` is what the agent CLI calls itself; ``None`` if it did not tell.
-    """
-
-    idle_status: int = 0
-    version: str | None = None
-
-
-def asks_idle(observed: Observed, judgement: Judgement) -> bool:
-    """Whether the agent's idle command is to be run."""
-    would_stop = judgement.mend in ("recreate", "restart")
-    return would_stop and observed.state == "running" and bool(observed.spec.idle_command)
-
-
-def asks_version(observed: Observed, judgement: Judgement, options: Options) -> bool:
-    """Whether the version of the agent CLI in the container matters to the plan."""
-    spec, cli = observed.spec, observed.spec.cli
-    is_limited = bool(cli.reload_since) or any(limit.placement == spec.placement for limit in cli.limits)
-    is_placed_now = judgement.mend == "recreate" and options.state == "present" and observed.state == "running"
-    return is_placed_now and is_limited and bool(cli.commands) and not spec.is_shared and not spec.forced
-
-
-def plan_agent(
-    observed: Observed,
-    judgement: Judgement,
-    facts: RecreationFacts | None,
-    options: Options,
-    answers: Answers | None = None,
-) -> AgentPlan:
-    """The plan for one agent.
-
-    :param facts: needed where :func:`needs_facts` says so.
-    :param answers: needed where :func:`asks_idle` or :func:`asks_version` says so.
-    """
-    answers = answers or Answers()
-    notes = warnings(observed)
-    name = observed.spec.name
-    if judgement.mend is None or observed.id is None:
-        unknown: tuple[str, ...] = ()
-        if observed.id is not None and observed.placed is None:
-            unknown = (
-                f"{name}: container.target is not set and the home directory of the container's user is not known; "
-                f"set container.target.",
-            )
-        return AgentPlan(observed, judgement, warnings=notes, refusals=unknown)
-    if judgement.mend == "link":
-        return AgentPlan(observed, judgement, (_recreation.link(observed, observed.id),), notes)
-    if _stays_stopped(observed, options):
+def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inquiry: Inquiry) -> AgentPlan:
+    """The plan for one agent."""
+    plan = AgentPlan(observed, diagnosis, warnings=warnings(observed))
+    name, container = observed.spec.name, observed.container
+    if diagnosis.remedy is None or container is None:
+        return replace(plan, refusals=_refuse_unknown_place(observed))
+    if diagnosis.remedy is Remedy.LINK:
+        return replace(
+            plan, operations=(recreation.make_link(observed, Target(observed.spec.container, container.id)),)
+        )
+    if container.inspected.is_stopped and not options.recreate_stopped:
         note = (
             f"{name}: the container {observed.spec.container} is stopped and left as it is; "
             f"set recreate_stopped: true to recreate it, or start it and run again."
         )
-        return AgentPlan(observed, judgement, warnings=(*notes, note))
-    if answers.idle_status != 0:
-        deferred = (
-            f"{name}: deferred, for its container is not idle (only_when_idle ended with status {answers.idle_status})."
-        )
-        return AgentPlan(observed, judgement, warnings=(*notes, deferred), deferred=deferred)
-    if facts is None:
-        raise ValueError("what stops a container is planned from RecreationFacts")
-    if judgement.mend == "restart":
-        refusals = tuple(_refusals.refuse_dependents(name, facts, options))
-    else:
-        refusals = _refusals.refuse(observed, judgement, facts, options)
-    if asks_version(observed, judgement, options):
-        refused, told = _refusals.judge_version(observed, answers.version)
-        refusals, notes = (*refusals, *refused), (*notes, *told)
+        return replace(plan, warnings=(*plan.warnings, note))
+    idle_status = inquiry.idle_status() if observed.state == "running" and observed.spec.idle_command else 0
+    if idle_status != 0:
+        note = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."
+        return replace(plan, warnings=(*plan.warnings, note), deferred=note)
+    facts = inquiry.recreation_facts()
+    if diagnosis.remedy is Remedy.RESTART:
+        refusals = tuple(refuse_dependents(name, facts, options))
+        return _planned(plan, refusals, facts, options)
+    refusals = refuse_recreation(observed, diagnosis, facts, options)
+    if versions.matters(observed, diagnosis, options):
+        refused, notes = versions.judge_version(observed, inquiry.version())
+        refusals, plan = (*refusals, *refused), replace(plan, warnings=(*plan.warnings, *notes))
+    return _planned(plan, refusals, facts, options)
+
+
+def _planned(plan: AgentPlan, refusals: tuple[str, ...], facts: RecreationFacts, options: Options) -> AgentPlan:
     if refusals:
-        return AgentPlan(observed, judgement, warnings=notes, refusals=refusals)
-    if judgement.mend == "recreate" and options.state == "present":
-        notes += compose_warnings(observed, judgement) + start_warnings(observed.spec)
-    sequence = _recreation.restart if judgement.mend == "restart" else _recreation.recreate
-    return replace(sequence(observed, judgement, facts, options), warnings=notes)
+        return replace(plan, refusals=refusals)
+    observed, diagnosis = plan.observed, plan.diagnosis
+    if diagnosis.remedy is Remedy.RESTART:
+        return replace(recreation.restart(observed, diagnosis, facts, options), warnings=plan.warnings)
+    notes = plan.warnings
+    if options.is_present:
+        notes += compose_warnings(observed, diagnosis) + start_warnings(observed.spec)
+    return replace(recreation.recreate(observed, diagnosis, facts, options), warnings=notes)
+
+
+def _refuse_unknown_place(observed: Observed) -> tuple[str, ...]:
+    if observed.container is None or observed.desired is not None:
+        return ()
+    return (
+        f"{observed.spec.name}: container.target is not set and the home directory of the container's user is not "
+        f"known; set container.target.",
+    )

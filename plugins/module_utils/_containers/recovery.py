@@ -2,210 +2,232 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Recover: put a recreation in order that failed or was cut off. Pure.
+"""Recover: put a recreation in order that failed or was interrupted. Pure.
 
-The names ``NAME``, ``NAME.am-new`` and ``NAME.am-old`` tell how far it came, so no journal is needed.
+The names ``NAME``, ``NAME.am-new`` and ``NAME.am-old`` show how far it came, so no journal is needed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Iterable, Sequence
 
 from .._base.errors import RefusedError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
-from . import clone as _clone
-from .plan import Document, Operation
+from .._engine.documents import NO_RESTART, Container
+from .layer_changes import is_committed_from, is_of_stopped
+from .plan import Operation, RemoveContainer, RemoveImage, RenameContainer, SetRestartPolicy, StartContainer, Target
+from .relations import owners
+
+_CAUSE = "an earlier recreation did not end"
 
 
 @dataclass(frozen=True)
-class Remnant:
-    """A container under one of the three names of a recreation. Times are RFC 3339, as the engine tells them."""
-
-    id: str
-    running: bool
-    container: Document = field(repr=False)
-
-    @property
-    def policy(self) -> Document:
-        return self.container["HostConfig"].get("RestartPolicy") or _clone.NO_RESTART
-
-    @property
-    def armed(self) -> bool:
-        return self.policy.get("Name") not in ("", "no", None)
-
-
-@dataclass(frozen=True)
-class Remnants:
-    """The containers under the three names of one recreation.
-
-    ``committed`` is the image that it has made of the original's writable layer, if there is one.
-    """
+class Interrupted:
+    """The containers under the three names of one recreation."""
 
     agent: str
+    """What to call it in messages."""
     name: str
-    current: Remnant | None
-    new: Remnant | None
-    old: Remnant | None
+    current: Container | None
+    new: Container | None
+    old: Container | None
     committed: str | None = None
+    """The image that it has made of the original's writable layer."""
 
     @property
-    def original(self) -> Remnant | None:
+    def original(self) -> Container | None:
         return self.old or self.current
 
     @property
-    def clone(self) -> Remnant | None:
+    def replacement(self) -> Container | None:
         return self.new or (self.current if self.old else None)
 
     @property
     def owners(self) -> frozenset[str]:
         """Ids of the containers whose namespaces these use."""
-        return frozenset(owner for it in (self.current, self.new, self.old) if it for owner in owners(it.container))
+        return frozenset(owner for one in (self.current, self.new, self.old) if one for owner in owners(one))
+
+    def name_of(self, container: Container) -> str:
+        """What a container is called now."""
+        if container is self.new:
+            return self.name + SUFFIX_NEW
+        return self.name + (SUFFIX_OLD if container is self.old else "")
 
 
-def owners(container: Document) -> frozenset[str]:
-    """Ids of the containers whose namespaces ``container`` uses; without them it cannot start."""
-    modes = (str(container["HostConfig"].get(field) or "") for field in _clone.NAMESPACE_FIELDS)
-    return frozenset(mode.split(":", 1)[1] for mode in modes if mode.startswith("container:"))
+def plan_recoveries(
+    found: Iterable[Interrupted], containers: frozenset[str], was_running: dict[str, bool] | None = None
+) -> tuple[Operation, ...]:
+    """The operations that put several recreations in order.
+
+    :param containers: ids of all containers of the engine.
+    :param was_running: in a rollback, container → whether it is to run.
+    """
+    operations: list[Operation] = []
+    # Who owns namespaces comes before who uses them: without the owner the user cannot start.
+    for one in sorted(found, key=lambda it: bool(it.owners)):
+        steps = plan_recovery(one, None if was_running is None else was_running[one.name], containers)
+        operations += steps
+        containers -= {step.container.id for step in steps if isinstance(step, RemoveContainer)}
+    return tuple(operations)
 
 
-def recover(
-    remnants: Remnants, was_running: bool | None = None, containers: frozenset[str] = frozenset()
+def plan_recovery(
+    found: Interrupted, was_running: bool | None = None, containers: frozenset[str] = frozenset()
 ) -> tuple[Operation, ...]:
     """The operations that put one recreation in order.
 
-    The original wins, unless the clone runs under the real name in a later run, which looks at it anyway:
+    The original wins, unless the replacement runs under the real name in a later run, which looks at it anyway:
 
     1. only ``NAME``                    nothing to do
-    2. ``NAME`` and ``NAME.am-new``     it ended before the renaming: drop the clone
-    3. ``NAME.am-old`` without ``NAME`` it ended between the renamings: drop the clone, rename back
-    4. ``NAME.am-old`` and ``NAME``     it ended after them: keep a clone that runs, else go back
+    2. ``NAME`` and ``NAME.am-new``     it ended before the renaming: drop the replacement
+    3. ``NAME.am-old`` without ``NAME`` it ended between the renamings: drop the replacement, rename back
+    4. ``NAME.am-old`` and ``NAME``     it ended after them: keep a replacement that runs, else back out
     5. ``NAME.am-new`` alone            it is the only copy: give it its name
-    6. an original that cannot start    (its namespaces' owner was replaced) where the clone can: go on instead
+    6. an original that cannot start    (its namespaces' owner was replaced) where the replacement can: complete it
 
     A recovery can be cut off as well. So some container holds the restart policy at every moment, a
-    clone that was started (and may hold a port or an address) is gone before the original starts,
-    and the name that tells of the trouble goes only after the start.
+    replacement that was started (and may hold a port or an address) is gone before the original starts,
+    and the name that shows the trouble goes only after the start.
 
     :param was_running: in a rollback, whether the original is to run; ``None`` in a later run,
-        which tells it from the times of the containers.
+        which reads it from the times of the containers.
     :param containers: ids of all containers of the engine; without the owner of its namespaces one cannot start.
-    :raises RefusedError: a leftover is no clone of the container that stands beside it.
+    :raises RefusedError: a leftover is no copy of the container that stands next to it.
     """
-    current, new, old = remnants.current, remnants.new, remnants.old
-    steps = _Steps(remnants, was_running)
-    if old is None and new is None:
+    current, new, old = found.current, found.new, found.old
+    steps = _Steps(found, was_running)
+    if old is None and new is None:  # 1
         if was_running is None or current is None:
             return ()
-        return (*steps.start(current, None), *steps.drop_image())
-    if new is not None and current is None and old is None:
-        return (steps.rename(new, remnants.name),)
-    original, clone = remnants.original, remnants.clone
+        return (*steps.start(current, None), *steps.remove_image())
+    if new is not None and current is None and old is None:  # 5
+        return (steps.rename(new, found.name),)
     if new is not None and current is not None and old is not None:
         raise RefusedError(
-            f"{remnants.agent}: {remnants.name}, {remnants.name}{SUFFIX_NEW} and {remnants.name}{SUFFIX_OLD} exist all "
-            f"three; look at them and remove two."
+            f"{found.agent}: {found.name}, {found.name}{SUFFIX_NEW} and {found.name}{SUFFIX_OLD} exist all three; "
+            f"look at them and remove two."
         )
-    if original is None or clone is None:
+    original, replacement = found.original, found.replacement
+    if original is None or replacement is None:  # 3, where the replacement is not there
         if old is None:
             return ()
-        return (*steps.start(old, None), steps.rename(old, remnants.name), *steps.drop_image())
-    if not _clone.is_twin(original.container, clone.container):
+        return (*steps.start(old, None), steps.rename(old, found.name), *steps.remove_image())
+    if not is_copy(original, replacement):
         leftover = SUFFIX_OLD if old is not None else SUFFIX_NEW
         raise RefusedError(
-            f"{remnants.agent}: a container {remnants.name}{leftover} is left of an earlier recreation, but what is "
-            f"beside it is no copy of it; look at both and remove or rename one."
+            f"{found.agent}: a container {found.name}{leftover} is left of an earlier recreation, but what stands next "
+            f"to it is no copy of it; look at both and remove or rename one."
         )
-    if not owners(original.container) <= containers and owners(clone.container) <= containers:
-        return steps.go_on(original, clone)
-    if clone is current and clone.running and was_running is None:
-        return (steps.drop(original),)
-    return steps.go_back(original, clone)
+    if not owners(original) <= containers and owners(replacement) <= containers:  # 6
+        return steps.complete(original, replacement)
+    if replacement is current and replacement.has_process and was_running is None:  # 4
+        return (steps.remove(original),)
+    return steps.back_out(original, replacement)  # 2, 3, 4
+
+
+def is_copy(original: Container, replacement: Container) -> bool:
+    """Whether one container is the other's replacement: the mark by which leftovers are known."""
+    keys = ("Cmd", "Entrypoint", "Labels", "User", "WorkingDir")
+    is_alike = all(original.config.get(key) == replacement.config.get(key) for key in keys)
+    return is_alike and (
+        original.image_id == replacement.image_id or is_committed_from(replacement.image_name, original.id)
+    )
 
 
 @dataclass(frozen=True)
 class _Steps:
-    remnants: Remnants
+    found: Interrupted
     was_running: bool | None
 
-    def _label(self, what: Remnant) -> str:
-        if what is self.remnants.new:
-            return self.remnants.name + SUFFIX_NEW
-        return self.remnants.name + (SUFFIX_OLD if what is self.remnants.old else "")
+    def _target(self, container: Container, name: str | None = None) -> Target:
+        return Target(name or self.found.name_of(container), container.id)
 
-    def _step(self, action: str, what: Remnant, shown: str, **arguments: Any) -> Operation:
-        cause = "an earlier recreation did not end"
-        return Operation(self.remnants.agent, action, self._label(what), what.id, shown, cause, arguments)
+    def remove(self, container: Container, name: str | None = None) -> Operation:
+        return RemoveContainer(self.found.agent, _CAUSE, self._target(container, name), force=True)
 
-    def drop(self, what: Remnant) -> Operation:
-        return self._step("remove", what, f"remove {self._label(what)} (volumes kept)", force=True)
+    def remove_image(self) -> Sequence[Operation]:
+        """Remove the image of the original's layer after the original is back (last: nothing depends on it)."""
+        image = self.found.committed
+        return [RemoveImage(self.found.agent, _CAUSE, image)] if image else []
 
-    def drop_image(self) -> list[Operation]:
-        """Remove the image of the original's writable layer, when the original is back: last, for it can wait."""
-        image = self.remnants.committed
-        cause = "an earlier recreation did not end"
-        return (
-            [Operation(self.remnants.agent, "remove_image", image, None, f"remove the image {image}", cause)]
-            if image
-            else []
-        )
+    def rename(self, container: Container, name: str) -> Operation:
+        return RenameContainer(self.found.agent, _CAUSE, self._target(container), name)
 
-    def rename(self, what: Remnant, name: str) -> Operation:
-        return self._step("rename", what, f"rename {self._label(what)} -> {name}", new_name=name)
+    def start(self, container: Container, made_after: Container | None) -> Sequence[Operation]:
+        """Start what the interrupted run has stopped, not what was stopped before it."""
+        return [self._start(container)] if self._is_to_run(container, made_after) else []
 
-    def start(self, what: Remnant, maker: Remnant | None) -> list[Operation]:
-        """Start what the cut-off run has stopped, not what was stopped before it."""
-        return [self._step("start", what, f"start {self._label(what)}")] if self._is_to_run(what, maker) else []
+    def _start(self, container: Container) -> Operation:
+        return StartContainer(self.found.agent, _CAUSE, self._target(container))
 
-    def _is_to_run(self, what: Remnant, maker: Remnant | None) -> bool:
-        if what.running:
+    def _is_to_run(self, container: Container, made_after: Container | None) -> bool:
+        if container.has_process:
             return False
         if self.was_running is not None:
             return self.was_running
-        image = str(maker.container["Config"].get("Image") or "") if maker else ""
-        if _clone.is_committed_from(image, what.id):
-            return not _clone.is_of_stopped(image)  # it was made after the stop, so its time tells nothing
-        finished = str(what.container["State"].get("FinishedAt") or "")
-        return maker is None or finished >= str(maker.container.get("Created") or "")
+        if made_after is None:
+            return True
+        if is_committed_from(made_after.image_name, container.id):
+            return not is_of_stopped(made_after.image_name)  # it was made after the stop, so its time shows nothing
+        return container.finished_at >= made_after.created_at
 
-    def rearm(self, what: Remnant, source: Remnant) -> list[Operation]:
-        if what.armed or not source.armed:
+    def enable_restart(self, container: Container, source: Container) -> Sequence[Operation]:
+        if container.restores_itself or not source.restores_itself:
             return []
-        shown = f"set restart policy of {self._label(what)} to {source.policy['Name']}"
-        return [self._step("set_restart_policy", what, shown, policy=source.policy)]
+        return [SetRestartPolicy(self.found.agent, _CAUSE, self._target(container), source.restart_policy)]
 
-    def disarm(self, what: Remnant) -> list[Operation]:
-        if not what.armed:
+    def disable_restart(self, container: Container, name: str | None = None) -> Sequence[Operation]:
+        if not container.restores_itself:
             return []
-        shown = f"set restart policy of {self._label(what)} to no"
-        return [self._step("set_restart_policy", what, shown, policy=_clone.NO_RESTART)]
+        return [SetRestartPolicy(self.found.agent, _CAUSE, self._target(container, name), NO_RESTART)]
 
-    def go_back(self, original: Remnant, clone: Remnant) -> tuple[Operation, ...]:
-        begin = self.rearm(original, clone)
-        started = self.start(original, clone)
-        if original is self.remnants.current:
-            # The clone was never started, and is the mark that must go last.
-            return (*begin, *self.disarm(clone), *started, self.drop(clone), *self.drop_image())
+    def back_out(self, original: Container, replacement: Container) -> tuple[Operation, ...]:
+        begin = self.enable_restart(original, replacement)
+        started = self.start(original, replacement)
+        if original is self.found.current:
+            # The replacement was never started, and is the mark that must go last.
+            return (
+                *begin,
+                *self.disable_restart(replacement),
+                *started,
+                self.remove(replacement),
+                *self.remove_image(),
+            )
+        if not original.has_process and not started:
+            return (*begin, *self._back_out_stopped(original, replacement))
         return (
             *begin,
-            self.drop(clone),
+            self.remove(replacement),
             *started,
-            self.rename(original, self.remnants.name),
-            *self.drop_image(),
+            self.rename(original, self.found.name),
+            *self.remove_image(),
         )
 
-    def go_on(self, original: Remnant, clone: Remnant) -> tuple[Operation, ...]:
-        name = self.remnants.name
-        is_to_run = original.running or self._is_to_run(original, clone)
-        started = [self._step("start", clone, f"start {self._label(clone)}")] if is_to_run and not clone.running else []
-        begin = (*self.rearm(clone, original), *self.disarm(original))
-        if original is self.remnants.current:
+    def _back_out_stopped(self, original: Container, replacement: Container) -> Sequence[Operation]:
+        """Neither runs. The replacement goes last: alone, an original does not show that it was stopped before."""
+        name, new_name = self.found.name, self.found.name + SUFFIX_NEW
+        aside = [self.rename(replacement, new_name)] if replacement is self.found.current else []
+        return (
+            *aside,
+            self.rename(original, name),
+            *self.disable_restart(replacement, new_name),
+            self.remove(replacement, new_name),
+            *self.remove_image(),
+        )
+
+    def complete(self, original: Container, replacement: Container) -> tuple[Operation, ...]:
+        name = self.found.name
+        is_to_run = original.has_process or self._is_to_run(original, replacement)
+        started = [self._start(replacement)] if is_to_run and not replacement.has_process else []
+        begin = (*self.enable_restart(replacement, original), *self.disable_restart(original))
+        if original is self.found.current:
             return (
                 *begin,
                 self.rename(original, name + SUFFIX_OLD),
                 *started,
-                self.rename(clone, name),
-                self.drop(original),
+                self.rename(replacement, name),
+                self.remove(original, name + SUFFIX_OLD),
             )
-        renamed = [self.rename(clone, name)] if clone is self.remnants.new else []
-        return (*begin, *started, *renamed, self.drop(original))
+        renamed = [self.rename(replacement, name)] if replacement is self.found.new else []
+        return (*begin, *started, *renamed, self.remove(original))

@@ -2,223 +2,168 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The run of ``agent_mounts``: parse, observe, judge, plan, apply; and that of ``agent_mounts_info``."""
+"""The runs of ``agent_mounts`` (observe, diagnose, plan, execute) and of ``agent_mounts_info`` (observe, diagnose)."""
 
 from __future__ import annotations
 
 import concurrent.futures
-import posixpath
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Mapping, Sequence
+from typing import Mapping, Sequence
 
-from .._agents import config as _agents
-from .._agents import host_needs as _preparation
-from .._agents import shared_logins as _sharing
-from .._agents.placement import place_unseen, unseen_faults
-from .._base.errors import (
-    AgentMountsError,
-    ConfigError,
-    RefusedError,
-)
-from .._catalog import cli as _cli
-from . import observe as _observe
-from . import plan as _model
-from . import planner as _plan
-from . import verdict as _verdict
-from .execute import Executor
+from .._agents import directory, shared_logins
+from .._agents.config import AgentSpec
+from .._agents.host_needs import host_needs
+from .._agents.launchers import desired_without_container, launcher_faults
+from .._base.errors import AgentMountsError, ConfigError, RefusedError
+from . import execute
+from .advice import warnings
+from .observe import ContainerInquiry, observe, observed_logins, recoveries
+from .options import Request
+from .plan import AgentPlan, Operation, Plan, ProvideOnHost
+from .planner import plan_agent
+from .ports import ContainerList, Host, Provider, ReadingEngine, Session
+from .verdict import Verdict, diagnose
 
 
 @dataclass(frozen=True)
-class Request:
-    """What the user asks for.
+class RunResult:
+    """What a run did, or in check mode would do."""
 
-    ``document`` is the parsed agents configuration.
-    """
-
-    document: Any
-    context: _agents.Context
-    options: _model.Options
-    require_all: bool = False
-    max_parallel: int = 1
-    check_mode: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """``recovered`` are the operations that put an earlier, cut-off run in order.
-
-    ``shares_login_with`` tells for each agent which others write the same login.
-    """
-
-    plan: _model.Plan
-    recovered: tuple[_model.Operation, ...]
-    after: Mapping[str, str]
+    plan: Plan
+    after: Mapping[str, Verdict]
+    """Agent → the verdict after the run: seen, or in check mode expected."""
     warnings: tuple[str, ...]
     shares_login_with: Mapping[str, tuple[str, ...]]
+    """Agent → the others that write the same login."""
 
     @property
     def changed(self) -> bool:
-        return bool(self.recovered or self.plan.operations)
+        return bool(self.plan.operations)
 
 
 class ApplyError(AgentMountsError):
-    """An agent failed while the plan was carried out; ``done`` are the agents before it that changed."""
+    """Agents failed while the plan was carried out; ``changed`` tells whether anything else was changed before."""
 
-    def __init__(self, errors: Sequence[AgentMountsError], done: Sequence[str], untouched: Sequence[str]) -> None:
+    def __init__(
+        self, errors: Sequence[AgentMountsError], done: Sequence[str], untouched: Sequence[str], changed: bool
+    ) -> None:
         sentences = [str(error) for error in errors]
         if done:
             sentences.append(f"Done before it: {', '.join(done)}.")
         if untouched:
             sentences.append(f"Not touched: {', '.join(untouched)}.")
         super().__init__(" ".join(sentences))
-        self.done = tuple(done)
+        self.changed = changed
 
 
-def specifications(request: Request, host: Any) -> tuple[tuple[_agents.AgentSpec, ...], tuple[str, ...]]:
-    """The agents, and warnings about their directories.
+def reconcile(request: Request, session: Session) -> RunResult:
+    """Make the agents' containers as asked; in check mode only plan it.
+
+    :raises AgentMountsError: nothing was touched, or the message says what was.
+    """
+    agents, notes = require_directories(request, session.host)
+    engine = session.engine
+    containers = ContainerList.of(engine)
+    recovery: tuple[Operation, ...] = ()
+    interrupted = containers.interrupted()
+    if interrupted:
+        names = {spec.container: spec.name for spec in agents}
+        recovery = recoveries(engine, containers, {name: names.get(name, name) for name in interrupted})
+    if recovery and not request.check_mode:
+        execute.perform(session, recovery)
+        containers = ContainerList.of(engine)
+
+    plan = replace(make_plan(request, session, containers, agents), recovery=recovery)
+    if not request.check_mode:
+        plan = _provide(plan, session)
+        _carry_out(plan, session, request.max_parallel)
+    after = {agent.agent: agent.diagnosis.verdict for agent in plan.agents}
+    after.update(_verdicts_after(request, session, plan))
+    notes += tuple(note for agent in plan.agents for note in agent.warnings)
+    logins = [login for agent in plan.agents for login in observed_logins(agent.observed)]
+    return RunResult(plan, after, notes, shared_logins.sharers(logins))
+
+
+def require_directories(request: Request, host: Host) -> tuple[tuple[AgentSpec, ...], tuple[str, ...]]:
+    """The agents, whose directories may be mounted, and warnings.
 
     :raises ConfigError: with every fault of every agent.
     """
-    agents = _agents.parse(request.document, request.context)
-    faults, warnings = list(agents.faults), list(agents.notes)
+    config = request.config
+    faults, notes = list(config.faults), list(config.notes)
     mirrored = request.context.mirrored
-    for spec in agents.specs:
+    for spec in config.agents:
         facts = host.directory(spec.directory)
         will_be_made = request.check_mode and facts.kind == "missing" and spec.directory in mirrored.values()
-        if not will_be_made and request.options.state == "present":
-            faults += _agents.directory_faults(spec, facts)
-        warnings += _agents.directory_warnings(spec, facts)
+        if not will_be_made and request.options.is_present:
+            faults += directory.directory_faults(spec, facts)
+        notes += directory.directory_warnings(spec, facts)
     if faults:
         raise ConfigError(*faults)
-    return agents.specs, tuple(warnings)
+    return config.agents, tuple(notes)
 
 
-Prepare = Callable[[_preparation.Preparation], None]
-
-
-def reconcile(
-    request: Request, engine: Any, host: Any, executor: Callable[[_observe.Prover], Executor], prepare: Prepare
-) -> Outcome:
-    """Make the agents' containers as asked; in check mode only plan it.
-
-    :param prepare: makes on the host what an agent's container mounts, or in check mode only records it.
-    :raises AgentMountsError: nothing was touched, or the message says what was.
-    """
-    specs, warnings = specifications(request, host)
-    listing = _observe.Listing.of(engine)
-    recovered: list[_model.Operation] = []
-    unfinished = listing.unfinished()
-    if unfinished:
-        names = {spec.container: spec.name for spec in specs}
-        recovered += _observe.recovery(engine, listing, {name: names.get(name, name) for name in unfinished})
-    run = executor(_observe.Prover(engine, host))
-    if recovered and not request.check_mode:
-        run.recover(recovered)
-        listing = _observe.Listing.of(engine)
-
-    plan = make_plan(request, engine, host, listing, specs)
-    if request.options.state == "present":
-        plan = _prepared(plan, prepare)
-    if not request.check_mode:
-        _carry_out(plan, run, request.max_parallel)
-    after = {agent.agent: agent.judgement.verdict for agent in plan.agents}
-    if plan.operations:
-        after.update(_verdicts_after(request, engine, host, plan))
-    notes = tuple(note for agent in plan.agents for note in agent.warnings)
-    logins = [login for agent in plan.agents for login in _observe.writable_logins(agent.observed)]
-    return Outcome(plan, tuple(recovered), after, (*warnings, *notes), _sharing.sharers(logins))
-
-
-def prepare_unseen(specs: Sequence[_agents.AgentSpec], host: Any, prepare: Prepare) -> tuple[str, ...]:
-    """Prepare the host for containers that launchers will start; what the user should know of them.
-
-    :raises ConfigError: with every fault of every agent, before anything is made.
-    """
-    faults = [fault for spec in specs for fault in unseen_faults(spec)]
-    if faults:
-        raise ConfigError(*faults)
-    notes: list[str] = []
-    for spec in specs:
-        uid, gid = spec.ids
-        if uid is not None:
-            notes += _agents.reader_warnings(spec, host.directory(spec.directory), uid, gid or 0)
-        wanted = _preparation.needed(spec, place_unseen(spec), None)
-        try:
-            if wanted is not None:
-                prepare(wanted)
-        except AgentMountsError as error:
-            notes.append(str(error))
-    return tuple(notes)
-
-
-def _prepared(plan: _model.Plan, prepare: Prepare) -> _model.Plan:
-    """The plan once the host is prepared: an agent for which that fails is left as it is, with a warning."""
-    agents = []
-    for agent in plan.agents:
-        observed = agent.observed
-        wanted = _preparation.needed(observed.spec, observed.placed, observed.user)
-        try:
-            if wanted is not None:
-                prepare(wanted)
-        except AgentMountsError as error:
-            note = f"{error} The agent is left without the mount, and the others go on."
-            agent = replace(agent, operations=(), body=None, warnings=(*agent.warnings, note))
-        agents.append(agent)
-    return _model.Plan(tuple(agents))
-
-
-def make_plan(
-    request: Request, engine: Any, host: Any, listing: _observe.Listing, specs: Sequence[_agents.AgentSpec]
-) -> _model.Plan:
-    """Observe, judge and plan every agent.
+def make_plan(request: Request, session: Session, containers: ContainerList, agents: Sequence[AgentSpec]) -> Plan:
+    """Observe, diagnose and plan every agent.
 
     :raises RefusedError: with every refusal of every agent.
     """
-    agents = []
-    for spec in specs:
-        observed = _observe.observe(engine, host, listing, spec)
-        judgement = _verdict.judge(observed, request.options)
-        facts = None
-        if _plan.needs_facts(observed, judgement, request.options):
-            facts = _observe.recreation_facts(engine, listing, observed)
-            if observed.container is None:
-                observed = _observe.with_container(engine, observed, facts.container)
-                judgement = _verdict.judge(observed, request.options)
-        answers = _ask(engine, observed, judgement, request.options)
-        agents.append(_plan.plan_agent(observed, judgement, facts, request.options, answers))
-    refusals = [refusal for agent in agents for refusal in agent.refusals]
+    plans = [_plan_agent(request, session, containers, spec) for spec in agents]
+    refusals = [refusal for agent in plans for refusal in agent.refusals]
     if request.require_all:
         refusals += [
             f"{agent.agent}: {reason} (container.name); start it, or set require_all: false."
-            for agent in agents
-            if agent.judgement.verdict == "absent"
-            for reason in agent.judgement.reasons
+            for agent in plans
+            if agent.diagnosis.verdict is Verdict.ABSENT
+            for reason in agent.diagnosis.reasons
         ]
     if refusals:
         raise RefusedError("\n".join(refusals))
-    return _model.Plan(tuple(agents))
+    return Plan(tuple(plans))
 
 
-def _ask(engine: Any, observed: _model.Observed, judgement: _model.Judgement, options: _model.Options) -> _plan.Answers:
-    """Run in the container what the plan depends on."""
-    idle_status, version = 0, None
-    if _plan.asks_idle(observed, judgement):
-        idle_status = engine.execute(str(observed.id), observed.spec.idle_command)
-    if _plan.asks_version(observed, judgement, options):
-        printed = engine.output(str(observed.id), (observed.spec.cli.commands[0], "--version"))
-        version = _cli.version_of(printed or "")
-    return _plan.Answers(idle_status, version)
+def _plan_agent(request: Request, session: Session, containers: ContainerList, spec: AgentSpec) -> AgentPlan:
+    observed = observe(session.engine, session.host, containers, spec)
+    diagnosis = diagnose(observed, request.options)
+    inquiry = ContainerInquiry(session.engine, containers, observed)
+    plan = plan_agent(observed, diagnosis, request.options, inquiry)
+    user = observed.container.user if observed.container else None
+    needs = host_needs(observed.spec, observed.desired, user) if request.options.is_present else None
+    if needs is None or plan.refusals:
+        return plan
+    try:
+        changes = session.provider.missing(needs)
+    except AgentMountsError as error:
+        return _left_alone(plan, error)
+    return replace(plan, preparations=(ProvideOnHost(spec.name, "", needs, changes),)) if changes else plan
 
 
-def _carry_out(plan: _model.Plan, run: Executor, max_parallel: int) -> None:
+def _left_alone(plan: AgentPlan, error: AgentMountsError) -> AgentPlan:
+    note = f"{error} The agent is left without the mount, and the others go on."
+    return replace(plan, preparations=(), operations=(), body=None, warnings=(*plan.warnings, note))
+
+
+def _provide(plan: Plan, session: Session) -> Plan:
+    """Make on the host what containers mount. An agent for which that fails is left as it is."""
+    agents = []
+    for agent in plan.agents:
+        try:
+            execute.perform(session, agent.preparations)
+        except AgentMountsError as error:
+            agent = _left_alone(agent, error)
+        agents.append(agent)
+    return replace(plan, agents=tuple(agents))
+
+
+def _carry_out(plan: Plan, session: Session, max_parallel: int) -> None:
     """Carry out the agents' plans in their order, at most ``max_parallel`` at once; after a failure none is begun."""
     waiting = [agent for agent in plan.agents if agent.operations]
     done: list[str] = []
     failures: list[AgentMountsError] = []
 
-    def carry_out(agent: _model.AgentPlan) -> None:
+    def carry_out(agent: AgentPlan) -> None:
         try:
-            run.apply(agent)
+            execute.apply(session, agent)
             done.append(agent.agent)
         except AgentMountsError as error:
             failures.append(error)
@@ -232,31 +177,70 @@ def _carry_out(plan: _model.Plan, run: Executor, max_parallel: int) -> None:
         with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
             list(pool.map(carry_out, batch))
     if failures:
-        raise ApplyError(failures, done, [agent.agent for agent in waiting]) from failures[0]
+        untouched = [agent.agent for agent in waiting]
+        raise ApplyError(failures, done, untouched, bool(done or plan.preparations or plan.recovery)) from failures[0]
 
 
-def _verdicts_after(request: Request, engine: Any, host: Any, plan: _model.Plan) -> dict[str, str]:
+def _verdicts_after(request: Request, session: Session, plan: Plan) -> dict[str, Verdict]:
     """The verdicts of the changed agents: seen after a real run, expected in check mode."""
     changed = [agent for agent in plan.agents if agent.operations]
-    wanted = "ok" if request.options.state == "present" else "missing"
-    if request.check_mode:
-        return {agent.agent: wanted for agent in changed}
-    listing = _observe.Listing.of(engine)
-    verdicts = {}
-    for agent in changed:
-        observed = _observe.observe(engine, host, listing, agent.observed.spec)
-        verdicts[agent.agent] = _verdict.judge(observed, request.options).verdict
-    return verdicts
+    expected = Verdict.OK if request.options.is_present else Verdict.MISSING
+    if request.check_mode or not changed:
+        return {agent.agent: expected for agent in changed}
+    containers = ContainerList.of(session.engine)
+    return {
+        agent.agent: diagnose(
+            observe(session.engine, session.host, containers, agent.observed.spec), request.options
+        ).verdict
+        for agent in changed
+    }
 
 
-def way_back(engine: Any, plan: _model.AgentPlan) -> tuple[_model.Operation, ...]:
-    """The rollback of an agent's plan, planned from what the engine shows now."""
-    listing = _observe.Listing.of(engine)
-    container = plan.observed.spec.container
-    was_running = {container: plan.observed.state in _model.RUNNING_STATES, **dict(plan.dependents)}
-    return _observe.recovery(engine, listing, dict.fromkeys(was_running, plan.agent), was_running)
+def prepare_for_launchers(
+    agents: Sequence[AgentSpec], host: Host, provider: Provider, check_mode: bool
+) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
+    """Prepare the host for containers that launchers will start: what was made, and what the user should know.
+
+    :raises ConfigError: with every fault of every agent, before anything is made.
+    """
+    faults = [fault for spec in agents for fault in launcher_faults(spec)]
+    if faults:
+        raise ConfigError(*faults)
+    operations: list[Operation] = []
+    notes: list[str] = []
+    for spec in agents:
+        uid, gid = spec.ids
+        if uid is not None:
+            notes += directory.reader_warnings(spec, host.directory(spec.directory), uid, gid or 0)
+        needs = host_needs(spec, desired_without_container(spec), None)
+        if needs is None:
+            continue
+        try:
+            changes = provider.missing(needs)
+            if changes and not check_mode:
+                provider.provide(needs)
+        except AgentMountsError as error:
+            notes.append(str(error))
+        else:
+            operations += [ProvideOnHost(spec.name, "", needs, changes)] if changes else []
+    return tuple(operations), tuple(notes)
 
 
-def published_path(spec: _agents.AgentSpec) -> str:
-    """The published credential file on the host."""
-    return posixpath.join(spec.directory, spec.credential)
+def inspect_agents(
+    request: Request, engine: ReadingEngine, host: Host
+) -> tuple[list[AgentPlan], Mapping[str, tuple[str, ...]]]:
+    """Every agent as it is, diagnosed, with nothing planned; and for each who else writes its login."""
+    agents, _notes = require_directories(request, host)
+    containers = ContainerList.of(engine)
+    plans = []
+    for spec in agents:
+        observed = observe(engine, host, containers, spec)
+        plans.append(AgentPlan(observed, diagnose(observed, request.options), warnings=warnings(observed)))
+    logins = [login for agent in plans for login in observed_logins(agent.observed)]
+    return [_warned(agent, logins) for agent in plans], shared_logins.sharers(logins)
+
+
+def _warned(agent: AgentPlan, logins: Sequence[shared_logins.WritableLogin]) -> AgentPlan:
+    others = shared_logins.sharers(logins).get(agent.agent, ())
+    hazards = tuple(shared_logins.warning(login, others) for login in logins if login.agent == agent.agent and others)
+    return replace(agent, warnings=(*agent.warnings, *hazards))

@@ -17,6 +17,8 @@ import traceback
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
 from .._base.errors import EngineError, NotFoundError
+from .documents import Container, ContainerRow, Document, Image
+from .layer import copy_layer
 
 try:
     import docker
@@ -28,7 +30,6 @@ except ImportError:
 else:
     SDK_MISSING = None
 
-Document = Mapping[str, Any]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _READ_LIMIT = 1 << 20
@@ -96,26 +97,26 @@ class Engine:
     # reading
 
     @_mapped
-    def containers(self) -> list[Document]:
-        """The rows of ``GET /containers/json?all=1``."""
-        return list(self._api.containers(all=True))
+    def containers(self) -> list[ContainerRow]:
+        """Every container, running or not."""
+        return [ContainerRow(row) for row in self._api.containers(all=True)]
 
     @_mapped
-    def inspect(self, container: str) -> Document:
-        return cast(Document, self._api.inspect_container(container))
+    def inspect(self, container: str) -> Container:
+        return Container(self._api.inspect_container(container))
 
     @_mapped
-    def inspect_image(self, image: str) -> Document | None:
+    def inspect_image(self, image: str) -> Image | None:
         """``None`` if the engine has no such image."""
         try:
-            return cast(Document, self._api.inspect_image(image))
+            return Image(self._api.inspect_image(image))
         except docker.errors.NotFound:
             return None
 
     @_mapped
-    def changes(self, container: str) -> tuple[Document, ...]:
-        """The rows of ``GET /containers/ID/changes``: what is in the writable layer."""
-        return tuple(self._api.diff(container) or ())
+    def changed_paths(self, container: str) -> tuple[str, ...]:
+        """What is in the writable layer."""
+        return tuple(str(row["Path"]) for row in self._api.diff(container) or ())
 
     @_mapped
     def read_file(self, container: str, path: str) -> bytes | None:
@@ -251,7 +252,7 @@ class Engine:
             self._api.remove_image(image, noprune=True)
 
     @_mapped
-    def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
+    def make_link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
         """Make ``path`` in the container, running or not, a symbolic link to ``target``.
 
         Missing parent directories are made with mode 0700 and the owner given. A file that is not
@@ -277,12 +278,16 @@ class Engine:
 
     @_mapped
     def layer_directory(self, container: str) -> str | None:
-        """The directory of the host that holds the writable layer, where the storage driver has one."""
-        driver = self._api.inspect_container(container).get("GraphDriver") or {}
-        directory = (driver.get("Data") or {}).get("UpperDir")
-        return (
-            directory if driver.get("Name") == "overlay2" and self.is_local and os.path.isdir(directory or "") else None
-        )
+        """The directory of this host that holds the writable layer, where the storage driver has one."""
+        directory = self.inspect(container).upper_directory
+        return directory if self.is_local and os.path.isdir(directory or "") else None
+
+    def copy_layer(self, source: str, target: str) -> None:
+        """Copy the writable layer of a stopped container into that of one that was never started.
+
+        :raises EngineError: the layers cannot be reached, or not be copied.
+        """
+        copy_layer(self, source, target)
 
 
 def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.TarInfo:

@@ -18,7 +18,7 @@ class LayeredEngine(Protocol):
     def layer_directory(self, container: str) -> str | None: ...
 
 
-def carry(engine: LayeredEngine, source: str, target: str) -> None:
+def copy_layer(engine: LayeredEngine, source: str, target: str) -> None:
     """Copy the layer of the stopped container ``source`` into that of ``target``, which was never started.
 
     The overlay2 upper directory is copied as it is: the archive API would bring deleted files back,
@@ -29,7 +29,7 @@ def carry(engine: LayeredEngine, source: str, target: str) -> None:
     directories = [engine.layer_directory(container) for container in (source, target)]
     if None in directories:
         raise EngineError(
-            "the writable layer can be carried only as root on the engine's host with the storage driver overlay2; "
+            "the writable layer can be copied only as root on the engine's host with the storage driver overlay2; "
             "set writable_layer to discard, or copy the files out first"
         )
     old, new = directories

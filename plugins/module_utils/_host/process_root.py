@@ -32,22 +32,20 @@ class _OpenHow(ctypes.Structure):
 
 
 @dataclass(frozen=True)
-class Sight:
+class FileView:
     """What the process sees at a path. ``identity`` is ``(st_dev, st_ino)``, ``None`` if nothing is there.
 
-    ``links`` is ``st_nlink``: 0 means that the host has removed it. ``fingerprint`` is the first
-    12 hexadecimal digits of the content's SHA-256, for regular files.
+    ``fingerprint`` is the first 12 hexadecimal digits of the content's SHA-256, for regular files.
     """
 
     kind: str
     identity: tuple[int, int] | None = None
     read_only: bool = False
-    links: int = 0
     fingerprint: str | None = None
     link_target: str | None = None
 
 
-NOTHING = Sight("missing")
+MISSING = FileView("missing")
 
 
 class NotProven(Exception):
@@ -95,39 +93,39 @@ class ContainerRoot:
         if descriptor < 0:
             error = ctypes.get_errno()
             if error in (38, 22):  # ENOSYS, EINVAL
-                raise NotProven(f"openat2 is not to be had on this kernel ({platform.release()})")
+                raise NotProven(f"the kernel {platform.release()} does not support openat2 (Linux 5.6 or newer does)")
             raise OSError(error, os.strerror(error), path)
         return descriptor
 
-    def see(self, path: str) -> Sight:
+    def stat(self, path: str) -> FileView:
         """What is at ``path``, symbolic links followed inside the container's root."""
         try:
             descriptor = self._open(path, _O_PATH)
         except OSError:
-            return NOTHING
+            return MISSING
         try:
             status = os.fstat(descriptor)
             read_only = bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
             identity = (status.st_dev, status.st_ino)
             if stat.S_ISDIR(status.st_mode):
-                return Sight("directory", identity, read_only, status.st_nlink)
+                return FileView("directory", identity, read_only)
             if not stat.S_ISREG(status.st_mode):
-                return Sight("other", identity, read_only, status.st_nlink)
+                return FileView("other", identity, read_only)
         finally:
             os.close(descriptor)
-        return Sight("file", identity, read_only, status.st_nlink, fingerprint(self.read(path)))
+        return FileView("file", identity, read_only, fingerprint(self.read(path)))
 
-    def link(self, path: str) -> Sight:
-        """What the last component of ``path`` itself is: a ``link`` with its target, or as :meth:`see`."""
+    def lstat(self, path: str) -> FileView:
+        """What the last component of ``path`` itself is: a ``link`` with its target, or as :meth:`stat`."""
         directory, name = os.path.split(path)
         try:
             descriptor = self._open(directory, _O_PATH | os.O_DIRECTORY)
         except OSError:
-            return NOTHING
+            return MISSING
         try:
-            return Sight("link", link_target=os.readlink(name, dir_fd=descriptor))
+            return FileView("link", link_target=os.readlink(name, dir_fd=descriptor))
         except OSError:
-            return self.see(path)
+            return self.stat(path)
         finally:
             os.close(descriptor)
 

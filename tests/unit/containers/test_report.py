@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
 
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.filter.agent_table import agent_table
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import plan as _model
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report as _report
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import report
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Diagnosis, Remedy, Verdict
+
+from ..world import World
 
 SECRET = "fake-token-of-the-agent"
 
@@ -27,29 +28,28 @@ SECRET = "fake-token-of-the-agent"
     ],
 )
 def test_values_of_the_environment_are_masked(entry: str, masked: str) -> None:
-    assert _report.mask(entry, {"OURS"}) == masked
+    assert report.mask(entry, {"OURS"}) == masked
 
 
-def test_a_result_and_its_diff_hold_no_value_of_the_environment(world: Any) -> None:
-    outcome = world.run(check_mode=True)
-    result = [_report.agent_result(agent, "ok", ()) for agent in outcome.plan.agents]
-    text = json.dumps([result, _report.diff(outcome)])
+def test_a_result_and_its_diff_hold_no_value_of_the_environment(world: World) -> None:
+    result = world.run(check_mode=True)
+    text = json.dumps([report.run_result(result), report.diff(result)])
     assert SECRET not in text
     assert "FOO=********" in text
     assert "CLAUDE_SECURESTORAGE_CONFIG_DIR=/run/agent-credentials/claude" in text
 
 
-def test_the_diff_shows_what_changes_and_nothing_else(world: Any) -> None:
-    (diff, plan) = _report.diff(world.run(check_mode=True))
+def test_the_diff_shows_what_changes_and_nothing_else(world: World) -> None:
+    (diff, plan) = report.diff(world.run(check_mode=True))
     assert set(diff["before"]) == set(diff["after"]) == {
         "verdict", "Env", "HostConfig.Binds", "HostConfig.Mounts", "Hostname",
     }  # fmt: skip
     assert plan["prepared"].startswith("boss: create boss.am-new")
 
 
-def test_without_a_change_there_is_no_diff(world: Any) -> None:
+def test_without_a_change_there_is_no_diff(world: World) -> None:
     world.run()
-    assert _report.diff(world.run()) == []
+    assert report.diff(world.run()) == []
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_without_a_change_there_is_no_diff(world: Any) -> None:
     ],
 )
 def test_the_expiry_of_what_is_published(content: bytes | None, expected: str | None) -> None:
-    assert _report.expiry(content, CATALOG["claude"]) == expected
+    assert report.expiry(content, CATALOG["claude"]) == expected
 
 
 def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
@@ -85,21 +85,21 @@ def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "mend", "placement", "inside", "fresh"),
+    ("verdict", "remedy", "placement", "inside", "fresh"),
     [
-        ("ok", None, "store", "same", True),
-        ("ok", None, "store", "other", False),
-        ("ok", None, "store", None, None),
-        ("missing", "link", "store", "same", True),
-        ("missing", "link", "link", "same", False),
-        ("stale", "restart", "store", "same", False),
+        (Verdict.OK, None, "store", "same", True),
+        (Verdict.OK, None, "store", "other", False),
+        (Verdict.OK, None, "store", None, None),
+        (Verdict.MISSING, Remedy.LINK, "store", "same", True),
+        (Verdict.MISSING, Remedy.LINK, "link", "same", False),
+        (Verdict.STALE, Remedy.RESTART, "store", "same", False),
     ],
 )
 def test_who_sees_the_published_credential(
-    world: Any, verdict: str, mend: str | None, placement: str, inside: str | None, fresh: bool | None
+    world: World, verdict: Verdict, remedy: Remedy | None, placement: str, inside: str | None, fresh: bool | None
 ) -> None:
     world.container = {"placement": placement}
     (agent,) = world.run(check_mode=True).plan.agents
-    agent = dataclasses.replace(agent, judgement=_model.Judgement(verdict, (), mend))
+    agent = dataclasses.replace(agent, diagnosis=Diagnosis(verdict, (), remedy))
     published = {"inode": 7, "fingerprint": "same"}
-    assert _report._is_fresh(agent, published, inside and {"inode": 7, "fingerprint": inside}) is fresh
+    assert report.is_fresh(agent, published, inside and {"inode": 7, "fingerprint": inside}) is fresh

@@ -51,14 +51,14 @@ def test_a_process_sees_what_is_there(tmp_path: pathlib.Path, own_cgroup: str) -
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to("file")
     with process_root.ContainerRoot(os.getpid(), own_cgroup) as root:
-        directory, file = root.see(str(tmp_path)), root.see(str(tmp_path / "file"))
+        directory, file = root.stat(str(tmp_path)), root.stat(str(tmp_path / "file"))
         status = tmp_path.stat()
         assert (directory.kind, directory.identity) == ("directory", (status.st_dev, status.st_ino))
         assert file.fingerprint == fingerprint(b"x")
-        assert root.link(str(tmp_path / "link")).link_target == "file"
-        assert root.link(str(tmp_path / "file")).kind == "file"
-        assert root.see(str(tmp_path / "none")) == root.link(str(tmp_path / "none")) == process_root.NOTHING
-        assert root.see("/dev/null").kind == "other"
+        assert root.lstat(str(tmp_path / "link")).link_target == "file"
+        assert root.lstat(str(tmp_path / "file")).kind == "file"
+        assert root.stat(str(tmp_path / "none")) == root.lstat(str(tmp_path / "none")) == process_root.MISSING
+        assert root.stat("/dev/null").kind == "other"
         assert root.read("/dev/zero") is None
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ansible_collections.agentops.credentials.plugins.lookup import agent_catalog
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import cli as _cli
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import override
@@ -61,14 +61,14 @@ HOME_CODEX = {"/h/.codex/auth.json": "/h/codex-credentials"}
 def test_the_cli_of_an_agent(agent: Any, cli: str) -> None:
     if not any(key.startswith("credentials_") for key in agent["container"]):
         agent["container"]["credentials_host_dir"] = "/c"
-    (spec,) = _agents.parse({"agents": {"boss": agent}}, _agents.Context("agents.json", "/h", HOME_CODEX)).specs
+    (spec,) = parse({"agents": {"boss": agent}}, ConfigContext("agents.json", "/h", HOME_CODEX)).agents
     assert spec.cli.name == cli
 
 
 def test_an_agent_of_another_program_gets_no_mount_and_a_note() -> None:
     agents = {"boss": {"command": "bash", "container": {"mode": "shared"}}}
-    found = _agents.parse({"agents": agents}, _agents.Context("agents.json", "/h"))
-    assert (found.specs, found.faults) == ((), ())
+    found = parse({"agents": agents}, ConfigContext("agents.json", "/h"))
+    assert (found.agents, found.faults) == ((), ())
     assert found.notes[0].startswith("boss: its command is no agent CLI of the catalogue, so it gets no mount; set")
 
 

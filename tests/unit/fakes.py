@@ -13,6 +13,12 @@ import pathlib
 from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import (
+    ApiVersion,
+    Container,
+    ContainerRow,
+    Image,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
 
@@ -30,21 +36,21 @@ class CutOff(BaseException):
 
 
 class FakeEngine:
-    is_local = True
-    api_version = (1, 41)
-
     def __init__(self, *containers: Any) -> None:
         self.world: dict[str, Any] = {document["Id"]: copy.deepcopy(document) for document in containers}
+        self.is_local = True
+        self.api_version: ApiVersion = (1, 41)
         self.image = recorded("image.json")
         self.writes: list[str] = []
         self.reads: list[str] = []
-        self.layer: tuple[Any, ...] = ()
+        self.layer: tuple[str, ...] = ()
         self.fail_at: int | None = None
         self.cut_at: int | None = None
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
         self.committed: set[str] = set()
+        self.vanishing: dict[str, Any] | None = None
         self.links: dict[str, dict[str, str]] = {}
         self._ids = itertools.count(1)
         self._clock = itertools.count(1)
@@ -69,30 +75,23 @@ class FakeEngine:
 
     # reading
 
-    def containers(self) -> list[Any]:
+    def containers(self) -> list[ContainerRow]:
         self._read("containers")
-        return [
-            {
-                "Id": document["Id"],
-                "Names": [document["Name"]],
-                "State": document["State"]["Status"],
-                "Mounts": document["Mounts"],
-            }
-            for document in self.world.values()
-        ]
+        rows = [{"Id": document["Id"], "Names": [document["Name"]]} for document in self.world.values()]
+        return [ContainerRow(row) for row in (*rows, self.vanishing) if row]
 
-    def inspect(self, container: str) -> Any:
+    def inspect(self, container: str) -> Container:
         self._read("inspect")
-        return copy.deepcopy(self._find(container))
+        return Container(copy.deepcopy(self._find(container)))
 
-    def inspect_image(self, image: str) -> Any:
+    def inspect_image(self, image: str) -> Image | None:
         self._read("inspect_image")
         if image in self.committed or image == COMMITTED_ID:
-            return {**self.image, "Id": COMMITTED_ID, "RepoTags": sorted(self.committed)}
-        return self.image if image in (self.image["Id"], *self.image["RepoTags"]) else None
+            return Image({**self.image, "Id": COMMITTED_ID, "RepoTags": sorted(self.committed)})
+        return Image(self.image) if image in (self.image["Id"], *self.image["RepoTags"]) else None
 
-    def changes(self, container: str) -> tuple[Any, ...]:
-        self._read("changes")
+    def changed_paths(self, container: str) -> tuple[str, ...]:
+        self._read("changed_paths")
         return self.layer
 
     def read_file(self, container: str, path: str) -> bytes | None:
@@ -197,9 +196,12 @@ class FakeEngine:
         known = image in (self.image["Id"], *self.image["RepoTags"])
         return self.image["Id"] if known else COMMITTED_ID if image in self.committed else None
 
-    def link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
+    def make_link(self, container: str, path: str, target: str, uid: int, gid: int) -> None:
         self._write(f"link {self._name(container)} {path}")
         self.links.setdefault(self._find(container)["Id"], {})[path] = target
+
+    def copy_layer(self, source: str, target: str) -> None:
+        self._write("copy_layer")
 
     def _find(self, container: str) -> Any:
         for document in self.world.values():
@@ -238,7 +240,7 @@ def _effective_mounts(host_config: Any) -> list[Any]:
     return named + stated
 
 
-class FakeRoot:
+class FakeRoot(process_root.ContainerRoot):
     """What the process of a container sees: its mounts, and the links made in it."""
 
     def __init__(self, host: FakeHost, document: Any) -> None:
@@ -250,16 +252,16 @@ class FakeRoot:
     def __exit__(self, *unused: object) -> None:
         pass
 
-    def see(self, path: str) -> process_root.Sight:
+    def stat(self, path: str) -> process_root.FileView:
         for mount in self.document["Mounts"]:
             if mount["Destination"] == path and mount["Type"] == "bind":
                 identity = self.host.stale or self.host.directories[mount["Source"]].identity
-                return process_root.Sight("directory", identity, read_only=not mount["RW"], links=2)
-        return process_root.NOTHING
+                return process_root.FileView("directory", identity, read_only=not mount["RW"])
+        return process_root.MISSING
 
-    def link(self, path: str) -> process_root.Sight:
+    def lstat(self, path: str) -> process_root.FileView:
         target = self.host.engine.links.get(self.document["Id"], {}).get(path)
-        return process_root.Sight("link", link_target=target) if target else process_root.NOTHING
+        return process_root.FileView("link", link_target=target) if target else process_root.MISSING
 
     def read(self, path: str) -> bytes | None:
         return PASSWD if path == "/etc/passwd" else None
@@ -271,8 +273,10 @@ class FakeHost:
         self.directories = {DIRECTORY: DirectoryFacts(DIRECTORY, "directory", IDENTITY, names, 0o700, 1000)}
         self.stale: tuple[int, int] | None = None
         self.provable = True
+        self.made: set[str] = set()
 
     def make(self, path: str) -> None:
+        self.made.add(path)
         self.directories.setdefault(path, DirectoryFacts(path, "directory", (64768, 4712), (), 0o700, 1000))
 
     def directory(self, path: str) -> DirectoryFacts:
@@ -280,6 +284,12 @@ class FakeHost:
 
     def realpath(self, path: str) -> str:
         return path
+
+    def read(self, path: str) -> bytes | None:
+        return None
+
+    def inode(self, path: str) -> int | None:
+        return None
 
     def root(self, pid: int, container_id: str) -> FakeRoot:
         if not self.provable:

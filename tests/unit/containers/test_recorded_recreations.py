@@ -10,21 +10,30 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import clone as _clone
-from ansible_collections.agentops.credentials.plugins.module_utils._engine import mounts as _mounts
-from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._base.paths import normalise
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.create_request import (
+    CreateRequest,
+    Overrides,
+    create_request,
+    unknown_fields,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.observed import RecreationFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import Container, Image
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec, bind_fields
 
-from . import fakes
+from .. import fakes
+from ..world import World
 
 DIRECTORY = "/opt/corpus/claude-credentials"
 FILE = "/home/claude/.claude/.credentials.json"
 TARGET = "/run/agent-credentials/claude"
-WANTED = _clone.Wanted(
+WANTED = Overrides(
     (MountSpec("bind", DIRECTORY, TARGET, True),),
     (FILE,),
     (("CLAUDE_SECURESTORAGE_CONFIG_DIR", TARGET),),
 )
-NOTHING = _clone.Wanted()
+NOTHING = Overrides()
 API = {"engine_20_10": (1, 41), "engine_26_1": (1, 45)}
 RECORDED = sorted(fakes.FIXTURES.glob("*/recreations/*.json"))
 
@@ -35,10 +44,12 @@ def recorded(request: pytest.FixtureRequest) -> Any:
     return {**json.loads(path.read_text()), "api": API[path.parts[-3]]}
 
 
-def clone(recorded: Any, which: str, wanted: _clone.Wanted) -> _clone.Clone:
-    container = recorded[which]
-    return _clone.clone(
-        container, recorded["image"], wanted, recorded["api"], container["Image"], recorded["lenders"], {}
+def make(recorded: Any, which: str, overrides: Overrides) -> CreateRequest:
+    container = Container(recorded[which])
+    lenders = tuple(Container(lender) for lender in recorded["lenders"])
+    image = Image(recorded["image"])
+    return create_request(
+        RecreationFacts(container, image, container.image_id, recorded["api"], (), (), lenders, None), overrides
     )
 
 
@@ -48,17 +59,17 @@ def test_both_engines_were_recorded_alike() -> None:
 
 
 def test_every_field_is_known(recorded: Any) -> None:
-    assert _clone.unknown_fields(recorded["before"]) == _clone.unknown_fields(recorded["after"]) == ()
+    assert unknown_fields(Container(recorded["before"])) == unknown_fields(Container(recorded["after"])) == ()
 
 
-def test_the_clone_of_a_clone_is_itself(recorded: Any) -> None:
-    first, second = clone(recorded, "before", WANTED), clone(recorded, "after", NOTHING)
+def test_the_request_of_a_replacement_is_the_same_again(recorded: Any) -> None:
+    first, second = make(recorded, "before", WANTED), make(recorded, "after", NOTHING)
     assert without_engine_words(second.body) == without_engine_words(first.body)
-    assert [told(row) for row in second.connections] == [told(row) for row in first.connections]
+    assert [stated(row) for row in second.connections] == [stated(row) for row in first.connections]
     assert second.restart_policy == first.restart_policy
 
 
-def told(connection: tuple[str, Any]) -> tuple[str, Any]:
+def stated(connection: tuple[str, Any]) -> tuple[str, Any]:
     """A connection without its empty fields."""
     return connection[0], {key: value for key, value in connection[1].items() if value}
 
@@ -72,9 +83,9 @@ def without_engine_words(body: Any) -> Any:
 
 def test_no_foreign_mount_is_dropped_and_none_is_added(recorded: Any) -> None:
     lent = {mount["Destination"] for lender in recorded["lenders"] for mount in lender["Mounts"]}
-    host_config = clone(recorded, "before", WANTED).body["HostConfig"]
-    stated = {_mounts.normalise(_mounts.bind_fields(bind)[1]) for bind in host_config.get("Binds") or ()}
-    stated |= {_mounts.normalise(mount["Target"]) for mount in host_config.get("Mounts") or ()}
+    host_config = make(recorded, "before", WANTED).body["HostConfig"]
+    stated = {normalise(bind_fields(bind)[1]) for bind in host_config.get("Binds") or ()}
+    stated |= {normalise(mount["Target"]) for mount in host_config.get("Mounts") or ()}
     before = {mount["Destination"] for mount in recorded["before"]["Mounts"]}
     after = {mount["Destination"] for mount in recorded["after"]["Mounts"]}
     assert stated | lent == after | lent == (before - {FILE}) | {TARGET} | lent
@@ -96,14 +107,14 @@ def test_the_engine_made_the_same_container_again(recorded: Any) -> None:
         assert after["HostConfig"][field] == before["HostConfig"][field], field
 
 
-def test_the_plan_of_a_recreated_container_is_empty(world: Any, recorded: Any) -> None:
+def test_the_plan_of_a_recreated_container_is_empty(world: World, recorded: Any) -> None:
     after = recorded["after"]
     world.engine = fakes.FakeEngine(after)
     world.host = fakes.FakeHost(world.engine)
     world.host.directories[DIRECTORY] = dataclasses.replace(world.host.directory(fakes.DIRECTORY), path=DIRECTORY)
     world.engine.links[after["Id"]] = {FILE: f"{TARGET}/.credentials.json"}
     world.container = {"name": after["Name"].lstrip("/"), "credentials_host_dir": DIRECTORY}
-    outcome = world.run()
-    assert str(outcome.plan) == ""
-    assert outcome.after == {"boss": "ok"}
+    result = world.run()
+    assert str(result.plan) == ""
+    assert result.after == {"boss": Verdict.OK}
     assert world.engine.writes == []

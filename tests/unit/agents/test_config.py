@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import config as _agents
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import AgentSpec, ConfigContext, load
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import parse as parse_config
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.directory import (
+    directory_faults,
+    directory_warnings,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
 
@@ -15,12 +20,12 @@ SOURCE = f"{HOME}/.claude/.credentials.json"
 PUBLISHED = f"{HOME}/.config/claude-hooks/claude-credentials"
 
 
-CONTEXT = _agents.Context("agents.json", HOME, {SOURCE: PUBLISHED})
+CONTEXT = ConfigContext("agents.json", HOME, {SOURCE: PUBLISHED})
 
 
-def parse(agents: Any) -> tuple[tuple[_agents.AgentSpec, ...], tuple[str, ...]]:
-    found = _agents.parse({"agents": agents}, CONTEXT)
-    return found.specs, found.faults
+def parse(agents: Any) -> tuple[tuple[AgentSpec, ...], tuple[str, ...]]:
+    found = parse_config({"agents": agents}, CONTEXT)
+    return found.agents, found.faults
 
 
 @pytest.mark.parametrize(
@@ -90,13 +95,13 @@ def test_the_faults_of_all_agents_are_told_together() -> None:
 
 @pytest.mark.parametrize("document", [[], "x", {}, {"agents": []}])
 def test_a_document_of_another_form_is_refused(document: Any) -> None:
-    assert 'not an object with the key "agents"' in _agents.parse(document, CONTEXT).faults[0]
+    assert 'not an object with the key "agents"' in parse_config(document, CONTEXT).faults[0]
 
 
 def test_json_that_does_not_parse_is_placed_but_not_repeated() -> None:
     with pytest.raises(ConfigError) as error:
-        _agents.load('{"a": fake-token-secret}', "/etc/agents.json")
-    assert str(error.value) == "/etc/agents.json is not valid JSON (line 1, column 7); mend the file."
+        load('{"a": fake-token-secret}', "/etc/agents.json")
+    assert str(error.value) == "/etc/agents.json is not valid JSON (line 1, column 7); correct the file."
 
 
 @pytest.mark.parametrize(
@@ -115,7 +120,7 @@ def test_json_that_does_not_parse_is_placed_but_not_repeated() -> None:
 )
 def test_what_may_be_mounted(facts: DirectoryFacts, fault: str | None) -> None:
     (spec,), _faults = parse({"boss": {"container": {"credentials_host_dir": "/c"}}})
-    found = _agents.directory_faults(spec, facts)
+    found = directory_faults(spec, facts)
     assert len(found) == (0 if fault is None else 1)
     if fault:
         assert found[0].startswith("boss: container.credentials_host_dir: ")
@@ -124,8 +129,8 @@ def test_what_may_be_mounted(facts: DirectoryFacts, fault: str | None) -> None:
 
 def test_a_directory_open_to_everybody_is_warned_about() -> None:
     (spec,), _faults = parse({"boss": {"container": {"credentials_host_dir": "/c"}}})
-    assert _agents.directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o755))
-    assert not _agents.directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o700))
+    assert directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o755))
+    assert not directory_warnings(spec, DirectoryFacts("/c", "directory", (1, 2), (), 0o700))
 
 
 @pytest.mark.parametrize(

@@ -9,25 +9,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import clone as _clone
-from ansible_collections.agentops.credentials.plugins.module_utils._engine import mounts as _mounts
-from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec
+from ansible_collections.agentops.credentials.plugins.module_utils._base.paths import normalise
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.create_request import (
+    CreateRequest,
+    Overrides,
+    create_request,
+    unknown_fields,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.layer_changes import layer_changes
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.observed import RecreationFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import Container, Image
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec, without_targets
 
-from . import fakes
+from .. import fakes
 
-NOTHING = _clone.Wanted()
+NOTHING = Overrides()
 MOUNT = MountSpec("bind", "/c", "/run/agent-credentials/claude", True)
 
 
 def make(
     container: Any,
-    wanted: _clone.Wanted = NOTHING,
+    overrides: Overrides = NOTHING,
     api: tuple[int, int] = (1, 41),
     tag: str | None = "same",
-    **more: Any,
-) -> _clone.Clone:
-    image = more.pop("image", fakes.recorded("image.json"))
-    return _clone.clone(container, image, wanted, api, container["Image"] if tag == "same" else tag, **more)
+    volumes_from: tuple[Any, ...] = (),
+    image: Any = None,
+) -> CreateRequest:
+    facts = RecreationFacts(
+        container=Container(container),
+        image=Image(image or fakes.recorded("image.json")),
+        tag_image=container["Image"] if tag == "same" else tag,
+        api_version=api,
+        changed_paths=(),
+        dependents=(),
+        volumes_from=tuple(Container(lender) for lender in volumes_from),
+        layer_obstacle=None,
+    )
+    return create_request(facts, overrides)
 
 
 @pytest.fixture
@@ -57,9 +75,9 @@ def test_an_empty_entrypoint_is_not_inherited_again(boss: Any) -> None:
 
 @pytest.mark.parametrize("tag", [None, "sha256:another"])
 def test_a_moved_or_lost_tag_is_pinned_by_the_image_id(boss: Any, tag: str | None) -> None:
-    copy_ = make(boss, tag=tag)
-    assert copy_.body["Image"] == boss["Image"]
-    assert any("pinned by its id" in sentence for sentence in copy_.differences)
+    request = make(boss, tag=tag)
+    assert request.body["Image"] == boss["Image"]
+    assert any("pinned by its id" in sentence for sentence in request.differences)
     assert make(boss).body["Image"] == "agentops-agent:latest"
 
 
@@ -77,16 +95,16 @@ def test_anonymous_volumes_are_named_however_they_came(boss: Any) -> None:
     boss["HostConfig"]["Mounts"] = [{"Type": "volume", "Target": "/mount/"}]
     boss["HostConfig"]["VolumesFrom"] = ["lender"]
     lender = {"Mounts": [{**volume, "Name": "lent", "Destination": "/lent"}]}
-    copy_ = make(boss, lenders=[lender])
-    assert copy_.body["HostConfig"]["Binds"] == ["v2:/bind", "named:/named", "v1:/data", "v4:/ro:ro"]
-    assert copy_.body["HostConfig"]["Mounts"] == [{"Type": "volume", "Target": "/mount/", "Source": "v3"}]
-    assert sum("anonymous volume" in sentence for sentence in copy_.differences) == 4
+    request = make(boss, volumes_from=(lender,))
+    assert request.body["HostConfig"]["Binds"] == ["v2:/bind", "named:/named", "v1:/data", "v4:/ro:ro"]
+    assert request.body["HostConfig"]["Mounts"] == [{"Type": "volume", "Target": "/mount/", "Source": "v3"}]
+    assert sum("anonymous volume" in sentence for sentence in request.differences) == 4
 
 
 def test_the_restart_policy_is_given_over_later(boss: Any) -> None:
-    copy_ = make(boss)
-    assert copy_.body["HostConfig"]["RestartPolicy"]["Name"] == "no"
-    assert copy_.restart_policy["Name"] == "unless-stopped"
+    request = make(boss)
+    assert request.body["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    assert request.restart_policy["Name"] == "unless-stopped"
 
 
 def test_links_are_written_as_create_takes_them(boss: Any) -> None:
@@ -112,9 +130,9 @@ def test_one_network_is_created_with_and_the_others_are_connected_before_api_1_4
 
 def test_a_network_that_the_container_has_left_is_left_again(boss: Any) -> None:
     boss["NetworkSettings"]["Networks"] = {"other": endpoint("172.19.0.2")}
-    copy_ = make(boss)
-    assert copy_.disconnections == ("agents",)
-    assert [name for name, _row in copy_.connections] == ["other"]
+    request = make(boss)
+    assert request.disconnections == ("agents",)
+    assert [name for name, _row in request.connections] == ["other"]
     assert make(boss, api=(1, 45)).disconnections == ()
     boss["HostConfig"]["NetworkMode"] = "default"
     assert make(boss).disconnections == ("bridge",)
@@ -123,8 +141,12 @@ def test_a_network_that_the_container_has_left_is_left_again(boss: Any) -> None:
 @pytest.mark.parametrize("mode", ["host", "none", "container:abc"])
 def test_modes_without_endpoints_get_none(boss: Any, mode: str) -> None:
     boss["HostConfig"]["NetworkMode"] = mode
-    copy_ = make(boss)
-    assert (copy_.body["NetworkingConfig"]["EndpointsConfig"], copy_.connections, copy_.disconnections) == ({}, (), ())
+    request = make(boss)
+    assert (request.body["NetworkingConfig"]["EndpointsConfig"], request.connections, request.disconnections) == (
+        {},
+        (),
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,7 +165,7 @@ def test_only_a_mac_address_that_was_asked_for_is_kept(boss: Any, mac: str, addr
 
 
 def test_what_is_wanted_is_all_that_differs(boss: Any) -> None:
-    wanted = _clone.Wanted((MOUNT,), ("/home/claude/.claude/.credentials.json",), (("X", "1"),))
+    wanted = Overrides((MOUNT,), ("/home/claude/.claude/.credentials.json",), (("X", "1"),))
     plain, changed = make(boss).body, make(boss, wanted).body
     assert changed["Env"] == [*plain["Env"], "X=1"]
     host, changed_host = dict(plain["HostConfig"]), dict(changed["HostConfig"])
@@ -159,15 +181,15 @@ def test_what_is_wanted_is_all_that_differs(boss: Any) -> None:
 
 def test_the_inspect_document_is_not_changed(boss: Any) -> None:
     before = copy.deepcopy(boss)
-    make(boss, _clone.Wanted((MOUNT,), ("/data",), (("X", "1"),)))
+    make(boss, Overrides((MOUNT,), ("/data",), (("X", "1"),)))
     assert boss == before
 
 
 def test_unknown_fields_with_a_value_are_named(boss: Any) -> None:
-    assert _clone.unknown_fields(boss) == ()
+    assert unknown_fields(Container(boss)) == ()
     boss["HostConfig"].update(New=1, Empty=None)
     boss["Config"]["Newer"] = "x"
-    assert _clone.unknown_fields(boss) == ("Config.Newer", "HostConfig.New")
+    assert unknown_fields(Container(boss)) == ("Config.Newer", "HostConfig.New")
 
 
 TARGETS = st.lists(
@@ -183,14 +205,14 @@ def test_no_foreign_mount_is_ever_dropped(targets: list[str], unwanted: list[str
         "Binds": [f"/src:{target}/:ro" for target in targets[:half]],
         "Mounts": [{"Type": "bind", "Source": "/src", "Target": target} for target in targets[half:]],
     }
-    left = _mounts.without_targets(host_config, unwanted)
-    kept = [_mounts.normalise(bind.split(":")[1]) for bind in left["Binds"]] + [row["Target"] for row in left["Mounts"]]
+    left = without_targets(host_config, unwanted)
+    kept = [normalise(bind.split(":")[1]) for bind in left["Binds"]] + [row["Target"] for row in left["Mounts"]]
     assert kept == [target for target in targets if target not in unwanted]
 
 
 @pytest.mark.parametrize(("path", "normal"), [("/a/", "/a"), ("//a//b/../c", "/a/c"), ("/", "/"), ("/a/./b", "/a/b")])
 def test_paths_are_compared_normalised(path: str, normal: str) -> None:
-    assert _mounts.normalise(path) == normal
+    assert normalise(path) == normal
 
 
 def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -> None:
@@ -198,15 +220,14 @@ def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -
              "/home/claude/notes", "/sbin/docker-init", "/sbin", "/data", "/database",
              "/usr", "/usr/sbin", "/usr/sbin/docker-init", "/usr/bin/docker-init", "/usr/bin/tool", "/run/own", "/usr/bin/mine",
              "/scratch", "/made", "/made/by", "/made/by/engine"]  # fmt: skip
-    changes = [{"Path": path, "Kind": 0} for path in paths]
     targets = ("/data", "/bin/tool", "/var/run/own")
     boss["Mounts"] = [{"Type": "volume", "Name": "v", "Destination": target, "RW": True} for target in targets]
     boss["HostConfig"]["Tmpfs"] = {"/scratch/": ""}
     boss["Config"]["WorkingDir"] = "/made/by/engine"
-    lost = _clone.layer_changes(boss, changes, "/home/claude/.claude/.credentials.json", ["/tmp/"])
+    lost = layer_changes(Container(boss), paths, "/home/claude/.claude/.credentials.json", ["/tmp/"])
     assert lost == ("/database", "/home/claude/notes", "/usr/bin/mine")
-    written = [*changes, {"Path": "/made/by/engine/file", "Kind": 1}]
-    assert "/made/by/engine/file" in _clone.layer_changes(boss, written, None, [])
+    written = [*paths, "/made/by/engine/file"]
+    assert "/made/by/engine/file" in layer_changes(Container(boss), written, None, [])
 
 
 @pytest.mark.parametrize(

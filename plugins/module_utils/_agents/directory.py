@@ -1,0 +1,60 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a directory of the host may be mounted as an agent's credentials directory. Pure."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from .._host.filesystem import DirectoryFacts
+from .config import AgentSpec
+
+
+def directory_faults(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:
+    """Why the directory of ``spec`` must not be mounted; empty when it may."""
+    where = f"{spec.name}: container.{spec.configured_by}"
+    if spec.is_shared and facts.kind in ("missing", "directory"):
+        return ()
+    if facts.kind == "missing":
+        return (
+            f"{where}: the directory {facts.path} does not exist; create it with the role "
+            f"agentops.credentials.creds_mirror, or name another.",
+        )
+    if facts.kind == "unreadable":
+        return (f"{where}: the directory {facts.path} cannot be read by the user who runs this module; use become.",)
+    if facts.kind != "directory":
+        return (
+            f"{where}: {facts.path} is not a directory; name the directory that holds {spec.cli.file} "
+            f"(a mounted file would stay at its old inode).",
+        )
+    others = sorted(set(facts.names) - {spec.cli.file})
+    if others:
+        shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        return (
+            f"{where}: the directory {facts.path} also holds {shown}, which the agent would see; "
+            f"set container.credentials_host_dir to a directory that holds {spec.cli.file} alone "
+            f"(the role agentops.credentials.creds_mirror makes one).",
+        )
+    return ()
+
+
+def reader_warnings(spec: AgentSpec, facts: DirectoryFacts, uid: int, gid: int) -> Sequence[str]:
+    """Warn that the container's user cannot read the credentials directory, and how to fix it."""
+    if spec.is_shared or facts.kind != "directory" or facts.lets_in(uid, gid):
+        return ()
+    return (
+        f"{spec.name}: the container runs as uid {uid}, which may not read {facts.path} (uid {facts.uid}, "
+        f"mode {facts.mode:04o}); set creds_mirror_readers: {{uids: [{uid}]}} for the role creds_mirror.",
+    )
+
+
+def directory_warnings(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:
+    """What is unwise about the credentials directory, though it works."""
+    if facts.kind == "directory" and facts.mode & 0o007:
+        return (
+            f"{spec.name}: the credentials directory {facts.path} is open to every user of the host "
+            f"(mode {facts.mode:04o}); set it to 0700.",
+        )
+    return ()

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the user should know about an agent, though it does not stop the run. Pure."""
+
+from __future__ import annotations
+
+from .._agents.config import AgentSpec
+from .._agents.directory import reader_warnings
+from .._agents.passwd import PASSWD
+from .link import link_obstacle
+from .observed import Observed, ObservedContainer
+from .verdict import Diagnosis
+
+
+def warnings(observed: Observed) -> tuple[str, ...]:
+    """What to know about the agent as it is."""
+    spec, container = observed.spec, observed.container
+    if container is None:
+        return ()
+    found = []
+    if container.proof_obstacle:
+        found.append(
+            f"{spec.name}: not proven that the container sees the current directory: {container.proof_obstacle}."
+        )
+    if container.user is not None:
+        found += reader_warnings(spec, observed.directory, container.user.uid, container.user.gid)
+    obstacle = link_obstacle(observed)
+    if obstacle:
+        effect = (
+            f"versions of {spec.cli.name} that do not know {observed.desired.variable} will not find the login"
+            if observed.desired and observed.desired.variable
+            else f"{spec.cli.name} will not find the login"
+        )
+        found.append(f"{spec.name}: the link is left out, for {obstacle}: {effect}.")
+    return (*found, *_passwd_warnings(spec, container), *_masking_warnings(spec, container))
+
+
+def _passwd_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str]:
+    user = container.user
+    if not spec.cli.passwd or spec.passwd_root is not None or user is None or user.has_entry:
+        return []
+    return [
+        f"{spec.name}: the container runs as uid {user.uid} without an entry in {PASSWD}, and for {spec.cli.name} "
+        f"{spec.cli.passwd}; set container.passwd: true and container.home."
+    ]
+
+
+def _masking_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str]:
+    environment = container.inspected.environment
+    return [
+        f"{spec.name}: the container's environment variable {variable} masks the mirrored login; "
+        f"start the container without it."
+        for variable in spec.cli.masking_variables
+        if environment.get(variable)
+    ]
+
+
+def start_warnings(spec: AgentSpec) -> tuple[str, ...]:
+    """What the mount alone does not do for the agent CLI."""
+    if spec.is_shared or not spec.cli.start:
+        return ()
+    return (f"{spec.name}: the mount alone does not log {spec.cli.name} in: {spec.cli.start}.",)
+
+
+def compose_warnings(observed: Observed, diagnosis: Diagnosis) -> tuple[str, ...]:
+    """What would bring the old mounts of a container back that is recreated but was made by compose."""
+    labels = observed.container.inspected.labels if observed.container else {}
+    service = labels.get("com.docker.compose.service")
+    desired = observed.desired
+    if not service or desired is None:
+        return ()
+    files = labels.get("com.docker.compose.project.config_files", "its compose file")
+    old = f"replace the volume at {' and '.join(diagnosis.unmounted)} by" if diagnosis.unmounted else "add the volume"
+    return (
+        f"{observed.spec.name}: docker compose made this container; in services.{service}.volumes of {files} {old} "
+        f"{desired.mount.source}:{desired.mount.target}:ro (see compose in the result), or the next change of that "
+        f"service brings the old mounts back.",
+    )

@@ -1,0 +1,277 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A container's inspect document → the request that makes it again. Pure.
+
+The rules are those of ``docs/recreation.md``, each found on a real engine. What a recreation cannot keep is in
+``CreateRequest.differences``; what must not be done at all is decided in ``refusals``.
+
+1. name the anonymous volumes, so that their data is kept
+2. take mounts away and add the desired ones
+3. set and unset environment variables
+4. replace the names of containers whose namespaces are used
+5. leave out names that the engine chose or does not accept with a shared namespace
+6. keep an emptied entrypoint empty
+7. pin the image, or take the one that holds the writable layer
+8. leave out the restart policy: it is given over later
+9. split the networks into those that create takes and those to connect
+"""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping
+
+from .._base.paths import normalise
+from .._engine.documents import NO_RESTART, ApiVersion, Container, Document, Image, with_variable
+from .._engine.mounts import MountSpec, bind_fields, with_bind, without_targets
+from .observed import RecreationFacts
+
+API_ALL_ENDPOINTS_IN_CREATE = (1, 44)
+"""From here create takes every endpoint, and connect ignores a MAC address; before, create takes only one."""
+
+# The fields of create that this collection knows how to carry, up to API 1.51.
+_CONFIG_FIELDS = frozenset(
+    """ArgsEscaped AttachStderr AttachStdin AttachStdout Cmd Domainname Entrypoint Env ExposedPorts Healthcheck
+    Hostname Image Labels MacAddress NetworkDisabled OnBuild OpenStdin Shell StdinOnce StopSignal StopTimeout Tty
+    User Volumes WorkingDir""".split()
+)
+_HOST_CONFIG_FIELDS = frozenset(
+    """Annotations AutoRemove Binds BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps
+    BlkioWeight BlkioWeightDevice CapAdd CapDrop Capabilities Cgroup CgroupParent CgroupnsMode ConsoleSize
+    ContainerIDFile CpuCount CpuPercent CpuPeriod CpuQuota CpuRealtimePeriod CpuRealtimeRuntime CpuShares CpusetCpus
+    CpusetMems DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch ExtraHosts GroupAdd IOMaximumBandwidth
+    IOMaximumIOps Init IpcMode Isolation KernelMemory KernelMemoryTCP Links LogConfig MaskedPaths Memory
+    MemoryReservation MemorySwap MemorySwappiness Mounts NanoCpus NetworkMode OomKillDisable OomScoreAdj PidMode
+    PidsLimit PortBindings Privileged PublishAllPorts ReadonlyPaths ReadonlyRootfs RestartPolicy Runtime SecurityOpt
+    ShmSize StorageOpt Sysctls Tmpfs UTSMode Ulimits UsernsMode VolumeDriver VolumesFrom""".split()
+)
+_ENDPOINT_FIELDS = ("IPAMConfig", "Links", "Aliases", "DriverOpts", "MacAddress", "GwPriority")
+_WITHOUT_ENDPOINTS = ("host", "none")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What is to be different in the replacement."""
+
+    mounts: tuple[MountSpec, ...] = ()
+    """Bind mounts to add."""
+    unmounted: tuple[str, ...] = ()
+    """Targets of the mounts to leave out."""
+    variables: tuple[tuple[str, str | None], ...] = ()
+    """Environment variables to set; with the value ``None`` to remove."""
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Id or name of a container whose namespaces are used → the name to use instead."""
+    image: str | None = None
+    """Name of the image that holds the container's writable layer."""
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """What makes the replacement."""
+
+    body: Document = field(repr=False)
+    """The body of ``POST /containers/create``."""
+    connections: tuple[tuple[str, Document], ...] = field(repr=False)
+    """Networks to connect before the start, each with its endpoint."""
+    disconnections: tuple[str, ...]
+    """Networks to leave again before the start."""
+    restart_policy: Document
+    """The original's; the body has none, for the replacement gets it when it takes over."""
+    differences: tuple[str, ...]
+    """Sentences about what a recreation cannot keep."""
+
+    @property
+    def host_config(self) -> Document:
+        host_config: Document = self.body["HostConfig"]
+        return host_config
+
+
+def create_request(facts: RecreationFacts, overrides: Overrides) -> CreateRequest:
+    """The request that makes the container of ``facts`` again, but for ``overrides``."""
+    container, image = facts.container, facts.image
+    if image is None:
+        raise ValueError("a container without its image is refused before")
+    config = copy.deepcopy(dict(container.config))
+    host_config = copy.deepcopy(dict(container.host_config))
+    differences = ["the engine's log of the container begins again", *_lost_state(container)]
+
+    host_config, sentences = _name_anonymous_volumes(container, host_config, facts.volumes_from)  # 1
+    differences += sentences
+    host_config = without_targets(host_config, overrides.unmounted)  # 2
+    for target in overrides.unmounted:
+        config["Volumes"] = {path: {} for path in config.get("Volumes") or {} if normalise(path) != target} or None
+    for mount in overrides.mounts:
+        host_config = with_bind(host_config, mount)
+    config["Env"] = _environment(config.get("Env"), image, overrides)  # 3
+    for name, owner in container.namespaces.items():  # 4
+        if owner in overrides.namespaces:
+            host_config[name] = f"container:{overrides.namespaces[owner]}"
+    _leave_out_shared_names(container, config)  # 5
+    if not config.get("Entrypoint") and image.has_entrypoint:  # 6
+        # `--entrypoint ""` is stored as null, which would inherit the image's again.
+        config["Entrypoint"] = [""]
+    differences += _set_image(config, facts, overrides.image)  # 7
+    if host_config.get("Links"):
+        host_config["Links"] = [_link_argument(link) for link in host_config["Links"]]
+    host_config["RestartPolicy"] = dict(NO_RESTART)  # 8
+    first, later, left = _networks(container, facts.api_version)  # 9
+    body = {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": first}}
+    return CreateRequest(body, later, left, dict(container.restart_policy), tuple(differences))
+
+
+def _environment(entries: list[str] | None, image: Image, overrides: Overrides) -> list[str] | None:
+    for name, value in overrides.variables:
+        entries = with_variable(entries, name, value)
+        if value is None and (overrides.image or name in image.environment):
+            entries.append(name)  # left out, it would come back from the image; a name alone unsets it
+    return entries
+
+
+def _leave_out_shared_names(container: Container, config: dict[str, Any]) -> None:
+    """Leave out the engine's default hostname, and names that it reports but does not accept."""
+    is_shared = container.network_mode.startswith("container:") or container.host_config.get("UTSMode") == "host"
+    if config.get("Hostname") == container.id[:12] or is_shared:
+        config["Hostname"] = ""
+    if is_shared:
+        config["Domainname"] = ""
+
+
+def _set_image(config: dict[str, Any], facts: RecreationFacts, committed: str | None) -> list[str]:
+    if committed:
+        config["Image"] = committed
+        return [
+            f"the image becomes {committed}, which holds the writable layer (docker commit): one more in its chain",
+            "docker commit keeps no extended attributes user.* and no fractions of a second of times in that layer",
+        ]
+    if facts.tag_image == facts.container.image_id:
+        return []
+    sentence = f"the image is pinned by its id: {config['Image']} means another image now"
+    config["Image"] = facts.container.image_id
+    return [sentence]
+
+
+def _lost_state(container: Container) -> list[str]:
+    """What the engine lets nobody set, or chooses again."""
+    host_config = container.host_config
+    sentences = []
+    if container.status == "exited":
+        sentences.append("the stopped container's exit status and health history are lost: its state becomes created")
+    if host_config.get("ContainerIDFile"):
+        sentences.append(f"{host_config['ContainerIDFile']} goes on to hold the id of the old container")
+    chosen = [
+        port
+        for port, bindings in sorted((host_config.get("PortBindings") or {}).items())
+        if any((binding.get("HostPort") or "0") == "0" or "-" in binding["HostPort"] for binding in bindings or ())
+    ]
+    if host_config.get("PublishAllPorts"):
+        chosen = sorted({*chosen, *(container.config.get("ExposedPorts") or ())})
+    if chosen:
+        sentences.append(f"the engine chooses another host port for {', '.join(chosen)}")
+    return sentences
+
+
+def _name_anonymous_volumes(
+    container: Container, host_config: dict[str, Any], volumes_from: Iterable[Container]
+) -> tuple[dict[str, Any], list[str]]:
+    """Give every anonymous volume its name, so that the replacement keeps its data."""
+    volumes = {normalise(row["Destination"]): row for row in container.mount_rows if row["Type"] == "volume"}
+    lent = {(normalise(row["Destination"]), row.get("Name")) for lender in volumes_from for row in lender.mount_rows}
+    sentences = []
+    binds = []
+    stated = set()
+    for bind in host_config.get("Binds") or ():
+        source, target, _options = bind_fields(bind)
+        stated.add(normalise(target))
+        if not source and normalise(target) in volumes:
+            bind = f"{volumes[normalise(target)]['Name']}:{target}"
+            sentences.append(_named_volume(target))
+        binds.append(bind)
+    mounts = []
+    for mount in host_config.get("Mounts") or ():
+        target = normalise(mount["Target"])
+        stated.add(target)
+        if mount.get("Type") == "volume" and not mount.get("Source") and target in volumes:
+            mount = {**mount, "Source": volumes[target]["Name"]}
+            sentences.append(_named_volume(target))
+        mounts.append(mount)
+    for target, row in sorted(volumes.items()):
+        if target in stated or (target, row.get("Name")) in lent:
+            continue
+        binds.append(f"{row['Name']}:{row['Destination']}" + ("" if row.get("RW", True) else ":ro"))
+        sentences.append(_named_volume(target))
+    result = dict(host_config)
+    if binds:
+        result["Binds"] = binds
+    if mounts:
+        result["Mounts"] = mounts
+    return result, sentences
+
+
+def _named_volume(target: str) -> str:
+    return f"the anonymous volume at {target} becomes a named one: docker rm -v will not remove it"
+
+
+def _link_argument(link: str) -> str:
+    """``/db:/web/alias``, as inspect reports it → ``db:alias``, as create takes it."""
+    source, _colon, alias = link.partition(":")
+    return f"{source.lstrip('/')}:{alias.rsplit('/', 1)[-1]}"
+
+
+def _networks(
+    container: Container, api_version: ApiVersion
+) -> tuple[dict[str, Any], tuple[tuple[str, Document], ...], tuple[str, ...]]:
+    """The endpoints that create takes, those to connect afterwards, and the networks to leave again."""
+    mode = container.network_mode
+    if mode.startswith("container:") or mode in _WITHOUT_ENDPOINTS:
+        return {}, (), ()
+    endpoints = container.endpoints
+    arguments = {name: _endpoint_argument(row, container, api_version) for name, row in endpoints.items()}
+    chosen = "bridge" if mode == "default" else mode
+    if endpoints and api_version >= API_ALL_ENDPOINTS_IN_CREATE:
+        return arguments, (), ()  # it attaches to those that are stated, and to no other
+    first = {name: arguments[name] for name, row in endpoints.items() if chosen in (name, row.get("NetworkID"))}
+    later = (
+        ()
+        if api_version >= API_ALL_ENDPOINTS_IN_CREATE
+        else tuple((name, row) for name, row in arguments.items() if name not in first)
+    )
+    # Create attaches to its own choice, which the original may have left.
+    return first, later, () if first else (chosen,)
+
+
+def _endpoint_argument(endpoint: Document, container: Container, api_version: ApiVersion) -> dict[str, Any]:
+    result = {key: copy.deepcopy(endpoint[key]) for key in _ENDPOINT_FIELDS if key in endpoint}
+    if result.get("Aliases"):
+        # Before API 1.45 the engine adds the short id itself.
+        result["Aliases"] = [alias for alias in result["Aliases"] if alias != container.id[:12]]
+    if result.get("Links"):
+        result["Links"] = [_link_argument(link) for link in result["Links"]]
+    if api_version < API_ALL_ENDPOINTS_IN_CREATE or _is_generated_mac(endpoint):
+        result.pop("MacAddress", None)
+    return result
+
+
+def _is_generated_mac(endpoint: Document) -> bool:
+    """Whether the engine derived the MAC address from the IPv4 address, so that nobody asked for it."""
+    if not endpoint.get("MacAddress"):
+        return True
+    if not endpoint.get("IPAddress"):
+        return False
+    octets = ipaddress.IPv4Address(endpoint["IPAddress"]).packed
+    return bool(endpoint["MacAddress"] == "02:42:" + ":".join(f"{octet:02x}" for octet in octets))
+
+
+def unknown_fields(container: Container) -> tuple[str, ...]:
+    """Fields with a value that this collection does not know how to carry, e.g. of a newer engine."""
+    known_parts = (
+        ("Config", container.config, _CONFIG_FIELDS),
+        ("HostConfig", container.host_config, _HOST_CONFIG_FIELDS),
+    )
+    unknown = [
+        f"{part}.{key}" for part, fields, known in known_parts for key in fields if key not in known and fields[key]
+    ]
+    return tuple(sorted(unknown))

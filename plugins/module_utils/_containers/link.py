@@ -1,0 +1,39 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The link of a placement: on which mount it lies, and what is against making it. Pure."""
+
+from __future__ import annotations
+
+from .._agents.placement import is_file_mount
+from .._base.paths import is_below
+from .._engine.mounts import MountSpec
+from .observed import LinkState, Observed
+
+
+def link_holder(observed: Observed) -> MountSpec | None:
+    """The mount on which the link of the placement lies; ``None`` for the container's own layer."""
+    desired, container = observed.desired, observed.container
+    if desired is None or desired.link is None or container is None:
+        return None
+    link = desired.link
+    kept = [mount for mount in container.mounts if not is_file_mount(mount, observed.spec, desired)]
+    kept += container.inspected.memory_mounts
+    holders = [mount for mount in kept if mount.target == link or is_below(link, mount.target)]
+    return max(holders, key=lambda mount: len(mount.target), default=None)
+
+
+def link_obstacle(observed: Observed) -> str | None:
+    """Why the link of the placement is not made; ``None`` when nothing is against it."""
+    desired, container = observed.desired, observed.container
+    if desired is None or desired.link is None or container is None:
+        return None
+    holder = link_holder(observed)
+    if holder is not None and (holder.type != "volume" or holder.read_only):
+        return f"{desired.link} lies on a {'read-only ' if holder.read_only else ''}{holder.type} mount"
+    if container.inspected.is_read_only and holder is None:
+        return f"{desired.link} lies on a read-only root file system"
+    if container.link_state is LinkState.FILE:
+        return f"{desired.link} is a file of the container's own"
+    return None

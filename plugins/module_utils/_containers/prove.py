@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read what proves that a container sees the published login: on the host, and in the container's own root."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import Any
+
+from .._engine.documents import Document
+from .._host.process_root import NotProven
+from .observed import LinkState
+from .plan import AgentPlan
+from .ports import Host
+from .report import Proof, credential_path
+
+
+def prove(host: Host, agent: AgentPlan) -> Proof:
+    """What one agent's container sees, and what it should see."""
+    path = agent.observed.spec.published_path
+    return Proof(
+        content=host.read(path),
+        inode=host.inode(path),
+        inside=_inside(host, agent),
+        mirror=_mirror_state(host, agent.observed.spec.directory),
+    )
+
+
+def _inside(host: Host, agent: AgentPlan) -> Document | None:
+    container, desired = agent.observed.container, agent.observed.desired
+    if container is None or not container.inspected.is_running or desired is None or container.proof_obstacle:
+        return None
+    path = credential_path(agent)
+    try:
+        with host.root(container.inspected.pid, container.id) as root:
+            directory, file = root.stat(desired.mount.target), root.stat(path)
+    except NotProven:
+        return None
+    link: LinkState | None = container.link_state
+    return {
+        "path": path,
+        "directory_inode": directory.identity[1] if directory.identity else None,
+        "inode": file.identity[1] if file.identity else None,
+        "fingerprint": file.fingerprint,
+        "read_only": directory.read_only,
+        "link": link.value if link else None,
+    }
+
+
+def _mirror_state(host: Host, directory: str) -> Document | None:
+    """The state file that the mirror keeps in its staging directory; ``None`` if there is none.
+
+    ``current`` is added: whether the mirror has seen the source as it is now.
+    """
+    parent, name = posixpath.split(directory)
+    content = host.read(f"{parent}/.{name}.staging/status.json")
+    try:
+        status: Any = json.loads(content) if content else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(status, dict):
+        return None
+    source = status.get("source")
+    path = source.get("path") if isinstance(source, dict) else None
+    inode = host.inode(host.realpath(path)) if isinstance(path, str) and "\0" not in path else None
+    is_current = isinstance(source, dict) and inode == source.get("inode")
+    return {**status, "current": is_current}

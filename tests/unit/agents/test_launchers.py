@@ -1,0 +1,97 @@
+"""Agents whose containers a launcher starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.launchers import (
+    desired_without_container,
+    launcher_faults,
+    launcher_fragments,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import desired_state
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
+    ConfigError,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.run import prepare_for_launchers
+
+from .. import fakes
+from ..world import World
+from .specs import SHARED_ROOT, spec
+
+
+def test_a_cli_without_a_variable_gets_it_where_it_looks() -> None:
+    rows = extended(CATALOG, {"codex": {"config_dir_variable": None}})
+    agents = {"boss": {"container": {"mode": "shared", "cli": "codex"}}}
+    (one,) = parse({"agents": agents}, ConfigContext("agents.json", "/h", catalog=rows)).agents
+    desired = desired_state(one, {}, "/home/a")
+    assert desired is not None
+    assert (desired.mount.target, desired.variables) == ("/home/a/.codex", ())
+    assert desired_without_container(one) is None
+    assert launcher_faults(one)[0].startswith("boss: container.home is not set, and no container is looked at")
+
+
+def test_the_fragments_for_launchers() -> None:
+    desired = desired_state(spec(credentials_host_dir="/c"), {}, None)
+    assert desired is not None
+    target, variable = "/run/agent-credentials/claude", "CLAUDE_SECURESTORAGE_CONFIG_DIR"
+    assert launcher_fragments(desired) == {
+        "docker_args": ["--mount", f"type=bind,source=/c,target={target},readonly", "--env", f"{variable}={target}"],
+        "engine_api": {
+            "HostConfig": {"Mounts": [{"Type": "bind", "Source": "/c", "Target": target, "ReadOnly": True}]},
+            "Env": [f"{variable}={target}"],
+        },
+        "compose": {
+            "volumes": [
+                {
+                    "type": "bind", "source": "/c", "target": target, "read_only": True,
+                    "bind": {"create_host_path": False},
+                }
+            ],
+            "environment": {variable: target},
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("container", "fault"),
+    [
+        (
+            {"credentials_host_dir": "/c", "placement": "config_dir"},
+            "boss: container.home is not set, and no container is looked at that shows it; set",
+        ),
+        (
+            {"credentials_host_dir": "/c", "passwd": True, "home": "/work"},
+            "boss: container.passwd needs container.user and container.home where no container is looked at; set both.",
+        ),
+    ],
+)
+def test_what_a_launcher_must_say_itself(world: World, container: Any, fault: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        prepare_for_launchers([spec(**container)], world.host, world.provider, check_mode=False)
+    assert fault in str(error.value)
+    assert world.provider.provided == []
+
+
+def test_a_launchers_directory_is_made_before_its_first_start(world: World) -> None:
+    one = spec(mode="shared", cli="gemini", home="/work", user="12345:12345", passwd=True)
+    predicted, _notes = prepare_for_launchers([one], world.host, world.provider, check_mode=True)
+    assert world.provider.provided == []
+    done, notes = prepare_for_launchers([one], world.host, world.provider, check_mode=False)
+    assert (predicted, notes) == (done, ())
+    (needs,) = world.provider.provided
+    assert (needs.directory, needs.uid, needs.gid) == (f"{SHARED_ROOT}/gemini/.gemini", 12345, 12345)
+    assert needs.passwd is not None
+    assert "agent:x:12345:12345:agent:/work:/bin/sh\n" in needs.passwd.text
+
+
+def test_a_launcher_whose_uid_may_not_read_the_directory_is_warned(world: World) -> None:
+    one = spec(credentials_host_dir=fakes.DIRECTORY, user="12345")
+    _operations, (note,) = prepare_for_launchers([one], world.host, world.provider, check_mode=False)
+    assert note.startswith("boss: the container runs as uid 12345, which may not read")
+    assert "creds_mirror_readers: {uids: [12345]}" in note

@@ -1,0 +1,18 @@
+"""What the tests of several packages share."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import verify
+
+from . import fakes
+from .world import World
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(verify, "_SETTLED", 0.0)
+    engine = fakes.FakeEngine(fakes.recorded("boss_file_mount.json"))
+    return World(engine, fakes.FakeHost(engine))

@@ -1,0 +1,125 @@
+"""Every call of every recreation fails, is cut off, and is cut off again in the rollback."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
+
+from .. import fakes
+from ..world import World
+from .situations import COMMIT, RECREATION, RECREATIONS, WITH_SIDECAR, Situation, is_in_order, options
+
+
+def calls(irreversible: bool) -> Iterator[Any]:
+    """Situation, and each of its calls; those that remove originals only where ``irreversible``."""
+    for situation in RECREATIONS:
+        last = situation.writes - (0 if irreversible else situation.plan.count("am-old (volumes kept)"))
+        yield from (pytest.param(situation, call, id=f"{situation}-{call}") for call in range(last))
+
+
+def finish(world: World, situation: Situation) -> None:
+    """The run after it puts all in order."""
+    world.engine.revive()
+    assert world.run().after == {"boss": Verdict.OK}
+    assert is_in_order(world, situation)
+
+
+@pytest.mark.parametrize(("situation", "call"), list(calls(irreversible=False)))
+def test_a_failure_at_any_call_leaves_all_as_it_was(world: World, situation: Situation, call: int) -> None:
+    situation.arrange(world)
+    before = {name: world.engine.inspect(name).document for name in world.engine.names()}
+    world.engine.fail_at = call
+    with pytest.raises(AgentMountsError, match=r"on purpose.* is in place as before"):
+        world.run()
+    assert is_in_order(world, situation)
+    for name, document in before.items():
+        assert {**world.engine.inspect(name).document, "State": None} == {**document, "State": None}
+    finish(world, situation)
+
+
+@pytest.mark.parametrize(("situation", "call"), list(calls(irreversible=True)))
+def test_after_a_kill_at_any_call_the_next_run_recovers(world: World, situation: Situation, call: int) -> None:
+    situation.arrange(world)
+    policies = world.engine.policies()
+    world.engine.cut_at = call
+    with contextlib.suppress(fakes.CutOff, AgentMountsError):
+        world.run()
+    assert policies <= world.engine.policies()
+    finish(world, situation)
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+@pytest.mark.parametrize(("situation", "failure"), list(calls(irreversible=False)))
+def test_after_a_kill_in_a_rollback_the_next_run_recovers(
+    world: World, situation: Situation, failure: int, cut: int
+) -> None:
+    situation.arrange(world)
+    world.engine.fail_at, world.engine.cut_at = failure, failure + cut
+    with contextlib.suppress(fakes.CutOff, AgentMountsError):
+        world.run()
+    finish(world, situation)
+
+
+@pytest.mark.parametrize("situation", [RECREATION, WITH_SIDECAR, COMMIT], ids=str)
+def test_a_failure_to_remove_the_old_one_keeps_the_new_one(world: World, situation: Situation) -> None:
+    situation.arrange(world)
+    world.engine.fail_at = situation.writes - 1
+    with pytest.raises(AgentMountsError, match=r"boss is the new container and runs; boss\.am-old is left"):
+        world.run()
+    world.engine.revive()
+    assert [str(operation) for operation in world.run().plan.recovery] == [
+        "boss: remove boss.am-old (volumes kept) (an earlier recreation did not end)"
+    ]
+    assert is_in_order(world, situation)
+
+
+def test_a_new_container_that_sees_another_directory_is_rolled_back(world: World) -> None:
+    world.host.stale = (1, 1)
+    options(world, wait_timeout=0)
+    with pytest.raises(AgentMountsError, match=r"could not verify boss.*does not see.*is in place as before"):
+        world.run()
+    assert world.engine.running() == ["boss"]
+    assert world.engine.inspect("boss").id == fakes.recorded("boss_file_mount.json")["Id"]
+
+
+def test_no_value_of_the_environment_is_in_a_plan_or_in_an_error(world: World) -> None:
+    texts = [str(world.run(check_mode=True).plan), repr(world.run(check_mode=True).plan)]
+    world.engine.fail_at = 3
+    with pytest.raises(AgentMountsError) as error:
+        world.run()
+    assert "fake-token-of-the-agent" not in "".join([*texts, str(error.value)])
+
+
+def crew(world: World) -> None:
+    """Two more agents next to boss, with containers like its own."""
+    for number, name in enumerate(("dev", "reviewer"), start=1):
+        document = fakes.recorded("boss_file_mount.json")
+        document.update(Id=f"{number}" * 64, Name=f"/{name}")
+        world.engine.world[document["Id"]] = document
+    settings = {"credentials_host_dir": fakes.DIRECTORY}
+    world.agents = {name: {"container": settings} for name in ("boss", "dev", "reviewer")}
+
+
+@pytest.mark.parametrize("max_parallel", [1, 2, 3])
+def test_agents_are_recreated_so_many_at_once(world: World, max_parallel: int) -> None:
+    crew(world)
+    world.max_parallel = max_parallel
+    assert world.run().after == dict.fromkeys(("boss", "dev", "reviewer"), Verdict.OK)
+    assert world.engine.names() == world.engine.running() == ["boss", "dev", "reviewer"]
+
+
+def test_after_a_failure_the_agents_behind_are_not_touched_and_that_is_said(world: World) -> None:
+    crew(world)
+    world.engine.fail_at = RECREATION.writes + 2
+    with pytest.raises(AgentMountsError) as error:
+        world.run()
+    assert str(error.value).endswith(
+        "The old container dev is in place as before. Done before it: boss. Not touched: reviewer."
+    )
+    assert world.engine.running() == ["boss", "dev", "reviewer"]

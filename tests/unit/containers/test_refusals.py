@@ -1,0 +1,64 @@
+"""What is refused, before anything is touched, each with its reason and its fix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError, RefusedError
+
+from .. import fakes
+from ..world import World
+from .situations import add_sidecar, layer_cannot_be_copied, options
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"HostConfig": {"AutoRemove": True}}, "started with --rm"),
+        ({"Config": {"Labels": {"com.docker.swarm.task.id": "x"}}}, "task of a swarm service"),
+        ({"Image": "sha256:gone"}, "is of the image sha256:gone, which is gone"),
+        ({"HostConfig": {"FieldOfTheFuture": 1}}, "does not know how to keep (HostConfig.FieldOfTheFuture)"),
+        ({"State": {"Status": "dead"}}, "is dead; remove or repair it first"),
+    ],
+)
+def test_what_must_not_be_recreated_is_refused_by_name(world: World, change: Any, sentence: str) -> None:
+    boss = world.engine.named("boss")
+    for key, value in change.items():
+        boss[key] = {**boss[key], **value} if isinstance(value, dict) else value
+    with pytest.raises(RefusedError) as error:
+        world.run()
+    assert sentence in str(error.value)
+    assert str(error.value).startswith("boss: ")
+    assert world.engine.writes == []
+
+
+@pytest.mark.parametrize("field", ["NetworkMode", "PidMode", "IpcMode"])
+def test_containers_that_hold_on_to_this_one_are_named(world: World, field: str) -> None:
+    add_sidecar(world, field)
+    with pytest.raises(RefusedError, match=r"boss: other containers use this one and would break: sidecar \(its"):
+        world.run()
+
+
+def test_a_linked_container_is_refused_even_where_dependents_may_be_recreated(world: World) -> None:
+    add_sidecar(world)
+    world.engine.named("sidecar")["HostConfig"].update(NetworkMode="bridge", Links=["/boss:/sidecar/boss"])
+    options(world, recreate_dependents=True)
+    with pytest.raises(RefusedError, match="sidecar is linked to this one, and a link cannot be kept"):
+        world.run()
+
+
+def test_no_commit_is_made_where_containers_depend_on_each_other(world: World) -> None:
+    layer_cannot_be_copied(world)
+    add_sidecar(world)
+    options(world, recreate_dependents=True)
+    with pytest.raises(RefusedError, match=r"only docker commit could keep \(the storage driver is vfs"):
+        world.run()
+
+
+def test_a_credentials_directory_with_other_files_is_refused_before_the_engine_is_asked(world: World) -> None:
+    world.host = fakes.FakeHost(world.engine, (".credentials.json", "history.jsonl"))
+    with pytest.raises(ConfigError, match=r"also holds history\.jsonl, which the agent would see"):
+        world.run()
+    assert world.engine.reads == []
