@@ -141,7 +141,13 @@ def test_the_system_scope_runs_as_the_user_under_names_of_the_user() -> None:
         "claude-creds-mirror@dev.path",
         "claude-creds-mirror@dev.service",
     ]
-    assert all("\nUser=dev\n" in text for name, text in units.items() if name.endswith(".service"))
+    assert all("\nUser=1000\n" in text for name, text in units.items() if name.endswith(".service"))
+
+
+def test_the_path_of_the_client_is_one_word() -> None:
+    spec = replace(SPEC, keep_warm=True, user=replace(DEV, home="/home/My Files 100%/j.doe"))
+    (line,) = [line for line in lines(spec, "claude-creds-keep-warm.service") if line.startswith("Environment=")]
+    assert line.startswith('Environment="PATH=/home/My Files 100%%/j.doe/.local/bin:') and line.endswith(':/bin"')
 
 
 @pytest.mark.parametrize(
@@ -167,7 +173,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown CLI's source": ({"sources": {"clod": "/x"}}, "no agent CLI is named clod"),
     "relative root": ({"root": "hooks"}, "claude: creds_mirror_root is the relative path hooks"),
     "relative source": ({"sources": {"claude": "x"}}, "claude: creds_mirror_sources.claude is the relative path x"),
-    "line break": ({"root": "/a\nb"}, "claude: creds_mirror_root has a line break"),
+    "line break": (
+        {"root": "/a\nb"},
+        r"claude: /a\x0ab/claude-credentials: it has a control character or line break in it",
+    ),
     "nothing to keep warm": ({"clis": ["codex"], "keep_warm": True}, "creds_mirror_keep_warm: none of these"),
 }
 
