@@ -268,17 +268,17 @@ def _escaped(char: str) -> str:
 def _sandbox(spec: MirrorSpec) -> UnitText:
     if not spec.sandbox:
         return unit_text(_NO_NAMESPACES + _LIGHT_SANDBOX)
+    if spec.scope == "system":
+        return unit_text(
+            _NAMESPACES + _SYSTEM_NAMESPACES + _LIGHT_SANDBOX,
+            writable=settings("ReadWritePaths", [word(spec.root, Form.LIST)]),
+        )
     # The directory, never the file: a bound file is the old inode for ever. Missing is fine: there may be no login yet.
-    read_only = [f"-{os.path.dirname(path)}" for path in spec.source.paths]
-    if spec.scope == "user":
-        read_only += [spec.paths.library, spec.config]
-    binds = [word(path, Form.BIND) for path in dict.fromkeys(read_only)]
+    read_only = [*(f"-{os.path.dirname(path)}" for path in spec.source.paths), spec.paths.library, spec.config]
     return unit_text(
-        _NAMESPACES
-        + "{read_only}{writable}"
-        + (_USER_NAMESPACES if spec.scope == "user" else _SYSTEM_NAMESPACES)
-        + _LIGHT_SANDBOX,
-        read_only=settings("BindReadOnlyPaths", binds),
+        _NAMESPACES + _USER_NAMESPACES + _USER_BINDS + _LIGHT_SANDBOX,
+        read_only=settings("BindReadOnlyPaths", [word(path, Form.BIND) for path in dict.fromkeys(read_only)]),
+        # One for both directories: a rename across two is EXDEV.
         writable=settings("BindPaths", [word(spec.root, Form.BIND)]),
     )
 
@@ -462,7 +462,6 @@ WantedBy=multi-user.target
 # so the user scope has none that forbids a process without capabilities next to nothing: see docs/mirror.md.
 _NAMESPACES = """\
 ProtectSystem=strict
-ProtectHome=tmpfs
 PrivateTmp=yes
 PrivateDevices=yes
 PrivateNetwork=yes
@@ -472,9 +471,17 @@ ProtectClock=yes
 CapabilityBoundingSet=
 """
 _USER_NAMESPACES = """\
+ProtectHome=tmpfs
 PrivateUsers=yes
 """
+_USER_BINDS = """\
+{read_only}{writable}\
+"""
+# Nothing is bound there: the host's systemd would follow the user's links as root, and show him what he may not reach.
+# So the home is seen, and the process walks its paths with the user's rights.
 _SYSTEM_NAMESPACES = """\
+ProtectHome=read-only
+{writable}\
 ProtectKernelTunables=yes
 ProtectControlGroups=yes
 ProtectProc=invisible

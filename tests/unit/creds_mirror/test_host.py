@@ -97,6 +97,17 @@ def test_the_sandbox_binds_the_directory_of_the_source_and_never_the_file() -> N
     assert text.count("\nBindPaths=") == 1
 
 
+def test_in_the_system_scope_root_resolves_no_path_of_the_users() -> None:
+    """On 0.2.0 the host's systemd bound ~/.claude as root: a link there showed another's files (attacks.md, 9a)."""
+    linked = replace(SYSTEM, source=Source("/home/dev/.claude/.credentials.json", "/home/dev/real/login.json"))
+    for name, text in _mirror.units(linked).items():
+        assert "Bind" not in text and "TemporaryFileSystem" not in text and "tmpfs" not in text, name
+        if name.endswith(".service"):
+            # The mount that makes it writable lies on the path's own end, and the process walks there as the user.
+            assert "\nProtectHome=read-only\nReadWritePaths=/home/dev/.config/claude-hooks\n" in text
+            assert "/home/dev/.claude" not in text
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
