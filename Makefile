@@ -35,9 +35,14 @@ unit: venv ## Unit and property tests of the pure core
 	@pytest
 
 .PHONY: molecule
-molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name: that one only)
+molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name: that one; KEEP=1: leave the hosts)
 	@scripts/host-image
 	@scripts/molecule $(SCENARIO)
+
+.PHONY: molecule-full
+molecule-full: venv ## The long forms of the scenarios that have one (about half an hour; see molecule/README.md)
+	@scripts/host-image
+	@FULL=1 scripts/molecule drift fidelity
 
 .PHONY: test-clients
 test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake vendors (scenario clients; x86-64)

@@ -28,18 +28,19 @@ PUBLISHED = DIRECTORY / ".credentials.json"
 UNITS = ("claude-creds-mirror.path", "claude-creds-mirror-verify.timer")
 # The timer would mend a lost change within a minute: what took longer than this was lost by the watch.
 LOST_SECONDS = 10.0
-FUTURE = 4_000_000_000_000
+FUTURE = int(time.time() + 300 * 24 * 3600) * 1000
+# The mirror takes no login of an earlier storm for a new one.
+RUN = int(time.time())
 
 
 def login(serial: int) -> bytes:
     return json.dumps(
         {
             "claudeAiOauth": {
-                "accessToken": f"fake-token-access-{serial:06d}",
-                "refreshToken": f"fake-token-refresh-{serial:06d}",
+                "accessToken": f"fake-token-access-{RUN}-{serial:06d}",
+                "refreshToken": f"fake-token-refresh-{RUN}-{serial:06d}",
                 "expiresAt": FUTURE + serial,
-                "scopes": ["user:inference"],
-                "padding": "x" * 2000,
+                "scopes": ["user:inference", "x" * 2000],
             }
         }
     ).encode()
@@ -50,7 +51,7 @@ def serial_of(content: bytes) -> int | None:
     try:
         oauth = json.loads(content)["claudeAiOauth"]
         serial = int(oauth["accessToken"].rsplit("-", 1)[1])
-        whole = oauth["expiresAt"] == FUTURE + serial and len(oauth["padding"]) == 2000
+        whole = oauth["expiresAt"] == FUTURE + serial and len(oauth["scopes"][1]) == 2000
     except (ValueError, KeyError, TypeError, IndexError):  # IndexError: a blanked token
         return None
     return serial if whole else None
@@ -201,8 +202,6 @@ def main() -> None:
     beside = pathlib.Path(sys.argv[4]) if len(sys.argv) > 4 else None
     random.seed(seed)
     serial = 1
-    # An earlier storm's login would be a newer one than this storm's first.
-    PUBLISHED.unlink(missing_ok=True)
     rename(login(serial))
     if settled(PUBLISHED, serial, 60) is None:
         sys.exit("the mirror does not run")

@@ -48,6 +48,7 @@ class FakeEngine:
         self.fail_at: int | None = None
         self.cut_at: int | None = None
         self.end_at: int | None = None
+        self.gone_after: int | None = None
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
@@ -79,6 +80,8 @@ class FakeEngine:
 
     def containers(self) -> list[ContainerRow]:
         self._read("containers")
+        if self.gone_after is not None and len(self.writes) >= self.gone_after:
+            raise EngineError("the engine is gone")
         rows = [{"Id": document["Id"], "Names": [document["Name"]]} for document in self.world.values()]
         return [ContainerRow(row) for row in (*rows, self.vanishing) if row]
 

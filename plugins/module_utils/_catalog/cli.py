@@ -16,15 +16,18 @@ from typing import Any, Mapping, Sequence
 
 @dataclass(frozen=True)
 class MirrorRules:
-    """How the mirror accepts and reduces a source. Dotted paths; ``*`` stands for any one key.
+    """How the mirror accepts and reduces a source. Dotted paths; ``*`` stands for any one key or item of a list.
 
     ``require``  alternatives: at least one of these paths must hold a non-empty string
     ``scopes``   a path that must hold a non-empty list or string, else the client counts as logged out
-    ``keep``     top-level keys that are published; empty means all
-    ``drop``     paths removed before publication
+    ``keep``     what is published, and nothing else: a top-level key with all that is below it, or a path with a dot
+                 (``tokens.access``, ``.access``) that holds a text, a number or a list of these; empty means all
+    ``drop``     paths removed before publication: what is known and not told as unknown
     ``blank``    paths set to the empty string before publication (the client insists on the key)
-    ``expires``  path of the access token's expiry, milliseconds since the epoch
-    ``account``  path that tells one login's account from another's
+    ``refresh``  paths that may be published although a key's name looks like a refresh token's (``refresh`` in it):
+                 an end time, a name, or the token itself where the client needs it; ``**`` stands for all below
+    ``expires``  path of the access token's end, ``refresh_expires`` that of the refresh token's
+    ``expires_unit``  ``ms`` or ``s``: what both are counted in since the epoch
     ``comments`` the file is JSON with ``//`` comment lines
     ``keep_warm`` command with which the CLI refreshes its own login without any use of a model
     """
@@ -34,8 +37,10 @@ class MirrorRules:
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     blank: tuple[str, ...] = ()
+    refresh: tuple[str, ...] = ("**",)
     expires: str | None = None
-    account: str | None = None
+    refresh_expires: str | None = None
+    expires_unit: str = "ms"
     comments: bool = False
     keep_warm: tuple[str, ...] = ()
 

@@ -119,6 +119,8 @@ def _check(row: AgentCli, where: str) -> None:
         faults.append(f"{where}.placements: {', '.join(wrong) or 'none'} is not known; use {', '.join(PLACEMENTS)}.")
     if row.reload not in RELOADS:
         faults.append(f"{where}.reload: {row.reload} is not known; use {', '.join(RELOADS)}.")
+    if row.mirror.expires_unit not in ("ms", "s"):
+        faults.append(f"{where}.mirror.expires_unit: {row.mirror.expires_unit} is not known; use ms or s.")
     if not row.mirror.require:
         faults.append(f"{where}.mirror.require is empty; name a path that every login holds, so that a logout is told.")
     if faults:

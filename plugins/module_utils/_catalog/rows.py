@@ -36,10 +36,32 @@ CATALOG: dict[str, AgentCli] = {
             mirror=MirrorRules(
                 require=("claudeAiOauth.accessToken",),
                 scopes="claudeAiOauth.scopes",
-                keep=("claudeAiOauth",),
-                drop=("claudeAiOauth.refreshToken",),
+                keep=(
+                    "claudeAiOauth.accessToken",
+                    "claudeAiOauth.expiresAt",
+                    "claudeAiOauth.refreshTokenExpiresAt",
+                    "claudeAiOauth.scopes",
+                    "claudeAiOauth.subscriptionType",
+                    "claudeAiOauth.subscriptionTypeSource",
+                    "claudeAiOauth.rateLimitTier",
+                    "claudeAiOauth.accountUuid",
+                    "claudeAiOauth.organizationUuid",
+                ),
+                # Beside the refresh token: other secrets that the client's code saves in the same file.
+                drop=(
+                    "claudeAiOauth.refreshToken",
+                    "mcpOAuth",
+                    "mcpOAuthClientConfig",
+                    "pluginSecrets",
+                    "trustedDeviceToken",
+                    "mcpXaaIdp",
+                    "slackTag",
+                    "hybridOauth",
+                    "designOauth",
+                ),
+                refresh=("claudeAiOauth.refreshTokenExpiresAt",),
                 expires="claudeAiOauth.expiresAt",
-                account="claudeAiOauth.accountUuid",
+                refresh_expires="claudeAiOauth.refreshTokenExpiresAt",
                 keep_warm=("claude", "auth", "status"),
             ),
         ),
@@ -58,8 +80,17 @@ CATALOG: dict[str, AgentCli] = {
             masking_variables=("OPENAI_API_KEY", "CODEX_API_KEY"),
             mirror=MirrorRules(
                 require=("tokens.access_token", "OPENAI_API_KEY"),
+                keep=(
+                    ".auth_mode",
+                    ".OPENAI_API_KEY",
+                    ".last_refresh",
+                    "tokens.id_token",
+                    "tokens.access_token",
+                    "tokens.refresh_token",
+                    "tokens.account_id",
+                ),
                 blank=("tokens.refresh_token",),
-                account="tokens.account_id",
+                refresh=("last_refresh",),
             ),
         ),
         AgentCli(
@@ -77,7 +108,14 @@ CATALOG: dict[str, AgentCli] = {
             passwd="its encrypted store and its search for a keychain end with uv_os_get_passwd returned ENOENT",
             masking_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
             # The client needs its refresh token each hour: it is the one CLI whose refresh token is published.
-            mirror=MirrorRules(require=("access_token", "refresh_token"), expires="expiry_date"),
+            mirror=MirrorRules(
+                require=("access_token", "refresh_token"),
+                keep=(".access_token", ".refresh_token", ".scope", ".token_type", ".expiry_date"),
+                # Who the person is; no request needs it.
+                drop=("id_token",),
+                refresh=("refresh_token",),
+                expires="expiry_date",
+            ),
         ),
         AgentCli(
             name="opencode",
@@ -94,7 +132,24 @@ CATALOG: dict[str, AgentCli] = {
             placements=("link",),
             reload="request",
             masking_variables=("OPENCODE_AUTH_CONTENT",),
-            mirror=MirrorRules(require=("*.access", "*.key"), blank=("*.refresh",)),
+            # The last three are those of the client's code beside what was measured: other kinds of providers.
+            mirror=MirrorRules(
+                require=("*.access", "*.key"),
+                keep=(
+                    "*.type",
+                    "*.access",
+                    "*.refresh",
+                    "*.expires",
+                    "*.accountId",
+                    "*.key",
+                    "*.token",
+                    "*.metadata.*",
+                    "*.enterpriseUrl",
+                ),
+                blank=("*.refresh",),
+                # A provider's name.
+                refresh=("*",),
+            ),
         ),
         AgentCli(
             name="copilot",
@@ -115,8 +170,19 @@ CATALOG: dict[str, AgentCli] = {
             # `copilot login` writes authTokens; the other two are read too, and left behind when they are taken over.
             mirror=MirrorRules(
                 require=("authTokens.*.token", "copilotTokens.*", "copilot_tokens.*"),
-                keep=("authTokens", "copilotTokens", "copilot_tokens", "loggedInUsers", "lastLoggedInUser"),
-                account="lastLoggedInUser.login",
+                keep=(
+                    "authTokens.*.token",
+                    "copilotTokens.*",
+                    "copilot_tokens.*",
+                    "loggedInUsers.*.host",
+                    "loggedInUsers.*.login",
+                    "loggedInUsers.*.kind",
+                    "lastLoggedInUser.host",
+                    "lastLoggedInUser.login",
+                ),
+                drop=("firstLaunchAt",),
+                # Hosts with names of persons.
+                refresh=("authTokens.*", "copilotTokens.*", "copilot_tokens.*"),
                 comments=True,
             ),
         ),

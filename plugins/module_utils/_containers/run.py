@@ -56,7 +56,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     containers = ContainerList.of(session.engine)
     recovery = _recover(request, session, containers, agents, failures)
     if recovery and not request.check_mode:
-        containers = ContainerList.of(session.engine)
+        containers = _listed(session.engine, [spec.name for spec in agents], failures) or containers
     agents = [spec for spec in agents if spec.name not in failures]
 
     plans = _plan_agents(request, session, containers, agents, failures)
@@ -212,6 +212,16 @@ def _apply(session: Session, plan: AgentPlan) -> bool:
     return True
 
 
+def _listed(engine: ReadingEngine, agents: Iterable[str], failures: Failures) -> ContainerList | None:
+    """The containers as they are after something was done; where the engine is gone, a failure of each agent."""
+    try:
+        return ContainerList.of(engine)
+    except AgentMountsError as error:
+        for agent in agents:
+            failures.add(agent, f"what came of it is not known: {error}")
+        return None
+
+
 def _names(plans: Iterable[AgentPlan]) -> list[str]:
     return [plan.agent for plan in plans]
 
@@ -224,7 +234,9 @@ def _verdicts_after(
     expected = Verdict.OK if request.options.is_present else Verdict.MISSING
     if request.check_mode or not changed:
         return dict.fromkeys(_names(changed), expected)
-    containers = ContainerList.of(session.engine)
+    containers = _listed(session.engine, _names(changed), failures)
+    if containers is None:
+        return {}
 
     def look_again(plan: AgentPlan) -> Verdict:
         observed = observe(session.engine, session.host, containers, plan.observed.spec)

@@ -7,6 +7,7 @@
     creds-mirror publish CONFIG      what the path unit starts
     creds-mirror verify CONFIG       the same, but silent about a refusal that was told before
     creds-mirror keep-warm CONFIG    let the agent CLI refresh its own login shortly before it expires
+    creds-mirror accept [CONFIG...]  publish the login that the source holds, although it is an earlier one
     creds-mirror rotate [CONFIG...]  give the source a new inode with the same content, as a drill
     creds-mirror status [CONFIG...]  tell a person whether all is well
 
@@ -18,14 +19,14 @@ The algorithm of ``publish``; the same numbers stand at the code:
  4. Read it; it must be the same file, unchanged, after the read.
  5. Accept it: valid JSON, the required keys not empty.
  6. Reduce it to what may be published.
- 7. Compare it with what is published: equal is done, older is refused.
+ 7. Compare it with what is published: equal is done, an earlier login that a newer one has replaced is refused.
  8. Write it to the staging directory and fsync. Readers' rights come from that directory's default ACL.
  9. Rename it into the credentials directory, fsync the directory. The directory itself is never made or replaced.
 10. Look at the source again. Changed meanwhile: start over.
 11. Keep the state file, tell what happened in one line without a secret.
 
 A refusal keeps the last good version. A source that is gone is a logout; what then happens is configured.
-Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, older);
+Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, replaced);
 77 refused (type, owner, size, permission); 78 configuration or dangling symlink. ``status``: 0 healthy, 1 not.
 
 CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
@@ -45,7 +46,17 @@ LOCK_SECONDS = 10.0
 STABLE_SECONDS = 10.0
 STEP_SECONDS = 0.01
 LEFTOVER = "new."
+ROTATION = ".rotate."
+UNKNOWN_KEYS = 20
+# How many replaced logins are remembered, for how long, and of how many tokens in one file.
+REPLACED = 256
+REPLACED_SECONDS = 90 * 24 * 3600
+PLACES = 32
+# What ends later than this, or before 1973, is no end: a token of that kind has none, or its unit is another.
+LONGEST_SECONDS = 400 * 24 * 3600
+EARLIEST_SECONDS = 100_000_000
 STATUS = "status.json"
+LOGINS = "logins.json"
 TRIED = "keep-warm"
 # Clients refresh a token that ends within about five minutes.
 KEEP_WARM_SECONDS = 290
@@ -114,23 +125,36 @@ class SourceChanged(Exception):
     """The source was changed while it was looked at: look again."""
 
 
-def values_at(document, path):
-    """Each value at a dotted path; ``*`` stands for any one key."""
-    found = [document]
-    for key in path.split("."):
+def keys_of(path):
+    """The keys of a path: ``a.b`` is two, ``.a`` is one, as ``a`` is; ``*`` is any one key or item of a list."""
+    return tuple(path.lstrip(".").split("."))
+
+
+def found_at(document, keys):
+    """(path, value) of each value that these keys lead to."""
+    found = [((), document)]
+    for key in keys:
         deeper = []
-        for value in found:
+        for path, value in found:
             if isinstance(value, dict):
-                deeper.extend(value.values() if key == "*" else [value[key]] if key in value else [])
+                names = value if key == "*" else [key] if key in value else []
+                deeper.extend(((*path, name), value[name]) for name in names)
+            elif isinstance(value, list) and key == "*":
+                deeper.extend(((*path, str(number)), item) for number, item in enumerate(value))
         found = deeper
     return found
 
 
+def values_at(document, keys):
+    """Each value that these keys lead to."""
+    return [value for _path, value in found_at(document, keys)]
+
+
 def parents_of(document, path):
-    """Each (dictionary, key) at which a dotted path ends in the document."""
-    head, _dot, last = path.rpartition(".")
-    parents = values_at(document, head) if head else [document]
-    for parent in parents:
+    """Each (dictionary, key) at which a path ends in the document."""
+    keys = keys_of(path)
+    last = keys[-1]
+    for parent in values_at(document, keys[:-1]):
         if isinstance(parent, dict):
             for key in list(parent) if last == "*" else [last] if last in parent else []:
                 yield parent, key
@@ -138,7 +162,7 @@ def parents_of(document, path):
 
 def first_at(document, path):
     """The first value at a path, or None."""
-    return next(iter(values_at(document, path)), None) if path else None
+    return next(iter(values_at(document, keys_of(path))), None) if path else None
 
 
 def parse(content, rules):
@@ -160,19 +184,77 @@ def parse(content, rules):
 def accept(document, rules):
     """Nothing if a document is a login; raises Refusal if it is none."""
     required = rules["require"]
-    if not any(isinstance(value, str) and value.strip() for path in required for value in values_at(document, path)):
+    if not any(
+        isinstance(value, str) and value.strip() for path in required for value in values_at(document, keys_of(path))
+    ):
         raise Refusal("it holds no login ({} is empty or missing)".format(" and ".join(required)))
     if rules.get("scopes") and not first_at(document, rules["scopes"]):
         raise Refusal("its login has no scopes ({} is empty or missing)".format(rules["scopes"]))
 
 
+KEEP_WHOLE, KEEP_PLAIN, DROP = range(3)
+NOTHING = object()
+
+
+def picked(document, rules):
+    """What the rules let through of a document, and the paths of what they do not know.
+
+    An allow-list: what no rule names is not published. It is told, so that somebody looks what a new version of the CLI
+    saves; ``drop`` names what is known and not published.
+    """
+    if not rules.get("keep"):
+        return document, []
+    # A path without a dot keeps all that is below the key; with one it keeps a text, a number or a list of these.
+    patterns = [(keys_of(path), KEEP_PLAIN if "." in path else KEEP_WHOLE) for path in rules["keep"]]
+    patterns += [(keys_of(path), DROP) for path in rules.get("drop") or ()]
+    unknown = []
+    return pick(document, patterns, (), unknown), unknown
+
+
+def pick(value, patterns, above, unknown):
+    """The part of a dictionary or list that the patterns, (keys left, what they do) each, keep."""
+    if isinstance(value, dict):
+        part = {}
+        for key, child in value.items():
+            # What stands for any key may be a person's or a provider's name: it is not told.
+            is_any = all(keys[0] != key for keys, _does in patterns) and any(keys[0] == "*" for keys, _does in patterns)
+            kept = pick_one(child, patterns, (key, "*"), (*above, "*" if is_any else key), unknown)
+            if kept is not NOTHING:
+                part[key] = kept
+        return part
+    kept = [pick_one(child, patterns, ("*",), (*above, "*"), unknown) for child in value]
+    return [item for item in kept if item is not NOTHING]
+
+
+def pick_one(child, patterns, names, path, unknown):
+    """What the patterns keep of a value that lies below any of the names; NOTHING if it is not kept at all."""
+    below = [(keys[1:], does) for keys, does in patterns if keys[0] in names]
+    ends = [does for keys, does in below if not keys]
+    deeper = [(keys, does) for keys, does in below if keys]
+    if DROP in ends:
+        return NOTHING
+    if KEEP_WHOLE in ends or (KEEP_PLAIN in ends and is_plain(child)):
+        return child
+    if isinstance(child, (dict, list)) and any(does != DROP for _keys, does in deeper):
+        return pick(child, deeper, path, unknown)
+    if child is None and deeper:  # such as Codex's tokens beside an API key
+        return None
+    unknown.append(path)
+    return NOTHING
+
+
+def is_plain(value):
+    return not isinstance(value, dict) and not (
+        isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value)
+    )
+
+
 def reduce(document, rules):
-    """The bytes that may be published of an accepted document."""
-    keep = rules.get("keep")
+    """The bytes that may be published of an accepted document. Raises Refusal."""
     try:
         # Through JSON and back: a deep copy, and the same text for the same meaning.
-        reduced = decode(encode({key: value for key, value in document.items() if not keep or key in keep}))
-    except ValueError:  # a number beyond what JSON can hold, such as 1e999
+        reduced = decode(encode(picked(document, rules)[0]))
+    except (ValueError, RecursionError):  # a number beyond what JSON can hold, such as 1e999
         raise Refusal("it is not valid JSON") from None
     for path in rules.get("drop") or ():
         for parent, key in list(parents_of(reduced, path)):
@@ -180,48 +262,142 @@ def reduce(document, rules):
     for path in rules.get("blank") or ():
         for parent, key in parents_of(reduced, path):
             parent[key] = ""
+    refuse_refresh_tokens(reduced, rules)
     return (encode(reduced) + "\n").encode("ascii")
 
 
-def expires_at(document, rules):
-    """When the access token ends, in milliseconds since the epoch, or None."""
-    value = first_at(document, rules.get("expires"))
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+def refuse_refresh_tokens(reduced, rules):
+    """The last check, whatever the other rules say: raises Refusal for a text under a key like a refresh token's."""
+    allowed = [keys_of(path) for path in rules.get("refresh", ("**",))]
+    waiting = [(reduced, ())]
+    while waiting:
+        value, above = waiting.pop()
+        for key, child in value.items() if isinstance(value, dict) else [("*", item) for item in value]:
+            path = above + (key,)
+            if "refresh" in key.lower() and holds_text(child) and not any(matches(path, keys) for keys in allowed):
+                raise Refusal(
+                    f"it holds {shown(path)}, which looks like a refresh token and would be published; name it in the"
+                    " field drop, blank or refresh of the CLI's row (creds_mirror_catalog)",
+                    REFUSED,
+                )
+            if isinstance(child, (dict, list)):
+                waiting.append((child, path))
 
 
-def is_older(new, published, rules):
-    """Whether a document is an older version of the login that is published.
+def matches(path, keys):
+    """Whether a pattern's keys lead to a path; a last ``**`` stands for all that is below."""
+    if keys[-1] == "**":
+        path, keys = path[: len(keys) - 1], keys[:-1]
+    return len(path) == len(keys) and all(key in ("*", name) for name, key in zip(path, keys))
 
-    A client that has an old login in its memory, or a restored backup, can write an older file over a newer one.
-    Two known and different accounts are a change of login, which may expire at any time.
+
+def holds_text(value):
+    """Whether a non-empty string is in a value, at any depth."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and value:
+            return True
+        waiting.extend(value.values() if isinstance(value, dict) else value if isinstance(value, list) else ())
+    return False
+
+
+def shown(path):
+    """A path for people. A key that does not look like a field's name is not told: it may be somebody's secret."""
+    plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+    return ".".join(key if key == "*" or (0 < len(key) <= 32 and not key.strip(plain)) else "?" for key in path)
+
+
+def end_at(document, path, rules, now):
+    """When a token ends, in seconds since the epoch; None if that is not told, or cannot be."""
+    value = first_at(document, path)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    end = value if rules.get("expires_unit") == "s" else value / 1000
+    return end if EARLIEST_SECONDS < end < now + LONGEST_SECONDS else None
+
+
+def logins_of(document, rules):
+    """What tells a document's logins from others: a digest of each token, by a digest of its place in the file."""
+    found = {}
+    for path in rules["require"]:
+        for place, value in found_at(document, keys_of(path)):
+            if isinstance(value, str) and value.strip():
+                name = "\0".join(place)
+                found[digest(name)] = digest(f"{name}\0{value}")
+    return found if len(found) <= PLACES else {"": digest("".join(sorted(found.values())))}
+
+
+# The order of logins is not that of their ends: an account's next login may end earlier, and so may another account's.
+# A history tells which logins were read, as digests: ``now`` those of the last accepted file, ``gone`` those that the
+# host was logged out of since, ``replaced`` those that others have replaced, each with the time.
+NO_HISTORY = {"now": {}, "gone": {}, "replaced": {}}
+
+
+def is_replaced(history, logins):
+    """Whether a file holds nothing new, but a login that was read before and replaced.
+
+    A client that has an old login in its memory, or a restored backup, writes such a file over a newer one. Whoever has
+    logged out has nothing to protect: then it is what the host has.
     """
-    ends, published_ends = expires_at(new, rules), expires_at(published, rules)
-    accounts = {first_at(document, rules.get("account")) for document in (new, published)} - {None, ""}
-    return ends is not None and published_ends is not None and ends < published_ends and len(accounts) < 2
+    known = set(history["replaced"]).union(history["now"].values(), history["gone"].values())
+    protected = [login for place, login in logins.items() if place not in history["gone"]]
+    return known.issuperset(logins.values()) and any(login in history["replaced"] for login in protected)
 
 
-def refuse_older(new, published, rules):
-    """Raises Refusal if a document is older than the published bytes."""
+def followed(history, logins, now):
+    """The history once a file with these logins is accepted, at a time in seconds."""
+    earlier = {**history["gone"], **history["now"]}
+    replaced = dict(history["replaced"])
+    for place, login in earlier.items():
+        if place in logins and logins[place] != login:
+            replaced.pop(login, None)
+            replaced[login] = int(now)
+    kept = [
+        (login, at) for login, at in replaced.items() if login not in logins.values() and now - at < REPLACED_SECONDS
+    ]
+    gone = [(place, login) for place, login in earlier.items() if place not in logins]
+    return {"now": logins, "gone": dict(gone[-PLACES:]), "replaced": dict(kept[-REPLACED:])}
+
+
+def logged_out(history):
+    """The history once the source is gone."""
+    return {**history, "now": {}, "gone": {**history["gone"], **history["now"]}}
+
+
+def as_history(document):
+    """A history as it was kept; None for what is none."""
+    kinds = {"now": str, "gone": str, "replaced": (int, float)}
+    if not isinstance(document, dict) or set(document) != set(kinds):
+        return None
+    for part, kind in kinds.items():
+        if not isinstance(document[part], dict) or not all(isinstance(one, kind) for one in document[part].values()):
+            return None
+    return document
+
+
+def sha256(content):
+    """The SHA-256 of bytes, in hexadecimal."""
+    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
     try:
-        older = is_older(new, parse(published, rules), rules)
-    except Refusal:  # what is published is no login: anything is better
-        return
-    if older:
-        raise Refusal("it is older than the published login; remove the published file to accept it")
+        from _sha2 import sha256 as algorithm
+    except ImportError:
+        try:
+            from _sha256 import sha256 as algorithm
+        except ImportError:
+            from hashlib import sha256 as algorithm
+
+    return algorithm(content).hexdigest()
 
 
 def fingerprint(content):
     """Tells versions apart without telling anything of them."""
-    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
-    try:
-        from _sha2 import sha256
-    except ImportError:
-        try:
-            from _sha256 import sha256
-        except ImportError:
-            from hashlib import sha256
+    return sha256(content)[:12]
 
-    return sha256(content).hexdigest()[:12]
+
+def digest(text):
+    """Tells texts apart without telling anything of them."""
+    return sha256(text.encode("utf-8", "surrogatepass"))[:24]
 
 
 def published_form(content, config):
@@ -229,6 +405,14 @@ def published_form(content, config):
     document = parse(content, config["rules"])
     accept(document, config["rules"])
     return document, content if config["publish"] == "full" else reduce(document, config["rules"])
+
+
+def unknown_keys(document, config):
+    """The keys of a login that the rules do not know and that are therefore not published, for people."""
+    if config["publish"] == "full":
+        return []
+    names = sorted({shown(path) for path in picked(document, config["rules"])[1]})
+    return names[:UNKNOWN_KEYS] + ([f"and {len(names) - UNKNOWN_KEYS} more"] if len(names) > UNKNOWN_KEYS else [])
 
 
 def utc(seconds):
@@ -319,32 +503,50 @@ def read_small(path, directory=None):
         os.close(descriptor)
 
 
-def write_new(content, staging, durable=True):
-    """A new file in the staging directory; its name."""
-    name = f"{LEFTOVER}{os.getpid()}"
+def write_whole(path, content, mode, directory=None, durable=True, times=None):
+    """A new file that holds the whole content, or no file at all and an OSError."""
     # 0640 under umask 077 is 0600. Where the directory has a default ACL the umask does not count, and the group
     # bits are the ACL's mask: the named readers may read, the group may not.
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640, dir_fd=staging)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode, dir_fd=directory)
     try:
+        # A disk with one free block, or a quota, takes the beginning and raises nothing: only the next write fails.
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]
+        if times:
+            os.utime(descriptor, ns=times)
         if durable:
             os.fsync(descriptor)
+        # Nothing is exchanged for what cannot be read again.
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        if read_all(descriptor, len(content) + 1) != content:
+            import errno
+
+            raise OSError(errno.EIO, "what was written is not what is read", path)
+    except BaseException:
+        remove_if_possible(path, directory)
+        raise
     finally:
         os.close(descriptor)
-    return name
+
+
+def remove_if_possible(path, directory=None):
+    """Remove what has failed half-way; where the disk does not even let that be done, the next run does."""
+    import contextlib
+
+    with contextlib.suppress(OSError):
+        os.unlink(path, dir_fd=directory)
 
 
 class Mirror:
     """One credentials directory with its staging directory and state file, open while in a ``with`` block."""
 
-    def __init__(self, config):
-        self.config = config
+    def __init__(self, config, accepts=False):
+        self.config, self.accepts = config, accepts
         self.path = config["directory"]
         parent, name = os.path.split(self.path)
         self.staging_path = os.path.join(parent, f".{name}.staging")
-
         self.descriptors = []
 
     def __enter__(self):
@@ -386,10 +588,7 @@ class Mirror:
         return read_small(self.config["file"], self.directory)
 
     def publish(self, content):
-        # 8.
-        name = write_new(content, self.staging)
-        # 9. A rename keeps the file's ACL; a reader sees the old file or the new one, never a second name.
-        os.rename(name, self.config["file"], src_dir_fd=self.staging, dst_dir_fd=self.directory)
+        self.replace(self.config["file"], content, self.directory)
         os.fsync(self.directory)
 
     def withdraw(self):
@@ -398,29 +597,65 @@ class Mirror:
         os.fsync(self.directory)
         os.unlink(name, dir_fd=self.staging)
 
+    def history(self, published):
+        """Which logins were read; of a mirror that has kept none, the published one."""
+        history, kept = None, read_small(LOGINS, self.staging)
+        if kept:
+            try:
+                history = as_history(decode(kept.decode("utf-8")))
+            except (ValueError, RecursionError):  # lost to a power cut
+                history = None
+        if history is None:
+            rules = self.config["rules"]
+            try:
+                history = {**NO_HISTORY, "now": logins_of(parse(published or b"", rules), rules)}
+            except Refusal:  # what is published is no login: anything is better
+                history = NO_HISTORY
+        return history
+
+    def keep_history(self, history):
+        self.replace(LOGINS, (encode(history) + "\n").encode("ascii"))
+
     def settle(self, content, state):
         """One reading of the source brought to an end; ``state`` is brought up to date. Raises Refusal."""
+        import time
+
         # 5. and 6.
         document, wanted = published_form(content, self.config)
         # 7.
-        published = self.published()
+        published, now = self.published(), time.time()
+        history, logins = self.history(published), logins_of(document, self.config["rules"])
+        replaced = is_replaced(history, logins)
+        if replaced and published not in (None, wanted) and not self.accepts:
+            raise Refusal(
+                "it is an earlier login, which a newer one has replaced; if it is the one you want, run: creds-mirror"
+                " accept"
+            )
+        if published != wanted or not replaced or self.accepts:
+            new = followed(history, logins, now)
+            if new != history:
+                # Before the publication: a run that is killed between the two leaves no gap for an earlier login.
+                self.keep_history(new)
         if published != wanted:
-            if published is not None:
-                refuse_older(document, published, self.config["rules"])
             self.publish(wanted)
         status = os.stat(self.config["file"], dir_fd=self.directory, follow_symlinks=False)
-        ends = expires_at(document, self.config["rules"])
+        end = end_at(document, self.config["rules"].get("expires"), self.config["rules"], now)
         state["published"] = {
             "at": utc(status.st_mtime),
             "fingerprint": fingerprint(wanted),
-            "expires_at": None if ends is None else utc(ends / 1000),
+            "expires_at": None if end is None else utc(end),
         }
+        state["unknown_keys"] = unknown_keys(document, self.config)
 
     def logout(self, state):
         """The source is gone: keep what is published, or withdraw it when the grace period is over."""
         import time
 
-        if self.config["on_logout"] != "withdraw" or self.published() is None:
+        published = self.published()
+        history = self.history(published)
+        if history["now"]:
+            self.keep_history(logged_out(history))
+        if self.config["on_logout"] != "withdraw" or published is None:
             return
         now = time.time()
         state["missing_since"] = state.get("missing_since") or now
@@ -472,10 +707,17 @@ class Mirror:
     def keep_state(self, state):
         self.replace(STATUS, (encode(state) + "\n").encode("ascii"))
 
-    def replace(self, name, content):
-        """Replace a file of the staging directory; losing it to a power cut does no harm."""
-        new = write_new(content, self.staging, durable=False)
-        os.rename(new, name, src_dir_fd=self.staging, dst_dir_fd=self.staging)
+    def replace(self, name, content, directory=None):
+        """Replace a file of the credentials directory, or of the staging directory: wholly, or not at all."""
+        new = f"{LEFTOVER}{os.getpid()}"
+        # 8. Losing a file of the staging directory to a power cut does no harm.
+        write_whole(new, content, 0o640, self.staging, durable=directory is not None)
+        # 9. A rename keeps the file's ACL; a reader sees the old file or the new one, never a second name.
+        try:
+            os.rename(new, name, src_dir_fd=self.staging, dst_dir_fd=directory or self.staging)
+        except OSError:
+            remove_if_possible(new, self.staging)
+            raise
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -488,14 +730,14 @@ def say(priority, message):
     sys.stderr.write(f"{prefix}{message}\n")
 
 
-def publish(config, verify=False):
-    """The whole algorithm. Returns the exit status."""
+def publish(config, verify=False, accepts=False):
+    """The whole algorithm; ``accepts`` an earlier login. Returns the exit status."""
     import time
 
     cli = config["cli"]
     os.umask(0o077)
     try:
-        with Mirror(config) as mirror:
+        with Mirror(config, accepts) as mirror:
             mirror.lock()
             mirror.sweep()
             before = mirror.state()
@@ -515,6 +757,9 @@ def publish(config, verify=False):
     except OSError as error:
         say(3, f"{cli}: cannot publish into {config['directory']}: {error}")
         return CANNOT_WRITE
+    unknown = state.get("unknown_keys")
+    if unknown and unknown != before.get("unknown_keys"):
+        say(5, f"{cli}: not published, for the catalogue does not know them: {', '.join(unknown)}")
     if reason is None:
         if state.get("published") and state["published"] != before.get("published"):
             say(5, f"{cli}: published {describe(state['published'])}")
@@ -548,10 +793,10 @@ def keep_warm(config):
             raise Refusal("there is no login", PUBLISHED)
         document = parse(content, config["rules"])
         accept(document, config["rules"])
-        ends = expires_at(document, config["rules"])
-        if ends is None:
+        end = end_at(document, config["rules"].get("expires"), config["rules"], time.time())
+        if end is None:
             raise Refusal("its login does not tell when it ends", PUBLISHED)
-        return ends / 1000 - time.time(), fingerprint(content)
+        return end - time.time(), fingerprint(content)
 
     os.umask(0o077)
     try:
@@ -625,6 +870,8 @@ def health(config):
         "directory  {}".format(config["directory"]),
         f"published  {'nothing' if published is None else describe_now(state, published)}",
     ]
+    if state.get("unknown_keys"):
+        lines.append("left out   {}: the catalogue does not know them".format(", ".join(state["unknown_keys"])))
     manager = ["systemctl"] + (["--user"] if config["scope"] == "user" else [])
     os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")  # sudo and runuser do not set it
     for unit in config["units"]:
@@ -668,6 +915,21 @@ def status(paths):
     return 0 if healthy else 1
 
 
+def accept_login(paths):
+    """Publish what each source holds, although it may be an earlier login. Returns the exit status."""
+    worst = PUBLISHED
+    for path in paths or known_configurations():
+        config = read_configuration(path)
+        status = publish(config, accepts=True)
+        if status == PUBLISHED:
+            there = os.path.exists(config["source"])
+            sys.stdout.write(
+                "{}: {}\n".format(config["cli"], "its login is published" if there else "there is no login to accept")
+            )
+        worst = max(worst, status)
+    return worst
+
+
 def rotate(paths):
     """Give each source a new inode with the same content. Returns the exit status."""
     for path in paths or known_configurations():
@@ -681,30 +943,31 @@ def rotate(paths):
 
 
 def rotate_one(source):
-    """The new inode of a source. Raises Refusal, OSError.
+    """The new inode of a source. Raises Refusal, OSError; the source is then what it was.
 
     A client may save a new login at any moment, and that must not be lost: the copy is exchanged with the source, and
-    whatever comes out that is not what was copied goes back in.
+    whatever comes out that is not what was copied goes back in. The copy keeps the time of the original, by which
+    ``recover_rotation`` tells what a killed rotation has left.
     """
     import stat
 
-    for _attempt in range(10):
-        try:
-            content = read_source(source, look(source))
-        except SourceChanged:
-            continue
-        if content is None:
-            raise Refusal(f"there is no login to rotate: {source} does not exist", TRY_LATER)
-        before = os.stat(source)
-        copy = f"{source}.rotate.{os.getpid()}"
-        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
+    directory = lock_directory(os.path.dirname(source))
+    try:
+        recover_rotation(source)
+        for _attempt in range(10):
             try:
-                os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-                os.write(descriptor, content)
-                os.fsync(descriptor)
+                content = read_source(source, look(source))
+            except SourceChanged:
+                continue
+            if content is None:
+                raise Refusal(f"there is no login to rotate: {source} does not exist", TRY_LATER)
+            before = os.stat(source)
+            copy = f"{source}{ROTATION}{os.getpid()}"
+            umask = os.umask(0)
+            try:
+                write_whole(copy, content, stat.S_IMODE(before.st_mode), times=(before.st_atime_ns, before.st_mtime_ns))
             finally:
-                os.close(descriptor)
+                os.umask(umask)
             expected = content
             while True:
                 held = read_small(copy)
@@ -713,12 +976,51 @@ def rotate_one(source):
                     break
                 # Newer than what was put in before: put it back, and expect to get out what was just put in.
                 expected = held
-        finally:
             os.unlink(copy)
-        after = os.stat(source)
-        if after.st_ino != before.st_ino:
-            return after.st_ino
+            after = os.stat(source)
+            if after.st_ino != before.st_ino:
+                return after.st_ino
+    except BaseException:
+        recover_rotation(source)
+        raise
+    finally:
+        os.close(directory)
     raise Refusal(f"{source} does not stop changing", TRY_LATER)
+
+
+def lock_directory(path):
+    """A descriptor of a directory, locked: one rotation at a time. Raises Refusal."""
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Refusal("another rotation is under way") from None
+    return descriptor
+
+
+def rotations(source):
+    """What killed rotations of a source have left: the paths. Nobody rotates it now."""
+    directory, name = os.path.split(f"{source}{ROTATION}")
+    return sorted(
+        f"{directory}/{entry}"
+        for entry in os.listdir(directory)
+        if entry.startswith(name) and entry[len(name) :].isdigit()
+    )
+
+
+def recover_rotation(source):
+    """Sweep what killed rotations have left, each a whole login.
+
+    One that was saved while the source was exchanged is newer than the source, and was not put back: it goes in again.
+    """
+    for path in rotations(source):
+        held, now = read_small(path), read_small(source)
+        if held and now is not None and held != now and os.lstat(path).st_mtime_ns > os.lstat(source).st_mtime_ns:
+            exchange(path, source)
+        os.unlink(path)
 
 
 def exchange(one, other):
@@ -760,7 +1062,7 @@ def read_configuration(path):
         raise Refusal(f"the configuration {path} is not valid JSON", CONFIGURATION) from None
 
 
-REPORTS = {"rotate": rotate, "status": status}
+REPORTS = {"accept": accept_login, "rotate": rotate, "status": status}
 COMMANDS = {
     "publish": publish,
     "verify": lambda config: publish(config, verify=True),
@@ -779,7 +1081,8 @@ def main(arguments):
         say(3, str(refusal))
         return refusal.status
     sys.stderr.write(
-        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n       creds-mirror (rotate | status) [CONFIG...]\n"
+        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n"
+        "       creds-mirror (accept | rotate | status) [CONFIG...]\n"
     )
     return CONFIGURATION
 

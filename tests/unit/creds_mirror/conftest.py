@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import sys
+import time
 from types import ModuleType
 from typing import Any
 
@@ -37,7 +38,11 @@ def load() -> ModuleType:
 creds_mirror = load()
 
 
-def login(number: str = "0001", expires: int = 1_900_000_000_000, **more: Any) -> bytes:
+# When a login ends, in milliseconds; long after the tests.
+END = (int(time.time()) + 8 * 3600) * 1000
+
+
+def login(number: str = "0001", expires: int = END, **more: Any) -> bytes:
     """The bytes of a claude credential file with a fake login."""
     return json.dumps(
         {

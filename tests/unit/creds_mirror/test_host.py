@@ -174,7 +174,7 @@ def test_paths_are_escaped(path: str, escaped: str) -> None:
 def test_the_configuration_is_what_the_program_reads() -> None:
     document = json.loads(_mirror.configuration(replace(SPEC, keep_warm=True)))
     assert document["directory"] == SPEC.directory and document["file"] == ".credentials.json"
-    assert document["rules"]["drop"] == ["claudeAiOauth.refreshToken"]
+    assert "claudeAiOauth.accessToken" in document["rules"]["keep"]
     assert document["keep_warm"] == ["claude", "auth", "status"]
     assert json.loads(_mirror.configuration(SPEC))["keep_warm"] is None
 

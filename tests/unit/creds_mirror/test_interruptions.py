@@ -19,14 +19,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .conftest import Site, creds_mirror, login
+from .conftest import END, Site, creds_mirror, login
 
 
 class Steps:
     """``os`` for the mirror program, with ``before`` called before each system call of it."""
 
-    CALLS = frozenset("open close read write fstat stat fsync rename unlink listdir readlink path".split())
-    CHANGING = frozenset("open write fsync rename unlink".split())
+    CALLS = frozenset(
+        "open close read write fstat stat lstat fsync lseek utime rename unlink listdir readlink path".split()
+    )
+    CHANGING = frozenset("open write fsync utime rename unlink".split())
 
     def __init__(self, before: Callable[[str], None]) -> None:
         self.before = before
@@ -107,7 +109,7 @@ class Writer:
     def play(self) -> None:
         _wait, write = self.script.pop(0)
         self.version += 1
-        write(self.site, login(f"{self.version:04d}", expires=1_900_000_000_000 + self.version))
+        write(self.site, login(f"{self.version:04d}", expires=END + self.version))
         with contextlib.suppress(OSError, creds_mirror.Refusal):
             self.acceptable.add(self.site.reduced(self.site.source.read_bytes()))
         self.waiting = self.script[0][0] if self.script else 0
@@ -143,7 +145,7 @@ def test_no_interleaving_shows_or_leaves_a_wrong_version(
         assert site.published == final
 
 
-def killed_runs(site: Site) -> Iterator[int]:
+def killed_runs(site: Site, run: Callable[[], int] | None = None) -> Iterator[int]:
     """Runs of the mirror, killed before its first, second, ... step that changes the file system; until one ends."""
     number = 0
     while True:
@@ -159,8 +161,14 @@ def killed_runs(site: Site) -> Iterator[int]:
                     if left == 0:
                         os.kill(os.getpid(), signal.SIGKILL)
 
-            creds_mirror.os = Steps(before)
-            os._exit(site.publish())
+            exchanging = creds_mirror.exchange
+
+            def exchange(one: str, other: str, exchanging: Callable[[str, str], None] = exchanging) -> None:
+                before("rename")
+                exchanging(one, other)
+
+            creds_mirror.os, creds_mirror.exchange = Steps(before), exchange
+            os._exit((run or site.publish)())
         _child, status = os.waitpid(child, 0)
         yield number
         if not os.WIFSIGNALED(status):
@@ -169,22 +177,30 @@ def killed_runs(site: Site) -> Iterator[int]:
 
 
 def test_killed_at_any_step_it_leaves_the_old_or_the_new_version(site: Site) -> None:
-    old = site.reduced(login("0001", expires=1))
-    new = site.reduced(login("0002", expires=2))
+    old, new = login("old-0"), login("new-0")
+    site.write(old)
+    assert site.publish() == 0
+    site.write(new)
     runs = 0
     for number in killed_runs(site):
         runs = number
-        assert site.published in (None, old, new)
-        # Each run begins with the same old version.
-        site.write(login("0001", expires=1))
-        site.target.unlink(missing_ok=True)
+        assert site.published in (site.reduced(old), site.reduced(new))
+        # A client that has the old login in its memory writes it back now.
+        before = site.published
+        site.write(old)
+        site.publish()
+        assert site.published == before
+        site.write(new)
         assert site.publish() == 0, "the next run converges"
-        assert site.published == old
-        assert os.listdir(site.staging) == ["status.json"], "and leaves nothing over"
-        site.write(login("0002", expires=2))
+        assert site.published == site.reduced(new)
+        assert sorted(os.listdir(site.staging)) == ["logins.json", "status.json"], "and leaves nothing over"
+        old, new = login(f"old-{number}"), login(f"new-{number}")
+        site.write(old)
+        assert site.publish() == 0
+        site.write(new)
     assert runs > 10
     assert site.publish() == 0
-    assert site.published == new
+    assert site.published == site.reduced(new)
 
 
 def test_killed_at_any_step_it_withdraws_or_keeps(tmp_path: pathlib.Path) -> None:
@@ -240,3 +256,53 @@ def test_rotating_never_loses_a_login_saved_meanwhile(
         creds_mirror.rotate_one(str(site.source))
         assert site.source.read_bytes() == newest[0]
         assert os.listdir(site.source.parent) == [site.source.name]
+
+
+def test_a_rotation_that_is_killed_at_any_step_leaves_the_login_and_the_next_one_sweeps(site: Site) -> None:
+    site.write(login())
+    runs = 0
+    for number in killed_runs(site, lambda: int(creds_mirror.rotate_one(str(site.source)) == 0)):
+        runs = number
+        assert site.source.read_bytes() == login()
+        creds_mirror.rotate_one(str(site.source))
+        assert site.source.read_bytes() == login()
+        assert os.listdir(site.source.parent) == [site.source.name]
+    assert runs > 7
+
+
+def test_a_login_that_a_killed_rotation_has_taken_out_goes_in_again(site: Site) -> None:
+    """A client saved it just before the exchange; the rotation was killed before it could put it back."""
+    site.write(login("0002"))
+    left = site.source.with_name(f"{site.source.name}.rotate.4711")
+    site.source.rename(left)
+    site.write(login("0001"))
+    os.utime(site.source, ns=(1, left.stat().st_mtime_ns - 1))
+    creds_mirror.rotate_one(str(site.source))
+    assert site.source.read_bytes() == login("0002")
+    assert os.listdir(site.source.parent) == [site.source.name]
+
+
+@pytest.mark.parametrize("source", [login("0002"), None])
+def test_an_older_login_that_a_killed_rotation_has_left_is_removed(site: Site, source: bytes | None) -> None:
+    left = site.source.with_name(f"{site.source.name}.rotate.4711")
+    left.write_bytes(login("0001"))
+    others = [site.source.with_name(f"{site.source.name}.rotate.mine"), site.source.with_name("x.rotate.1")]
+    for other in others:
+        other.write_bytes(b"not ours")
+    if source is None:
+        with pytest.raises(creds_mirror.Refusal, match="no login to rotate"):
+            creds_mirror.rotate_one(str(site.source))
+    else:
+        site.write(source)
+        creds_mirror.rotate_one(str(site.source))
+        assert site.source.read_bytes() == source
+    assert not left.exists() and all(other.exists() for other in others)
+
+
+def test_only_one_rotation_at_a_time(site: Site) -> None:
+    site.write(login())
+    descriptor = creds_mirror.lock_directory(str(site.source.parent))
+    with pytest.raises(creds_mirror.Refusal, match="another rotation is under way"):
+        creds_mirror.rotate_one(str(site.source))
+    os.close(descriptor)
+    creds_mirror.rotate_one(str(site.source))

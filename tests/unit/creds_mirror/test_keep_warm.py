@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from .conftest import Site, creds_mirror, login
+from .conftest import END, Site, creds_mirror, login
 
 
 def in_seconds(seconds: float) -> int:
@@ -105,7 +105,7 @@ def test_status_tells_health_and_no_secret(
     assert creds_mirror.main(["publish", str(path)]) == 0
     assert creds_mirror.main(["status", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "claude: healthy" in out and "2030-03-17T17:46:40Z" in out and "fake" not in out
+    assert "claude: healthy" in out and creds_mirror.utc(END / 1000) in out and "fake" not in out
     site.write(b"{}")
     assert creds_mirror.main(["verify", str(path)]) == 75
     assert creds_mirror.main(["status", str(path)]) == 1

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pathlib
 import stat
@@ -15,7 +16,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .conftest import Site, creds_mirror, login
+from .conftest import END, Site, creds_mirror, login
 
 
 def mode(path: pathlib.Path) -> int:
@@ -29,7 +30,7 @@ def test_a_login_is_published_reduced_and_private(site: Site) -> None:
     assert b"refresh" not in (site.published or b"") and b"other-secret" not in (site.published or b"")
     assert mode(site.target) == 0o600
     assert os.listdir(site.directory) == [".credentials.json"]
-    assert os.listdir(site.staging) == ["status.json"]
+    assert sorted(os.listdir(site.staging)) == ["logins.json", "status.json"]
 
 
 def test_the_state_file_tells_what_happened(site: Site) -> None:
@@ -37,7 +38,7 @@ def test_the_state_file_tells_what_happened(site: Site) -> None:
     site.publish()
     assert site.state["cli"] == "claude"
     assert site.state["published"]["fingerprint"] == creds_mirror.fingerprint(site.published)
-    assert site.state["published"]["expires_at"] == "2030-03-17T17:46:40Z"
+    assert site.state["published"]["expires_at"] == creds_mirror.utc(END / 1000)
     assert site.state["source"] == {"path": str(site.source), "inode": site.source.stat().st_ino}
     assert site.state["refusal"] is None
     site.write(b"")
@@ -45,6 +46,22 @@ def test_the_state_file_tells_what_happened(site: Site) -> None:
     assert site.state["refusal"]["reason"] == "it is empty"
     assert site.state["published"]["fingerprint"] == creds_mirror.fingerprint(site.published)
     assert mode(site.staging / "status.json") == 0o600
+
+
+def test_unknown_keys_are_told_once_and_by_status(
+    site: Site, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    site.write(login(spare="fake-token-spare"))
+    assert site.publish() == 0
+    assert "does not know them: claudeAiOauth.spare" in capfd.readouterr().err
+    assert b"spare" not in (site.published or b"")
+    site.write(login("0002", spare="fake-token-spare"))
+    assert site.publish() == 0
+    assert "spare" not in capfd.readouterr().err
+    config = tmp_path / "claude.json"
+    config.write_text(json.dumps(site.config))
+    creds_mirror.main(["status", str(config)])
+    assert "left out   claudeAiOauth.spare" in capfd.readouterr().out
 
 
 def test_an_unchanged_login_is_not_written_again(site: Site) -> None:
@@ -81,18 +98,6 @@ def test_no_login_yet_is_no_failure(site: Site, capfd: pytest.CaptureFixture[str
     site.source.parent.rmdir()
     assert site.publish() == 0
     assert not capfd.readouterr().err
-
-
-def test_an_older_version_is_refused_until_the_published_one_is_removed(site: Site) -> None:
-    site.write(login(expires=2_000))
-    site.publish()
-    good = site.published
-    site.write(login(expires=1_000))
-    assert site.publish() == 75
-    assert site.published == good
-    site.target.unlink()
-    assert site.publish() == 0
-    assert site.published == site.reduced(login(expires=1_000))
 
 
 def fifo(site: Site) -> None:
@@ -229,7 +234,7 @@ def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, monkeypatch: pytest
     assert site.publish() == 0
     assert site.published is None
     assert site.state["published"] is None
-    assert os.listdir(site.staging) == ["status.json"]
+    assert sorted(os.listdir(site.staging)) == ["logins.json", "status.json"]
     site.config["on_logout"] = "keep"
     site.write(login())
     site.publish()
