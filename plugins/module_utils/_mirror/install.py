@@ -31,6 +31,7 @@ from .._host.files import (
 from .._host.systemd import NO_SANDBOX, Manager, await_manager
 from . import spec as _mirror
 from .spec import MirrorSpec, Paths
+from .unit_text import UnitText
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Directories
@@ -56,8 +57,12 @@ def ensure_directories(record: Record, spec: MirrorSpec, foreign_files: str) -> 
     # Check mode cannot look into a directory that it only pretends to have given back.
     status = None if spec.directory in record.given_back else status_of(spec.published)
     if status is not None and stat.S_ISREG(status.st_mode):
-        if status.st_uid != os.geteuid() and spec.published not in record.given_back:
-            raise HostError(f"{spec.published}: it belongs to uid {status.st_uid}; run the role as root, or remove it.")
+        if status.st_uid != os.geteuid():
+            # Never given to the user by root: who can write a directory can move others' files to this name.
+            before = f"owner uid {status.st_uid}\n"
+            if record.change(f"removed {spec.published}, which was not the user's", spec.published, before, "absent\n"):
+                os.unlink(spec.published)
+            return
         ensure_access(record, spec.published, 0o600, file)
 
 
@@ -144,11 +149,16 @@ def _python(*arguments: str) -> str:
 # Units
 
 
+def _ensure_unit(record: Record, directory: str, name: str, text: UnitText) -> bool:
+    """The file of a unit. Whether it was, or would be, changed."""
+    return ensure_file(record, f"{directory}/{name}", text, 0o644)
+
+
 def ensure_units(record: Record, spec: MirrorSpec, manager: Manager) -> None:
     """Every unit of one mirror: its text, and that the watching ones are enabled and active."""
     texts = _mirror.units(spec)
     directory = spec.paths.units
-    written = {name for name, text in texts.items() if ensure_file(record, f"{directory}/{name}", text, 0o644)}
+    written = {name for name, text in texts.items() if _ensure_unit(record, directory, name, text)}
     unwanted = tuple(name for name in spec.all_units if name not in texts)
     remove_units(record, manager, directory, unwanted)
     if record.check_mode and not manager.answers:
@@ -225,7 +235,7 @@ def ensure_guard(record: Record, spec: MirrorSpec) -> None:
     """As root: the mounts that guard a mirror's directory, which is there."""
     texts = _mirror.guard_units(spec)
     manager = Manager("system", spec.user)
-    written = [ensure_file(record, f"{_SYSTEM_UNITS}/{name}", text, 0o644) for name, text in texts.items()]
+    written = [_ensure_unit(record, _SYSTEM_UNITS, name, text) for name, text in texts.items()]
     if any(written) and not record.check_mode:
         manager.run("daemon-reload")
     guard = list(texts)[-1]

@@ -13,6 +13,7 @@ from typing import Any, Mapping
 
 from .._base.changes import Record
 from .._base.errors import ConfigError, HostError
+from .._base.paths import is_below
 from .._catalog.mirror_paths import in_home, source_of
 from .._catalog.override import extended
 from .._catalog.rows import CATALOG
@@ -84,7 +85,7 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
     _give_back(specs, user, record)
 
     def sources(_own: Record) -> list[str]:
-        return [_real(spec.source.path) for spec in specs]
+        return [_real(spec.source.path, user.home) for spec in specs]
 
     def directories(own: Record) -> None:
         for spec in specs:
@@ -92,6 +93,7 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
 
     real = as_user(user, sources, record)
     specs = [replace(spec, source=_mirror.Source(spec.source.path, path)) for spec, path in zip(specs, real)]
+    _mirror.require(specs)  # once more, for the user decides where his links lead
     if scope == "user":
         ensure_linger(record, user)  # first: where it may not, nothing else is touched
         manager = Manager(scope, user)
@@ -120,9 +122,15 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
     return _result(specs, user, record)
 
 
-def _real(path: str) -> str:
-    """Where a link at the source leads to; the path itself if it is none (its directories may be links)."""
-    return os.path.realpath(path) if os.path.islink(path) else path
+def _real(path: str, home: str) -> str:
+    """Where a link at the source leads to; the path itself if it is none (its directories may be links).
+
+    What lies in the home is named from there, also where the home's own path leads through a link.
+    """
+    if not os.path.islink(path):
+        return path
+    real, real_home = os.path.realpath(path), os.path.realpath(home)
+    return home + real[len(real_home) :] if is_below(real, real_home) else real
 
 
 def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> None:
@@ -175,7 +183,7 @@ def _give_back(specs: list[MirrorSpec], user: User, record: Record) -> None:
     """As root: what an engine, or root, has made in the user's place belongs to the user."""
     if os.geteuid() == 0:
         for spec in specs:
-            for path in (spec.directory, spec.staging, spec.published):
+            for path in (spec.directory, spec.staging):
                 files.give_back(record, user, path)
 
 
