@@ -12,10 +12,10 @@ from typing import Any, Mapping
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._agents import config
-from ._agents.provide import Provider
+from ._agents.provide import Provider, owner_of
 from ._base.errors import ConfigError
 from ._catalog.cli import AgentCli
-from ._catalog.mirror_paths import MIRROR_ROOT, mirrored_directories
+from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, mirrored_directories
 from ._catalog.override import extended
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
@@ -33,6 +33,7 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "agents": {"type": "dict"},
         "mirrored": {"type": "dict"},
         "mirror_clis": {"type": "list", "elements": "str", "default": ["claude"]},
+        "mirror_place": {"type": "str", "choices": list(PLACES), "default": "home"},
         "mirror_root": {"type": "str", "default": MIRROR_ROOT},
         "mirror_sources": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": "~"},
@@ -116,7 +117,9 @@ def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: 
                 f"{', '.join(catalog)}."
             )
         rows = [catalog[name] for name in params["mirror_clis"]]
-        return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home)
+        place = params["mirror_place"]
+        user = owner_of(home).name if place == "system" else ""
+        return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home, place=place, user=user)
     absolute = {os.path.expanduser(one): os.path.expanduser(other) for one, other in params["mirrored"].items()}
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 
