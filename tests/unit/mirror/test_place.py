@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pathlib
 import stat
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -40,14 +41,16 @@ def test_the_root_of_each_place() -> None:
 
 
 @pytest.fixture
-def home(tmp_path: pathlib.Path) -> pathlib.Path:
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)
+def home(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    for path in (tmp_path, *list(tmp_path.parents)[:2]):
+        path.chmod(0o755)  # another user shall reach his home
+    umask = os.umask(0o022)
     home = tmp_path / "home" / "mal"
     home.mkdir(parents=True)
-    os.chown(home, MAL, MAL) if os.geteuid() == 0 else None
-    return home
+    if os.geteuid() == 0:
+        os.chown(home, MAL, MAL)
+    yield home
+    os.umask(umask)
 
 
 @pytest.fixture
