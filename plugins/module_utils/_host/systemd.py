@@ -12,6 +12,7 @@ import time
 
 from .._base.changes import Record
 from .._base.errors import HostError
+from .._base.printable import printable
 from .users import User
 
 _MANAGER_SECONDS = 15.0
@@ -86,26 +87,77 @@ class Manager:
         return dict(zip(names, properties))
 
 
-def needs_linger(user: User) -> bool:
-    return not os.path.exists(f"{_LINGER}/{user.name}")
+def linger_file(name: str) -> str:
+    """Where logind notes that a user lingers: under the name, escaped as in C, byte by byte."""
+    plain = {ord("\\"): r"\\", ord('"'): r"\"", ord("'"): r"\'"}
+    controls = dict(zip(range(7, 14), (r"\a", r"\b", r"\t", r"\n", r"\v", r"\f", r"\r")))
+    escapes = {**plain, **controls}
+    escaped = (escapes.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in os.fsencode(name))
+    return f"{_LINGER}/{''.join(escaped)}"
 
 
-def ensure_linger(record: Record, user: User) -> None:
+def ensure_running(record: Record, user: User, manager: Manager) -> None:
     """Start the user's systemd with the host, and now.
 
-    :raises HostError: this user may not, or gets no systemd.
+    :raises HostError: this process may not, or the user gets no systemd.
     """
-    if not needs_linger(user):
+    if os.path.exists(linger_file(user.name)):
+        if not manager.answers:
+            _ensure_started(record, user, manager)
         return
-    if not record.change(f"enabled lingering of {user.name}", f"{_LINGER}/{user.name}", "linger off\n", "linger on\n"):
-        return
-    no_instance = (
-        f"{user.name} has no systemd instance on this host, and it cannot be started"
-        f" ({{}}); run 'loginctl enable-linger {user.name}' as root once, or set creds_mirror_scope to system."
-    )
+    refusal = _enable_linger(record, user)
+    advice = f"run 'loginctl enable-linger {user.name}' as root once, or set creds_mirror_scope to system"
+    if refusal and not manager.answers:
+        raise HostError(
+            f"{user.name} has no systemd instance on this host, and it cannot be started ({refusal}); {advice}."
+        )
+    if refusal:
+        record.warnings.append(
+            f"the mirror stops when {user.name} logs out, for lingering cannot be enabled ({refusal}); {advice}"
+        )
+
+
+def _enable_linger(record: Record, user: User) -> str:
+    """Why the user does not linger now, or nothing; a change that is recorded has happened."""
+    # By number: a name can look like another user's.
+    command = ["loginctl", "--no-ask-password", "enable-linger", str(user.uid)]
+    if record.check_mode:
+        refusal = "" if os.geteuid() == 0 or _would_be_allowed() else "Access denied"
+    else:
+        refusal = _refusal_of(command)
+    if not refusal:
+        record.change(f"enabled lingering of {user.name}", linger_file(user.name), "linger off\n", "linger on\n")
+    return refusal
+
+
+def _would_be_allowed() -> bool:
+    """Whether this process's user may let himself linger; without polkit only root may."""
+    action = "org.freedesktop.login1.set-self-linger"
+    return not _refusal_of(["pkcheck", "--action-id", action, "--process", str(os.getpid())])
+
+
+def _ensure_started(record: Record, user: User, manager: Manager) -> None:
+    """A systemd that was ended (loginctl terminate-user, out of memory), although the user lingers."""
+    unit = f"user@{user.uid}.service"
+    state = _output_of(["systemctl", "show", "--property=ActiveState", unit]).strip()
+    if state in ("ActiveState=activating", "ActiveState=active"):
+        return  # it comes, or its socket does
+    if os.geteuid() != 0:
+        raise HostError(
+            f"{user.name}'s systemd has ended, and only root can start it; run 'systemctl start {unit}' as root, or set"
+            f" creds_mirror_scope to system."
+        )
+    refusal = "" if record.check_mode else _refusal_of(["systemctl", "start", unit])
+    if refusal:
+        raise HostError(f"{user.name}'s systemd has ended, and cannot be started: {refusal}; look at {unit}.")
+    record.change(f"started {user.name}'s systemd", unit, "inactive\n", "active\n")
+
+
+def _refusal_of(command: list[str]) -> str:
+    """What a command that changes something says when it fails, or nothing."""
     try:
         ended = subprocess.run(
-            ["loginctl", "--no-ask-password", "enable-linger", user.name],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -113,9 +165,23 @@ def ensure_linger(record: Record, user: User) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise HostError(no_instance.format(type(error).__name__)) from None
-    if ended.returncode:
-        raise HostError(no_instance.format(ended.stderr.decode("utf-8", "replace").strip()))
+        return f"{command[0]}: {type(error).__name__}"
+    return printable(ended.stderr.decode("utf-8", "replace").strip() or "failed") if ended.returncode else ""
+
+
+def _output_of(command: list[str]) -> str:
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ended.stdout.decode("utf-8", "replace")
 
 
 def await_manager(manager: Manager) -> None:
@@ -123,8 +189,11 @@ def await_manager(manager: Manager) -> None:
     end = time.monotonic() + _MANAGER_SECONDS
     while not manager.answers:
         if time.monotonic() > end:
+            unit = f"user@{manager.user.uid}.service"
+            failed = _output_of(["systemctl", "show", "--property=ActiveState", unit]).strip() == "ActiveState=failed"
+            advice = f"look at its journal ({unit})" if failed else "install libpam-systemd and dbus-user-session"
             raise HostError(
                 f"{manager.user.name} has no systemd instance on this host ({manager.socket} does not exist);"
-                f" install libpam-systemd and dbus-user-session, or set creds_mirror_scope to system."
+                f" {advice}, or set creds_mirror_scope to system."
             )
         time.sleep(0.1)

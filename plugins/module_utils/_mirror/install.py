@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 
 from .._base.changes import Record
 from .._base.errors import HostError
+from .._base.printable import printable
 from .._host import acl
 from .._host.files import (
     content_of,
@@ -34,6 +38,8 @@ from .spec import MirrorSpec, Paths
 from .unit_text import UnitText
 
 _O_PATH = 0o10000000
+_SYSTEMDS_OWN = 200
+"""From here on a service's exit status is systemd's own: it could not start it."""
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Directories
@@ -141,18 +147,42 @@ def ensure_program(record: Record, paths: Paths, program: str, start: str) -> No
     ensure_link(record, paths.command, paths.program)
 
 
+_PYTHON_SECONDS = 60.0
+
+
 def _python(*arguments: str) -> str:
-    """Run the host's Python as the services do; what is wrong, or nothing."""
+    """Run the host's Python as the services do; what is wrong, or nothing.
+
+    The user can replace what it runs, so nothing of that is waited for longer, and nothing is left behind.
+    """
     command = [*_mirror.PYTHON, *arguments]
-    try:
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
-    except FileNotFoundError:
-        raise HostError(f"this host has no {_mirror.PYTHON[0]}; the mirror needs it: install Python 3.") from None
-    except subprocess.TimeoutExpired:
-        raise HostError(f"{' '.join(command)} did not end within 60 seconds; look at the host.") from None
-    if ended.returncode == 0:
-        return ""
-    return ended.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or "it ended with an error"
+    with tempfile.TemporaryFile() as words:  # not a pipe, which a grandchild could keep open
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
+            )
+        except FileNotFoundError:
+            raise HostError(f"this host has no {_mirror.PYTHON[0]}; the mirror needs it: install Python 3.") from None
+        ended = _has_ended(process.pid, time.monotonic() + _PYTHON_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the number is not reused before wait()
+        process.wait()
+        if not ended:
+            raise HostError(f"{' '.join(command)} did not end within {_PYTHON_SECONDS:.0f} seconds; look at the host.")
+        if process.returncode == 0:
+            return ""
+        words.seek(-min(4096, words.seek(0, os.SEEK_END)), os.SEEK_END)
+        last = words.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+    return printable(last[-200:]) or "it ended with an error"
+
+
+def _has_ended(pid: int, end: float) -> bool:
+    """Whether a child has ended in time; it is not reaped."""
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -169,8 +199,7 @@ def ensure_units(record: Record, spec: MirrorSpec, manager: Manager) -> None:
     texts = _mirror.units(spec)
     directory = spec.paths.units
     written = {name for name, text in texts.items() if _ensure_unit(record, directory, name, text)}
-    unwanted = tuple(name for name in spec.all_units if name not in texts)
-    remove_units(record, manager, directory, unwanted)
+    remove_units(record, manager, directory, tuple(name for name in spec.all_units if name not in texts))
     if record.check_mode and not manager.answers:
         for name in spec.watching:
             # When its manager comes, it starts what is enabled.
@@ -233,6 +262,21 @@ def remove_units(record: Record, manager: Manager, directory: str, names: tuple[
     if not record.check_mode and manager.answers:
         manager.run("daemon-reload")
         manager.run("reset-failed", *present, fails=True)
+
+
+def require_working(record: Record, spec: MirrorSpec, manager: Manager) -> None:
+    """The program's own exit status is told elsewhere.
+
+    :raises HostError: systemd could not start the service that was started last.
+    """
+    if record.check_mode:
+        return
+    status = int(manager.show((spec.verify_service,))[spec.verify_service].get("ExecMainStatus") or 0)
+    if status >= _SYSTEMDS_OWN:
+        raise HostError(
+            f"{spec.verify_service}: systemd cannot start it (exit status {status}), so nothing of an earlier mirror"
+            f" was removed; look at its journal."
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------------

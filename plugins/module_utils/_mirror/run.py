@@ -19,7 +19,7 @@ from .._catalog.override import extended
 from .._catalog.rows import CATALOG
 from .._host import files
 from .._host.acl import Readers
-from .._host.systemd import Manager, ensure_linger
+from .._host.systemd import Manager, ensure_running
 from .._host.users import User, as_user, find_user
 from . import install as host
 from . import place
@@ -88,7 +88,12 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
         for spec in specs:
             host.require_guardable(spec)
 
-    def sources(_own: Record) -> list[str]:
+    def sources(own: Record) -> list[str]:
+        if not os.path.isdir(user.home):
+            raise HostError(
+                f"creds_mirror_user: the home of {user.name}, {user.home or '/'}, does not exist; create it, or name"
+                f" another user."
+            )
         return [_real(spec.source.path, user.home) for spec in specs]
 
     def directories(own: Record) -> None:
@@ -99,8 +104,8 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
     specs = [replace(spec, source=_mirror.Source(spec.source.path, path)) for spec, path in zip(specs, real)]
     _mirror.require(specs)  # once more, for the user decides where his links lead
     if scope == "user":
-        ensure_linger(record, user)  # first: where it may not, nothing else is touched
         manager = Manager(scope, user)
+        ensure_running(record, user, manager)  # first: where it may not, nothing else is touched
         sandbox = as_user(user, lambda own: host.can_sandbox(own, specs[0], manager), record)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
     place.ensure(record, specs, options["foreign_files"])
@@ -110,15 +115,19 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
             host.ensure_guard(record, spec)
         else:
             host.remove_guard(record, spec)
-    _remove_scope(specs, user, "system" if scope == "user" else "user", record)
+    changed = bool(record.changes)
 
     def units(own: Record) -> None:
-        _install_units(specs, user, options, own)
+        _install_units(specs, user, options, own, changed=changed)
 
     if scope == "user":
         as_user(user, units, record)
     else:
         units(record)
+    # What worked until now goes last.
+    _remove_scope(specs, user, "system" if scope == "user" else "user", record)
+    if scope == "system":
+        host.remove_units(record, Manager(scope, user), specs[0].paths.units, _former_units(specs))
     place.remove_former(record, specs, options["root"])
     place.warn_of_redirection(record, specs)
     if not all(spec.sandbox for spec in specs):
@@ -140,7 +149,12 @@ def _real(path: str, home: str) -> str:
     return home + real[len(real_home) :] if is_below(real, real_home) else real
 
 
-def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> None:
+def _former_units(specs: list[MirrorSpec]) -> tuple[str, ...]:
+    return tuple(name for spec in specs for name in spec.former_units)
+
+
+def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: Record, *, changed: bool) -> None:
+    """:param changed: whether anything before this has been changed."""
     manager = Manager(specs[0].scope, user)
     before = len(record.changes)
     host.ensure_program(record, specs[0].paths, options["program"], options["start"])
@@ -148,11 +162,12 @@ def _install_units(specs: list[MirrorSpec], user: User, options: _Options, recor
         mode = 0o600 if spec.scope == "user" else 0o644
         files.ensure_file(record, spec.config, _mirror.configuration(spec), mode)
         host.ensure_units(record, spec, manager)
-    if len(record.changes) > before and not record.check_mode:
+    if (changed or len(record.changes) > before) and not record.check_mode:
         for spec in specs:
             # After a reload or restart of the watch systemd may have missed a change. The program's own exit status
             # is told below, by its state file.
             manager.run("start", spec.verify_service, fails=True)
+            host.require_working(record, spec, manager)
 
 
 def _result(specs: list[MirrorSpec], user: User, record: Record) -> dict[str, Any]:
@@ -205,7 +220,7 @@ def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: Recor
     def remove(own: Record) -> None:
         manager = Manager(scope, user)
         for spec in specs:
-            host.remove_units(own, manager, paths.units, spec.all_units)
+            host.remove_units(own, manager, paths.units, (*spec.all_units, *spec.former_units))
             files.remove_file(own, spec.config)
         unused = files.remove_directory(own, paths.configs, {os.path.basename(spec.config) for spec in specs})
         if scope == "system":
@@ -222,7 +237,9 @@ def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: Recor
         as_user(user, remove, record)
     elif os.geteuid() == 0:
         remove(record)
-    elif any(os.path.lexists(f"{paths.units}/{name}") for spec in specs for name in spec.all_units):
+    elif any(
+        os.path.lexists(f"{paths.units}/{name}") for spec in specs for name in (*spec.all_units, *spec.former_units)
+    ):
         raise HostError(
             f"{paths.units}: {user.name} has mirrors of the system scope, which only root can remove; set become."
         )

@@ -25,6 +25,17 @@ PYTHON = ("/usr/bin/python3", "-I", "-S")
 _USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
+# What is stopped first stands first.
+_UNITS = (
+    ("mirror", "path"),
+    ("mirror-verify", "timer"),
+    ("keep-warm", "timer"),
+    ("mirror", "service"),
+    ("mirror-verify", "service"),
+    ("keep-warm", "service"),
+)
+
+
 @dataclass(frozen=True)
 class Source:
     """A credential file and, where a link stands at its path, the file that it leads to."""
@@ -81,7 +92,10 @@ class MirrorSpec:
 
     def unit(self, kind: str, suffix: str) -> str:
         """Name of a unit; kind is ``mirror``, ``mirror-verify`` or ``keep-warm``."""
-        user = f"@{self.user.name}" if self.scope == "system" else ""
+        return self._unit(kind, suffix, escaped_name(self.user.name))
+
+    def _unit(self, kind: str, suffix: str, instance: str) -> str:
+        user = f"@{instance}" if self.scope == "system" else ""
         return f"{self.cli.name}-creds-{kind}{user}.{suffix}"
 
     @property
@@ -97,17 +111,13 @@ class MirrorSpec:
     @property
     def all_units(self) -> tuple[str, ...]:
         """Every unit that any settings give this mirror."""
-        return tuple(
-            self.unit(kind, suffix)
-            for kind, suffix in (
-                ("mirror", "path"),
-                ("mirror-verify", "timer"),
-                ("keep-warm", "timer"),
-                ("mirror", "service"),
-                ("mirror-verify", "service"),
-                ("keep-warm", "service"),
-            )
-        )
+        return tuple(self.unit(kind, suffix) for kind, suffix in _UNITS)
+
+    @property
+    def former_units(self) -> tuple[str, ...]:
+        """Names that versions before 0.3.0 gave the same units, where they did not escape the user's."""
+        former = tuple(self._unit(kind, suffix, self.user.name) for kind, suffix in _UNITS)
+        return tuple(name for name in former if name not in self.all_units)
 
 
 @dataclass(frozen=True)
@@ -266,8 +276,12 @@ def guard_units(spec: MirrorSpec) -> dict[str, UnitText]:
 
 def escaped_path(path: str) -> str:
     """A path as it stands in a unit's name (systemd-escape --path)."""
+    return escaped_name(path.strip("/"))
+
+
+def escaped_name(name: str) -> str:
+    """A name as it stands in a unit's name (systemd-escape)."""
     plain = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
-    name = path.strip("/")
     return "".join(
         "-" if char == "/" else char if char in plain and not (char == "." and index == 0) else _escaped(char)
         for index, char in enumerate(name)
@@ -275,7 +289,7 @@ def escaped_path(path: str) -> str:
 
 
 def _escaped(char: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in char.encode())
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
 
 def _sandbox(spec: MirrorSpec) -> UnitText:
