@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import HostError
 from ansible_collections.agentops.credentials.plugins.module_utils._host import systemd
 from ansible_collections.agentops.credentials.plugins.module_utils._host.systemd import Manager
@@ -69,15 +68,6 @@ def programs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Program
     monkeypatch.setenv("PATH", str(directory))
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/0")
     return Programs(directory)
-
-
-@pytest.fixture
-def linger(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """The directory in which systemd keeps who lingers."""
-    directory = tmp_path / "linger"
-    directory.mkdir()
-    monkeypatch.setattr(systemd, "_LINGER", str(directory))
-    return directory
 
 
 # asking
@@ -189,44 +179,7 @@ def test_another_failure_of_the_trial_is_no_answer(programs: Programs, shown: st
         Manager("system", MAX).can(SANDBOX)
 
 
-# lingering
-
-ENABLE = "loginctl --no-ask-password enable-linger max"
-
-
-def test_lingering_is_enabled_once(programs: Programs, linger: pathlib.Path) -> None:
-    programs.answer(ENABLE)
-    record = Record(check_mode=False)
-    systemd.ensure_linger(record, MAX)
-    assert (programs.commands, record.changes) == ([ENABLE], ["enabled lingering of max"])
-    (linger / "max").touch()
-    record = Record(check_mode=False)
-    systemd.ensure_linger(record, MAX)
-    assert (programs.commands, record.changes) == ([ENABLE], [])
-
-
-def test_check_mode_enables_no_lingering(programs: Programs, linger: pathlib.Path) -> None:
-    record = Record(check_mode=True)
-    systemd.ensure_linger(record, MAX)
-    assert (programs.commands, record.changes) == ([], ["enabled lingering of max"])
-    assert record.diff[0]["before_header"] == str(linger / "max")
-
-
-@pytest.mark.parametrize(
-    ("is_there", "reason"), [(True, "Interactive authentication required."), (False, "FileNotFoundError")]
-)
-def test_lingering_that_cannot_be_enabled_is_refused_with_the_fix(
-    programs: Programs, linger: pathlib.Path, is_there: bool, reason: str
-) -> None:
-    programs.answer(ENABLE, 1, errors="Interactive authentication required.\n")
-    if not is_there:
-        (programs.directory / "loginctl").unlink()
-    with pytest.raises(HostError) as caught:
-        systemd.ensure_linger(Record(check_mode=False), MAX)
-    assert str(caught.value) == (
-        f"max has no systemd instance on this host, and it cannot be started ({reason}); "
-        "run 'loginctl enable-linger max' as root once, or set creds_mirror_scope to system."
-    )
+# waiting (what starts it is in tests/unit/mirror/test_linger.py)
 
 
 def test_the_users_systemd_is_awaited_for_a_time(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
