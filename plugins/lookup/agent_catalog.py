@@ -112,6 +112,8 @@ _raw:
       type: dict
 """
 
+from typing import Any
+
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
@@ -124,7 +126,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows
 class LookupModule(LookupBase):
     """Rows of the catalogue as dictionaries."""
 
-    def run(self, terms, variables=None, **kwargs):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         try:
             catalog = extended(CATALOG, self.get_option("catalog"))

@@ -262,6 +262,10 @@ recovered:
 import contextlib
 import os
 import signal
+from types import FrameType
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import (
@@ -281,13 +285,13 @@ _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _end_run(number, frame):
+def _end_run(number: int, frame: FrameType | None) -> None:
     for name in _SIGNALS:
         signal.signal(name, signal.SIG_IGN)  # the rollback is not to be cut off too
     raise RunEnded(f"the run was ended by signal {number}")
 
 
-def _run(module, options):
+def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[str, Any]]:
     """What was done, and what to return of it."""
     request = _agents_module.request(module, options)
     provider = Provider(request.context.home)
@@ -307,7 +311,7 @@ def _run(module, options):
     return result, {**returned, "diff": provider.diff + report.diff(result) + record.diff}
 
 
-def main():
+def main() -> None:
     module = _agents_module.make_module(
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         apply={"type": "bool", "default": True},

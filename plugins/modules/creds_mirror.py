@@ -183,7 +183,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._mirror impor
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "program": {"type": "str", "required": True},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_the_expiry_of_what_is_published(content: bytes | None, expected: str | 
 
 
 def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
-    agent = {
+    agent: dict[str, Any] = {
         "container": "boss-1", "state": "running", "verdict": "ok", "fresh": True, "directory_inode": 5,
         "published": {"inode": 7, "fingerprint": "abc"},
         "inside": {"inode": 7, "fingerprint": "abc", "directory_inode": 5, "read_only": True},
@@ -102,4 +103,4 @@ def test_who_sees_the_published_credential(
     (agent,) = world.run(check_mode=True).plan.agents
     agent = dataclasses.replace(agent, diagnosis=Diagnosis(verdict, (), remedy))
     published = {"inode": 7, "fingerprint": "same"}
-    assert report.is_fresh(agent, published, inside and {"inode": 7, "fingerprint": inside}) is fresh
+    assert report.is_fresh(agent, published, {"inode": 7, "fingerprint": inside} if inside else None) is fresh

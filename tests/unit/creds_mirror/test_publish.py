@@ -40,7 +40,8 @@ def test_the_state_file_tells_what_happened(site: Site) -> None:
     assert site.state["published"]["fingerprint"] == creds_mirror.fingerprint(site.published)
     assert site.state["published"]["expires_at"] == creds_mirror.utc(END / 1000)
     assert site.state["source"] == {"path": str(site.source), "inode": site.source.stat().st_ino}
-    assert site.state["refusal"] is None
+    refusal = site.state["refusal"]
+    assert refusal is None
     site.write(b"")
     assert site.publish() == 75
     assert site.state["refusal"]["reason"] == "it is empty"
