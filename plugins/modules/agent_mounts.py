@@ -92,7 +92,7 @@ options:
   max_parallel:
     description:
       - How many containers may be recreated at once. With V(1) one agent after another is without its container for the
-        time of a restart. After a failure none is begun.
+        time of a restart.
     type: int
     default: 1
   wait_for:
