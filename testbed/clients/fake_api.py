@@ -185,7 +185,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.host, self.connection = host, connection
-        self.rfile, self.wfile = connection.makefile("rb"), connection.makefile("wb", 0)
+        self.rfile, self.wfile = connection.makefile("rb"), connection.makefile("wb", 0)  # type: ignore[assignment]
         self.close_connection = False
         while not self.close_connection:
             self.handle_one_request()

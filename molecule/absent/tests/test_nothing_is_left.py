@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from testbed.hosts import Agents
 
 
-def test_the_users_login_is_untouched(agents: Any) -> None:
+def test_the_users_login_is_untouched(agents: Agents) -> None:
     assert "refreshToken" in agents.host.file(agents.source).content_string
 
 
-def test_the_container_runs_without_the_mount_and_the_variable(agents: Any) -> None:
+def test_the_container_runs_without_the_mount_and_the_variable(agents: Agents) -> None:
     boss = agents.inspect("absent-boss")
     assert boss["State"]["Running"]
     assert [mount["Destination"] for mount in boss["Mounts"]] == []
     assert not [entry for entry in boss["Config"]["Env"] if "agent-credentials" in entry]
 
 
-def test_the_mirror_is_gone(agents: Any) -> None:
+def test_the_mirror_is_gone(agents: Agents) -> None:
     assert not agents.host.file(agents.directory).exists
     assert agents.systemctl("list-unit-files", "--no-legend", "'*creds-mirror*'") == ""
     assert agents.host.run(f"find {agents.home} -name '*creds-mirror*' -o -name '*.staging'").stdout == ""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from testbed.hosts import Agents
+
 NAME = "carry-agent"
 PROXY = "/run/engine-proxy.sock"
 VFS = "/run/docker-carry.sock"
@@ -28,7 +30,7 @@ touch -d 2020-02-02 /srv/old && rm /etc/group && rm -r /home/claude/.config
 class Engine:
     """One of the host's engines, with the one container of the test."""
 
-    def __init__(self, agents: Any, socket: str) -> None:
+    def __init__(self, agents: Agents, socket: str) -> None:
         self.agents, self.socket = agents, socket
 
     def docker(self, command: str) -> str:
@@ -68,7 +70,7 @@ class Engine:
 
 
 @pytest.fixture(params=[(VFS, "root"), (OVERLAY, "carry")], ids=["vfs", "overlay2-not-root"])
-def engine(agents: Any, request: pytest.FixtureRequest) -> Iterator[Engine]:
+def engine(agents: Agents, request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = Engine(agents, request.param[0])
     yield engine
     agents.host.run("systemctl stop engine-proxy.service")

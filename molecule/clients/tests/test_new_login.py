@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+
+from testbed.real_clients import Clients
 
 COMMANDS = ("claude", "claude-2.1.110", "codex", "gemini", "opencode", "copilot")
 
 
 @pytest.mark.parametrize("cli", ["claude", "claude-2.1.110", "opencode"])
-def test_a_running_process_uses_it_at_its_next_request(clients: Any, cli: str) -> None:
+def test_a_running_process_uses_it_at_its_next_request(clients: Clients, cli: str) -> None:
     container = clients.container(cli)
     first = clients.log_in(clients.cli(cli))
     conversation = clients.open(cli)
@@ -27,7 +27,7 @@ def test_a_running_process_uses_it_at_its_next_request(clients: Any, cli: str) -
 
 
 @pytest.mark.parametrize("cli", ["codex", "copilot"])
-def test_a_running_process_uses_it_when_the_server_has_answered_401(clients: Any, cli: str) -> None:
+def test_a_running_process_uses_it_when_the_server_has_answered_401(clients: Clients, cli: str) -> None:
     first = clients.log_in(cli)
     conversation = clients.open(cli)
     pid, answer = conversation.ask()
@@ -41,7 +41,7 @@ def test_a_running_process_uses_it_when_the_server_has_answered_401(clients: Any
 
 
 @pytest.mark.parametrize("cli", ["claude", "claude-2.1.110", "codex", "opencode"])
-def test_a_running_process_recovers_when_the_login_comes_after_the_401(clients: Any, cli: str) -> None:
+def test_a_running_process_recovers_when_the_login_comes_after_the_401(clients: Clients, cli: str) -> None:
     clients.log_in(clients.cli(cli))
     conversation = clients.open(cli)
     pid, _answer = conversation.ask()
@@ -52,7 +52,7 @@ def test_a_running_process_recovers_when_the_login_comes_after_the_401(clients: 
     assert (now, clients.serial_in(answer)) == (pid, serial)
 
 
-def test_a_running_copilot_does_not_recover_then_but_a_new_one_works(clients: Any) -> None:
+def test_a_running_copilot_does_not_recover_then_but_a_new_one_works(clients: Clients) -> None:
     clients.log_in("copilot")
     conversation = clients.open("copilot")
     pid, _answer = conversation.ask()
@@ -64,7 +64,7 @@ def test_a_running_copilot_does_not_recover_then_but_a_new_one_works(clients: An
     assert clients.serial_in(clients.prompt("copilot")[1]) == serial
 
 
-def test_a_running_gemini_keeps_the_login_it_has_started_with(clients: Any) -> None:
+def test_a_running_gemini_keeps_the_login_it_has_started_with(clients: Clients) -> None:
     first = clients.log_in("gemini")
     conversation = clients.open("gemini")
     pid, answer = conversation.ask()
@@ -76,7 +76,7 @@ def test_a_running_gemini_keeps_the_login_it_has_started_with(clients: Any) -> N
 
 
 @pytest.mark.parametrize("cli", COMMANDS)
-def test_a_new_process_uses_it(clients: Any, cli: str) -> None:
+def test_a_new_process_uses_it(clients: Clients, cli: str) -> None:
     serial = clients.log_in(clients.cli(cli))
     _status, answer = clients.prompt(cli)
     assert clients.serial_in(answer) == serial

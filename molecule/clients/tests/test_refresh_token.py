@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+
+from testbed.real_clients import Clients
 
 COMMANDS = ("claude", "claude-2.1.110", "codex", "gemini", "opencode", "copilot")
 
 
 @pytest.mark.parametrize("cli", [cli for cli in COMMANDS if cli != "gemini"])
-def test_an_expired_login_is_not_refreshed_by_a_container(clients: Any, cli: str) -> None:
+def test_an_expired_login_is_not_refreshed_by_a_container(clients: Clients, cli: str) -> None:
     clients.log_in(clients.cli(cli), seconds=-60)
     clients.accept(clients.cli(cli), 0)
     mark = clients.mark()
@@ -21,7 +21,7 @@ def test_an_expired_login_is_not_refreshed_by_a_container(clients: Any, cli: str
     assert clients.refresh_tokens(requests) == set()
 
 
-def test_gemini_does_refresh_for_it_is_given_its_refresh_token(clients: Any) -> None:
+def test_gemini_does_refresh_for_it_is_given_its_refresh_token(clients: Clients) -> None:
     serial = clients.log_in("gemini", seconds=-60)
     mark = clients.mark()
     _status, answer = clients.prompt("gemini")
@@ -30,7 +30,7 @@ def test_gemini_does_refresh_for_it_is_given_its_refresh_token(clients: Any) -> 
 
 
 @pytest.mark.parametrize("cli", [cli for cli in COMMANDS if cli != "copilot"])
-def test_with_a_whole_login_of_its_own_the_same_client_would(clients: Any, cli: str) -> None:
+def test_with_a_whole_login_of_its_own_the_same_client_would(clients: Clients, cli: str) -> None:
     """Else the vendors' notes could not tell."""
     serial = clients.next_serial()
     clients.accept(clients.cli(cli), serial + 1)
@@ -40,7 +40,7 @@ def test_with_a_whole_login_of_its_own_the_same_client_would(clients: Any, cli: 
 
 
 @pytest.mark.parametrize("cli", ["claude", "claude-2.1.110"])
-def test_a_logout_in_a_container_does_not_revoke_the_login(clients: Any, cli: str) -> None:
+def test_a_logout_in_a_container_does_not_revoke_the_login(clients: Clients, cli: str) -> None:
     serial = clients.log_in("claude")
     mark = clients.mark()
     clients.host.check_output(f"docker exec {clients.container(cli)} {cli} auth logout")
@@ -48,11 +48,11 @@ def test_a_logout_in_a_container_does_not_revoke_the_login(clients: Any, cli: st
     assert clients.refresh_tokens(requests) == set()
     assert [request for request in requests if "revoke" in request.path] == []
     # All that it costs is the link, in the one container, of a version that knows no other way.
-    clients.mend()
+    clients.repair()
     assert clients.serial_in(clients.prompt(cli)[1]) == serial
 
 
-def test_with_a_whole_login_of_its_own_the_logout_would(clients: Any) -> None:
+def test_with_a_whole_login_of_its_own_the_logout_would(clients: Clients) -> None:
     serial = clients.next_serial()
     mark = clients.mark()
     clients.run(f"fake-login $HOME/.claude/.credentials.json in_place {serial}; claude auth logout")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+
+from testbed.real_clients import Clients
 
 # By the client's own login where it needs no terminal; else in its form, and with its first run.
 LOG_IN = {
@@ -26,7 +26,7 @@ STATUS = {
 
 
 @pytest.mark.parametrize("cli", list(STATUS))
-def test_a_login_made_in_one_container_is_found_by_the_next(clients: Any, cli: str) -> None:
+def test_a_login_made_in_one_container_is_found_by_the_next(clients: Clients, cli: str) -> None:
     root = f"/home/clients/shared-{clients.next_serial()}"
     options = clients.launched({"mode": "shared", "cli": cli, "user": "1000:1000"}, shared_root=root)
     serial = clients.next_serial()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+
+from testbed.real_clients import Clients
 
 ERROR = "uv_os_get_passwd returned ENOENT"
 USER = ["--user 12345:12345"]
@@ -15,17 +15,17 @@ CONTAINER = {"cli": "gemini", "credentials_host_dir": "/home/clients/.config/cla
 
 
 @pytest.fixture
-def without(clients: Any) -> list[str]:
+def without(clients: Clients) -> list[str]:
     return [*USER, *clients.launched(CONTAINER)]
 
 
 @pytest.fixture
-def with_entry(clients: Any) -> list[str]:
+def with_entry(clients: Clients) -> list[str]:
     return [*USER, *clients.launched({**CONTAINER, "passwd": True})]
 
 
 @pytest.mark.parametrize("cli", ["claude", "codex", "gemini", "opencode", "copilot"])
-def test_with_a_login_in_its_file_it_needs_no_entry(clients: Any, without: list[str], cli: str) -> None:
+def test_with_a_login_in_its_file_it_needs_no_entry(clients: Clients, without: list[str], cli: str) -> None:
     serial = clients.next_serial()
     clients.accept(cli, serial)
     _status, said = clients.run(f"{CONFIG}; {clients.prompt_with_a_login_of_its_own(cli, serial)}", *without)
@@ -33,14 +33,14 @@ def test_with_a_login_in_its_file_it_needs_no_entry(clients: Any, without: list[
 
 
 def test_gemini_fails_without_an_entry_where_it_looks_for_a_stored_key(
-    clients: Any, without: list[str], with_entry: list[str]
+    clients: Clients, without: list[str], with_entry: list[str]
 ) -> None:
     chosen = "sed -i s/oauth-personal/gemini-api-key/ .gemini/settings.json"
     assert ERROR in clients.run(f"{CONFIG}; {chosen}; {GEMINI}", *without)[1]
     assert ERROR not in clients.run(f"{CONFIG}; {chosen}; {GEMINI}", *with_entry)[1]
 
 
-def test_with_the_entry_its_encrypted_store_works(clients: Any, without: list[str], with_entry: list[str]) -> None:
+def test_with_the_entry_its_encrypted_store_works(clients: Clients, without: list[str], with_entry: list[str]) -> None:
     serial = clients.next_serial()
     clients.accept("gemini", serial)
     login = f"fake-login $HOME/.gemini/oauth_creds.json in_place {serial} gemini"

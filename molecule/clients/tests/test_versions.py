@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
+
+from testbed.real_clients import Clients
 
 VERSIONS = {
     "claude": "2.1.330 (Claude Code)",
@@ -18,7 +19,7 @@ VERSIONS = {
 
 
 @pytest.mark.parametrize("cli", list(VERSIONS))
-def test_it_says_its_version_and_asks_nobody(clients: Any, cli: str) -> None:
+def test_it_says_its_version_and_asks_nobody(clients: Clients, cli: str) -> None:
     mark = clients.mark()
     said = clients.host.check_output(f"docker exec {clients.container(cli)} {cli} --version")
     assert said.splitlines()[0] == VERSIONS[cli]
@@ -26,7 +27,7 @@ def test_it_says_its_version_and_asks_nobody(clients: Any, cli: str) -> None:
 
 
 @pytest.fixture
-def outdated(clients: Any) -> Iterator[str]:
+def outdated(clients: Clients) -> Iterator[str]:
     """A container in which `claude` is 2.1.110."""
     name = "clients-outdated"
     clients.host.check_output(f"docker run --detach --name {name} --network none agentops-clients")
@@ -35,7 +36,7 @@ def outdated(clients: Any) -> Iterator[str]:
     clients.host.check_output(f"docker rm --force {name}")
 
 
-def test_a_version_that_would_end_without_a_word_is_refused(clients: Any, outdated: str) -> None:
+def test_a_version_that_would_end_without_a_word_is_refused(clients: Clients, outdated: str) -> None:
     before = clients.started(outdated)
     container = {"name": outdated, "credentials_host_dir": clients.directory("claude"), "placement": "config_dir"}
     refused = clients.agent_mounts(fails=True, agents={"old": {"container": container}}, writable_layer="discard")

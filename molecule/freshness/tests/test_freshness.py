@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from testbed.hosts import Agents
+
 ROOT = "/opt/freshness"
 TARGET = "/run/agent-credentials/claude"
 
@@ -13,21 +15,21 @@ TARGET = "/run/agent-credentials/claude"
 CASES: dict[str, tuple[str, bool | None]] = {
     "ok": ("ok", True),
     "unlinked": ("missing", True),  # as a launcher starts it: only the link for older versions is missing
-    "spelled": ("ok", True),  # T11, and its link is missing
-    "image-link": ("ok", True),  # T9
-    "scratch": ("ok", True),  # T43
-    "file": ("file_mount", False),  # T1
-    "nested": ("file_mount", False),  # T6
+    "spelled": ("ok", True),  # the same paths, with dots and double slashes; its link is missing
+    "image-link": ("ok", True),  # the target lies below a link of the image
+    "scratch": ("ok", True),  # an image without /etc/passwd and without programs
+    "file": ("file_mount", False),  # the credential file is mounted
+    "nested": ("file_mount", False),  # the credential file is mounted inside a mounted directory
     "source": ("wrong_source", False),
     "writable": ("writable", False),
     "missing": ("missing", False),
-    "removed": ("stale", False),  # T3
-    "renamed": ("stale", False),  # T4
-    "flipped": ("stale", False),  # T7
-    "hostile": ("stale", False),  # T42
-    "stopped": ("ok", None),  # T44
+    "removed": ("stale", False),  # the directory was removed and made again
+    "renamed": ("stale", False),  # the directory was renamed away, and another one made in its place
+    "flipped": ("stale", False),  # the source is a link, which leads to another directory by now
+    "hostile": ("stale", False),  # the container has put a link where its target's parent was
+    "stopped": ("ok", None),  # there is no process whose view could be looked at
     "absent": ("absent", None),
-    "prefix": ("absent", None),  # T45: its name begins those of others
+    "prefix": ("absent", None),  # its name begins those of others
 }
 UNLINKED = {"spelled": "missing", "image-link": "missing", "scratch": "missing"}
 STALE = ("removed", "renamed", "flipped", "hostile")
@@ -46,13 +48,13 @@ def configuration() -> dict[str, Any]:
     }
 
 
-def look(agents: Any, user: str = "root") -> dict[str, Any]:
+def look(agents: Agents, user: str = "root") -> dict[str, Any]:
     succeeded, result = agents.module("agent_mounts_info", {"agents": configuration()}, user=user)
     assert succeeded, result
     return dict(result["agents"])
 
 
-def reads(agents: Any, case: str) -> str:
+def reads(agents: Agents, case: str) -> str:
     """The serial of the login that a process in the container reads at the target."""
     target = "/by-link/claude" if case == "image-link" else TARGET
     command = "/busybox cat" if case == "scratch" else "cat"
@@ -66,7 +68,7 @@ def seen(request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
     return {}
 
 
-def before(agents: Any, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def before(agents: Agents, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
     name = agents.host.check_output("hostname")
     if name not in seen:
         seen[name] = look(agents)
@@ -74,7 +76,7 @@ def before(agents: Any, seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_verdict_and_what_is_proved(agents: Any, seen: Any, case: str) -> None:
+def test_the_verdict_and_what_is_proved(agents: Agents, seen: Any, case: str) -> None:
     verdict, fresh = CASES[case]
     agent = before(agents, seen)[case]
     assert (agent["verdict"], agent["fresh"]) == (UNLINKED.get(case, verdict), fresh), agent
@@ -86,22 +88,22 @@ def test_the_verdict_and_what_is_proved(agents: Any, seen: Any, case: str) -> No
 
 
 @pytest.mark.parametrize("case", ["removed", "renamed", "flipped"])
-def test_the_archive_shows_a_fresh_file_in_a_stale_container(agents: Any, seen: Any, case: str) -> None:
-    """T41: why it is never asked."""
+def test_the_archive_shows_a_fresh_file_in_a_stale_container(agents: Agents, seen: Any, case: str) -> None:
+    """The engine mounts the sources again for an archive: why it is never asked."""
     archive = agents.host.check_output(f"docker cp freshness-{case}:{TARGET}/.credentials.json - | tar -xO")
     assert "fake-token-2" in archive
     assert before(agents, seen)[case]["fresh"] is False
 
 
-def test_followed_on_the_host_the_link_of_a_hostile_container_would_look_fresh(agents: Any, seen: Any) -> None:
-    """T42: why nothing is opened below /proc/PID/root by a plain open."""
+def test_followed_on_the_host_the_link_of_a_hostile_container_would_look_fresh(agents: Agents, seen: Any) -> None:
+    """Why nothing is opened below /proc/PID/root by a plain open."""
     pid = agents.inspect("freshness-hostile")["State"]["Pid"]
     followed = agents.inode(f"/proc/{pid}/root{TARGET}/.credentials.json")
     assert followed == agents.inode(f"{ROOT}/hostile/claude/.credentials.json")
     assert before(agents, seen)["hostile"]["inside"]["inode"] is None
 
 
-def test_without_root_nothing_is_called_fresh(agents: Any) -> None:
+def test_without_root_nothing_is_called_fresh(agents: Agents) -> None:
     for case, agent in look(agents, user="freshness").items():
         assert agent["fresh"] is None, case
         assert agent["inside"] is None, case
@@ -109,7 +111,7 @@ def test_without_root_nothing_is_called_fresh(agents: Any) -> None:
             assert any("not proven" in warning for warning in agent["warnings"]), case
 
 
-def test_one_run_heals_all_and_says_so_before(agents: Any) -> None:
+def test_one_run_heals_all_and_says_so_before(agents: Agents) -> None:
     arguments = {"agents": configuration()}
     succeeded, predicted = agents.module("agent_mounts", arguments, check=True)
     assert succeeded, predicted

@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
+from testbed.hosts import Agents
+
 CONTAINERS = ("migrate-boss", "migrate-dev")
 
 
 @pytest.fixture
-def before(agents: Any) -> dict[str, Any]:
+def before(agents: Agents) -> dict[str, Any]:
     documents = json.loads(agents.host.file("/home/migrate/before.json").content_string)
     return {document["Name"].lstrip("/"): document for document in documents}
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_the_file_mount_is_gone_and_the_directory_is_there_read_only(agents: Any, container: str) -> None:
+def test_the_file_mount_is_gone_and_the_directory_is_there_read_only(agents: Agents, container: str) -> None:
     mounts = {mount["Destination"]: mount for mount in agents.inspect(container)["Mounts"] if mount["Type"] == "bind"}
     assert list(mounts) == ["/run/agent-credentials/claude"]
     assert mounts["/run/agent-credentials/claude"]["Source"] == agents.directory
@@ -26,7 +28,7 @@ def test_the_file_mount_is_gone_and_the_directory_is_there_read_only(agents: Any
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_both_places_show_the_published_login(agents: Any, container: str) -> None:
+def test_both_places_show_the_published_login(agents: Agents, container: str) -> None:
     published = agents.host.file(agents.published).content_string
     user = f"docker exec --user root {container} cat"
     assert agents.host.check_output(f"{user} /run/agent-credentials/claude/.credentials.json") == published.rstrip()
@@ -34,7 +36,7 @@ def test_both_places_show_the_published_login(agents: Any, container: str) -> No
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_everything_else_is_as_before(agents: Any, before: Any, container: str) -> None:
+def test_everything_else_is_as_before(agents: Agents, before: Any, container: str) -> None:
     was, now = before[container], agents.inspect(container)
     added = "CLAUDE_SECURESTORAGE_CONFIG_DIR=/run/agent-credentials/claude"
     assert sorted(now["Config"]["Env"]) == sorted([*was["Config"]["Env"], added])
@@ -48,18 +50,18 @@ def test_everything_else_is_as_before(agents: Any, before: Any, container: str) 
     assert now["State"]["Running"]
 
 
-def test_the_data_of_the_anonymous_volume_is_there(agents: Any) -> None:
+def test_the_data_of_the_anonymous_volume_is_there(agents: Agents) -> None:
     assert agents.host.check_output("docker exec migrate-boss cat /data/file") == "precious"
 
 
-def test_the_network_is_as_before(agents: Any, before: Any) -> None:
+def test_the_network_is_as_before(agents: Agents, before: Any) -> None:
     was = before["migrate-boss"]["NetworkSettings"]["Networks"]["migrate"]
     now = agents.inspect("migrate-boss")["NetworkSettings"]["Networks"]["migrate"]
     assert now["IPAddress"] == was["IPAddress"] == "10.123.0.77"
     assert "the-boss" in now["Aliases"]
 
 
-def test_the_container_that_uses_another_ones_network_still_does(agents: Any) -> None:
+def test_the_container_that_uses_another_ones_network_still_does(agents: Agents) -> None:
     sidecar, dev = agents.inspect("migrate-sidecar"), agents.inspect("migrate-dev")
     assert sidecar["HostConfig"]["NetworkMode"] == f"container:{dev['Id']}"
     assert sidecar["HostConfig"]["RestartPolicy"]["Name"] == "always"
@@ -67,12 +69,12 @@ def test_the_container_that_uses_another_ones_network_still_does(agents: Any) ->
     assert namespaces[0] == namespaces[1]
 
 
-def test_no_leftover_stands_beside(agents: Any) -> None:
+def test_no_leftover_stands_beside(agents: Agents) -> None:
     names = agents.host.check_output("docker ps --all --format '{{.Names}}'").split()
     assert [name for name in names if ".am-" in name] == []
 
 
-def test_check_mode_has_predicted_what_was_done(agents: Any) -> None:
+def test_check_mode_has_predicted_what_was_done(agents: Agents) -> None:
     predicted = agents.host.file("/home/migrate/plan-predicted").content_string
     assert predicted == agents.host.file("/home/migrate/plan-carried-out").content_string
     assert "boss: create migrate-boss.am-new (file_mount;" in predicted

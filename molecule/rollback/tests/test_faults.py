@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from testbed.hosts import Agents
+
 NAME = "rollback-agent"
-CHECKOUT = pathlib.Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 SOCKET = "/run/engine-proxy.sock"
 FILE_MOUNT = "type=bind,source=/home/rollback/.claude/.credentials.json,target=/home/claude/.claude/.credentials.json"
 WRITES = 9  # of a recreation with a restart policy: create, 2 x policy, stop, 2 x rename, link, start, remove
@@ -20,7 +18,7 @@ START = 8
 
 
 @pytest.fixture(autouse=True)
-def _tidy(agents: Any) -> Iterator[None]:
+def _tidy(agents: Agents) -> Iterator[None]:
     yield
     agents.host.run("systemctl stop engine-proxy.service rollback-port.service")
     agents.host.check_output("systemctl start docker.service")
@@ -28,51 +26,41 @@ def _tidy(agents: Any) -> Iterator[None]:
         agents.host.run(f"docker rm --force {NAME}{suffix}")
 
 
-def start(agents: Any, options: str = "") -> dict[str, Any]:
+def start(agents: Agents, options: str = "") -> dict[str, Any]:
     agents.host.check_output(
         f"docker run --detach --name {NAME} --restart unless-stopped --mount {FILE_MOUNT} {options} agentops-agent"
     )
     return dict(agents.inspect(NAME))
 
 
-def proxy(agents: Any, at: int, then: str) -> None:
+def proxy(agents: Agents, at: int, then: str) -> None:
     agents.host.check_output(
         f"systemd-run --collect --unit engine-proxy -- engine-proxy {SOCKET} --at {at} --then {json.dumps(then)}"
     )
     agents.host.check_output(f"timeout 10 sh -c 'until test -S {SOCKET}; do sleep 0.05; done'")
 
 
-def run(agents: Any, through: str = "/var/run/docker.sock", **options: Any) -> tuple[bool, str]:
-    """Run the module; whether it succeeded, and its output."""
+def run(agents: Agents, through: str = "/var/run/docker.sock", **options: Any) -> tuple[bool, dict[str, Any]]:
+    """Run the module; whether it succeeded, and its result."""
     container = {"name": NAME, "credentials_host_dir": agents.directory}
     arguments = {"agents": {"one": {"container": container}}, "docker_host": f"unix://{through}", **options}
-    name = agents.host.check_output("hostname")
-    done = subprocess.run(
-        ["ansible", name, "--inventory", "testbed/inventory", "--module-name", "agentops.credentials.agent_mounts"]
-        + ["--args", json.dumps(arguments)],
-        cwd=CHECKOUT,
-        env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode == 0, done.stdout + done.stderr
+    return agents.module("agent_mounts", arguments)
 
 
-def running(agents: Any) -> list[str]:
+def running(agents: Agents) -> list[str]:
     return sorted(agents.host.check_output(f"docker ps --filter name={NAME} --format '{{{{.Names}}}}'").split())
 
 
-def everything(agents: Any) -> list[str]:
+def everything(agents: Agents) -> list[str]:
     return sorted(agents.host.check_output(f"docker ps --all --filter name={NAME} --format '{{{{.Names}}}}'").split())
 
 
-def policies(agents: Any) -> list[str]:
+def policies(agents: Agents) -> list[str]:
     """The restart policies of all that stands there."""
     return [agents.inspect(name)["HostConfig"]["RestartPolicy"]["Name"] for name in everything(agents)]
 
 
-def assert_as_before(agents: Any, before: dict[str, Any]) -> None:
+def assert_as_before(agents: Agents, before: dict[str, Any]) -> None:
     assert everything(agents) == running(agents) == [NAME]
     now = agents.inspect(NAME)
     assert now["Id"] == before["Id"]
@@ -80,63 +68,63 @@ def assert_as_before(agents: Any, before: dict[str, Any]) -> None:
     assert now["Config"] == before["Config"]
 
 
-def assert_recovers(agents: Any) -> None:
+def assert_recovers(agents: Agents) -> None:
     """The next run needs no help."""
-    succeeded, output = run(agents)
-    assert succeeded, output
+    succeeded, result = run(agents)
+    assert succeeded, result
     assert everything(agents) == running(agents) == [NAME]
     assert policies(agents) == ["unless-stopped"]
     assert agents.inside(NAME) == agents.host.file(agents.source).content_string.strip()
 
 
 @pytest.fixture(autouse=True)
-def _published(agents: Any) -> None:
+def _published(agents: Agents) -> None:
     agents.host.check_output(f"install -o rollback -m 600 {agents.source} {agents.published}")
     agents.host.check_output(f"chmod 755 {agents.directory}")
     agents.host.check_output(f"chmod 644 {agents.published}")
 
 
-def test_a_missing_source_of_another_mount_leaves_the_old_container_alone(agents: Any) -> None:
+def test_a_missing_source_of_another_mount_leaves_the_old_container_alone(agents: Agents) -> None:
     agents.host.check_output("mkdir -p /opt/rollback-gone")
     before = start(agents, "--mount type=bind,source=/opt/rollback-gone,target=/data")
     agents.host.check_output("rmdir /opt/rollback-gone")
-    succeeded, output = run(agents)
+    succeeded, result = run(agents)
     assert not succeeded
-    assert f"could not create {NAME}.am-new" in output
+    assert f"could not create {NAME}.am-new" in result["msg"]
     assert_as_before(agents, before)
 
 
-def test_a_new_container_that_becomes_unhealthy_is_taken_back(agents: Any) -> None:
+def test_a_new_container_that_becomes_unhealthy_is_taken_back(agents: Agents) -> None:
     before = start(
         agents, "--health-interval 1s --health-retries 1 --health-cmd 'test -z $CLAUDE_SECURESTORAGE_CONFIG_DIR'"
     )
-    succeeded, output = run(agents, wait_for="healthy")
+    succeeded, result = run(agents, wait_for="healthy")
     assert not succeeded
-    assert "the new container is unhealthy" in output
-    assert f"The old container {NAME} is in place as before" in output
+    assert "the new container is unhealthy" in result["msg"]
+    assert f"The old container {NAME} is in place as before" in result["msg"]
     assert_as_before(agents, before)
 
 
-def test_a_port_that_is_taken_while_nobody_holds_it_is_told_and_mended_later(agents: Any) -> None:
+def test_a_port_that_is_taken_while_nobody_holds_it_is_reported_and_fixed_later(agents: Agents) -> None:
     start(agents, "--publish 127.0.0.1:18220:80")
     proxy(
         agents,
         START,
         "systemd-run --collect --unit rollback-port python3 -m http.server --bind 127.0.0.1 18220; sleep 1",
     )
-    succeeded, output = run(agents, SOCKET)
+    succeeded, result = run(agents, SOCKET)
     assert not succeeded
-    assert f"could not start {NAME}" in output
+    assert f"could not start {NAME}" in result["msg"]
     assert "unless-stopped" in policies(agents)
     agents.host.check_output("systemctl stop rollback-port.service")
     assert_recovers(agents)
 
 
 @pytest.mark.parametrize("at", [3, 5, START])
-def test_after_the_module_was_killed_the_next_run_recovers(agents: Any, at: int) -> None:
+def test_after_the_module_was_killed_the_next_run_recovers(agents: Agents, at: int) -> None:
     start(agents)
     proxy(agents, at, "kill -KILL {pid}")
-    succeeded, _output = run(agents, SOCKET)
+    succeeded, _result = run(agents, SOCKET)
     assert not succeeded
     assert "unless-stopped" in policies(agents)
     assert len(running(agents)) <= 1
@@ -144,27 +132,27 @@ def test_after_the_module_was_killed_the_next_run_recovers(agents: Any, at: int)
 
 
 @pytest.mark.parametrize("at", [6])
-def test_after_the_engine_was_stopped_one_container_runs_and_the_next_run_recovers(agents: Any, at: int) -> None:
+def test_after_the_engine_was_stopped_one_container_runs_and_the_next_run_recovers(agents: Agents, at: int) -> None:
     start(agents)
     proxy(agents, at, "systemctl stop docker.socket docker.service")
-    succeeded, output = run(agents, SOCKET)
+    succeeded, result = run(agents, SOCKET)
     assert not succeeded
-    assert "Nothing is lost" in output
+    assert "Nothing is lost" in result["msg"]
     agents.host.check_output("systemctl start docker.service")
     assert len(running(agents)) <= 1
     assert_recovers(agents)
 
 
-def test_a_rerun_lists_once_inspects_once_and_writes_nothing(agents: Any) -> None:
+def test_a_rerun_lists_once_inspects_once_and_writes_nothing(agents: Agents) -> None:
     start(agents)
     assert_recovers(agents)
     proxy(agents, 0, "")
-    succeeded, output = run(agents, SOCKET)
-    assert succeeded, output
-    assert '"changed": false' in output
+    succeeded, result = run(agents, SOCKET)
+    assert succeeded, result
+    assert not result["changed"]
     calls = agents.host.check_output(f"sed 's,/v[0-9.]*/,/,' {SOCKET}.log").splitlines()
     listing = [call for call in calls if call.startswith("GET /containers/json")]
     inspects = [call for call in calls if call.startswith("GET /containers/") and call not in listing]
     assert len(listing) == len(inspects) == 1
     assert [call for call in calls if not call.startswith("GET ")] == []
-    assert len(calls) == 3, f"beside them only the version is asked for: {calls}"
+    assert len(calls) == 3, f"besides them only the version is asked for: {calls}"

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from testbed.hosts import Agents
+
 
 @pytest.fixture
-def report(agents: Any) -> dict[str, Any]:
+def report(agents: Agents) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(agents.host.file("/home/storm/report.json").content_string)
     return document
 
@@ -29,6 +31,5 @@ def test_no_unit_failed(report: dict[str, Any]) -> None:
     assert report["unit_failures"] == 0
 
 
-def test_the_mirror_is_healthy_afterwards(agents: Any) -> None:
-    status = agents.host.run("runuser -l storm -c '~/.local/bin/creds-mirror status'")
-    assert status.rc == 0, status.stdout + status.stderr
+def test_the_mirror_is_healthy_afterwards(agents: Agents) -> None:
+    agents.status()
