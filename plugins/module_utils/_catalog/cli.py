@@ -29,7 +29,9 @@ class MirrorRules:
     ``expires``  path of the access token's end, ``refresh_expires`` that of the refresh token's
     ``expires_unit``  ``ms`` or ``s``: what both are counted in since the epoch
     ``comments`` the file is JSON with ``//`` comment lines
-    ``keep_warm`` command with which the CLI refreshes its own login without any use of a model
+    ``keep_warm`` command with which the CLI renews its own login without any use of a model, and whose end implies
+                 that the new login is saved; ``keep_warm_since`` the lowest version of which that holds
+    ``keep_warm_variables``  its environment; ``{store}`` is the directory of the login, ``{empty}`` a new empty one
     """
 
     require: tuple[str, ...]
@@ -43,6 +45,8 @@ class MirrorRules:
     expires_unit: str = "ms"
     comments: bool = False
     keep_warm: tuple[str, ...] = ()
+    keep_warm_since: str | None = None
+    keep_warm_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,11 @@ CATALOG: dict[str, AgentCli] = {
                 refresh=("claudeAiOauth.refreshTokenExpiresAt",),
                 expires="claudeAiOauth.expiresAt",
                 refresh_expires="claudeAiOauth.refreshTokenExpiresAt",
-                keep_warm=("claude", "auth", "status"),
+                # Not `auth status`, which ends without waiting for the answer: versions to 2.1.268 lose it. With an
+                # empty configuration directory there are no servers, hooks or settings of the user to start.
+                keep_warm=("claude", "mcp", "list"),
+                keep_warm_since="2.1.145",
+                keep_warm_variables={"CLAUDE_SECURESTORAGE_CONFIG_DIR": "{store}", "CLAUDE_CONFIG_DIR": "{empty}"},
             ),
         ),
         AgentCli(

@@ -405,7 +405,8 @@ Description=Let {cli} refresh its login on this host shortly before it expires
 Type=oneshot
 {user}ExecStart={python} {start} keep-warm {config}
 SyslogIdentifier=creds-mirror
-TimeoutStartSec=180
+# A run waits up to 75 s for a try, and a client has 90 s.
+TimeoutStartSec=300
 Environment={client_path}
 LogLevelMax=notice
 UMask=0077
@@ -421,11 +422,12 @@ _KEEP_WARM_TIMER = (
     + """\
 
 [Unit]
-Description=Look every four minutes whether the login of {cli} expires soon
+Description=Look each minute whether the login of {cli} ends soon
 
 [Timer]
 OnActiveSec=30s
-OnUnitInactiveSec=4min
+OnUnitInactiveSec=60s
+AccuracySec=1s
 
 [Install]
 WantedBy=timers.target
@@ -503,6 +505,8 @@ ProtectControlGroups=yes
 ProtectProc=invisible
 ProcSubset=pid
 RemoveIPC=yes
+# The mirror cannot read it from /proc/sys there.
+Environment=CREDS_MIRROR_BOOT_ID=%b
 """
 _NO_NAMESPACES = """\
 # This host forbids unprivileged user namespaces: without mount sandbox. The rest of the sandbox is in force.

@@ -180,7 +180,7 @@ def test_the_configuration_is_what_the_program_reads() -> None:
     document = json.loads(_mirror.configuration(replace(SPEC, keep_warm=True)))
     assert document["directory"] == SPEC.directory and document["file"] == ".credentials.json"
     assert "claudeAiOauth.accessToken" in document["rules"]["keep"]
-    assert document["keep_warm"] == ["claude", "auth", "status"]
+    assert document["keep_warm"] == ["claude", "mcp", "list"]
     assert json.loads(_mirror.configuration(SPEC))["keep_warm"] is None
 
 

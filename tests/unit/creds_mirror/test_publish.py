@@ -13,10 +13,11 @@ import pathlib
 import stat
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from .conftest import END, Site, creds_mirror, login
+from .conftest import END, Clock, Site, creds_mirror, login
 
 
 def mode(path: pathlib.Path) -> int:
@@ -80,7 +81,7 @@ def test_a_lost_state_file_is_made_anew(site: Site) -> None:
     state = site.state
     (site.staging / "status.json").write_bytes(b"{half")
     assert site.publish() == 0
-    assert site.state == state
+    assert {**site.state, "login": None} == {**state, "login": None}
 
 
 def test_a_refusal_is_told_once_by_the_verify_service(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
@@ -212,26 +213,27 @@ def test_a_default_acl_reaches_the_published_file(site: Site) -> None:
     assert os.getxattr(site.target, "system.posix_acl_access") == acl((USER_OBJ, 6, NOBODY), *others)
 
 
-def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
-    now = [1_000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+@pytest.mark.parametrize("jump", [0, -6 * 3600, 6 * 3600, 10 * 365 * 86400])
+def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, moment: Clock, jump: int) -> None:
+    """By the time since the boot, suspend included: the wall clock may be put right at any moment."""
     site = Site(tmp_path, on_logout="withdraw", grace=60)
     site.write(login())
     site.publish()
     site.source.unlink()
     assert site.publish() == 0
-    now[0] += 59
+    moment.time += jump
+    moment.sleep(59)
     site.publish()
     assert site.published == site.reduced(login())
     site.write(login())
     site.publish()
     site.source.unlink()
-    now[0] += 30
+    moment.sleep(30)
     site.publish()
-    assert site.published == site.reduced(login()), "the grace period begins anew"
-    now[0] += 60
+    moment.sleep(59)
+    site.publish()
+    assert site.published == site.reduced(login()), "the grace period begins again"
+    moment.sleep(1)
     assert site.publish() == 0
     assert site.published is None
     assert site.state["published"] is None
@@ -240,6 +242,24 @@ def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, monkeypatch: pytest
     site.write(login())
     site.publish()
     site.source.unlink()
-    now[0] += 600
+    moment.sleep(600)
     site.publish()
     assert site.published == site.reduced(login())
+
+
+@pytest.mark.parametrize("kept", [None, 1_700_000_000.0, {"boot": "other", "uptime": 5.0, "time": 0}])
+def test_after_a_reboot_the_grace_period_counts_from_the_boot(tmp_path: pathlib.Path, moment: Clock, kept: Any) -> None:
+    """How long the host was off nobody knows; what version 0.2.0 has kept, a time of the wall clock, counts for nothing."""
+    site = Site(tmp_path, on_logout="withdraw", grace=60)
+    site.write(login())
+    site.publish()
+    site.source.unlink()
+    site.publish()
+    moment.reboot()
+    if kept is not None:
+        (site.staging / "status.json").write_text(json.dumps({**site.state, "missing_since": kept}))
+    site.publish()
+    assert site.published is not None
+    moment.sleep(60)
+    site.publish()
+    assert site.published is None
