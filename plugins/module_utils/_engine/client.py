@@ -94,8 +94,8 @@ class Engine:
         except ValueError as error:
             # It decodes the logins of registries, which nobody needs here (docker/docker-py, auth.parse_auth).
             raise EngineError(
-                f"the Docker SDK for Python cannot read ~/.docker/config.json of the user who runs this module ({error}); "
-                f"correct or remove that file."
+                f"the Docker SDK for Python cannot read ~/.docker/config.json of the user who runs this module "
+                f"({error}); correct or remove that file."
             ) from None
         self._timeout = timeout
         self.is_local = docker_host.startswith("unix://")
