@@ -21,6 +21,11 @@ class Readers:
     def __bool__(self) -> bool:
         return bool(self.uids or self.gids)
 
+    @property
+    def directory_acl(self) -> bytes | None:
+        """The access ACL of a directory of the owner's that they may enter."""
+        return encode(self, 7, READ_ENTER) if self else None
+
 
 # The extended attributes of ACLs, see linux/posix_acl_xattr.h.
 ACL_ACCESS, ACL_DEFAULT = "system.posix_acl_access", "system.posix_acl_default"

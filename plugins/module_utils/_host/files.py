@@ -198,8 +198,14 @@ def give_back(record: Record, user: User, path: str, beneath: str | None = None)
     beneath = (beneath or user.home).rstrip("/") or "/"
     inside = os.path.relpath(path, beneath)
     if inside == "." or inside.split("/")[0] == "..":
+        status = status_of(path)
+        if status is None or status.st_uid == user.uid:
+            return
         raise HostError(f"{path}: it lies outside of {beneath}, and root gives nothing away there; chown it yourself.")
-    descriptor = os.open(beneath, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(beneath, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
     try:
         owners = {user.uid, os.fstat(descriptor).st_uid}
         for name in inside.split("/"):

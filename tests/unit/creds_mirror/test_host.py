@@ -45,6 +45,7 @@ OPTIONS: dict[str, Any] = {
     "sources": {},
     "readers": {},
     "scope": "user",
+    "place": "home",
     "root": "~/.config/claude-hooks",
     "publish": "access_only",
     "on_logout": "keep",
@@ -134,6 +135,10 @@ def test_the_guard_lies_in_a_private_view_of_its_own() -> None:
         assert f"\n{line}\n" in view
     for line in ("What=/srv/50%%/claude-credentials", "Where=/run/creds-mirror/dev/claude/claude-credentials"):
         assert f"\n{line}\n" in guard
+    # The user can put a link there until the next boot, and nobody else looks through what root mounts then.
+    for path in ("/srv", "/srv/50%%", "/srv/50%%/claude-credentials"):
+        assert f"\nConditionPathIsSymbolicLink=!{path}\n" in view
+    assert "\nDirectoryMode=0700\n" in view
     assert "\nConditionPathIsDirectory=/run/creds-mirror/dev/claude/claude-credentials\n" in guard
 
 

@@ -48,7 +48,7 @@ def test_nothing_outside_the_home_is_given(user: User, tmp_path: pathlib.Path) -
     """On 0.2.0 /usr/local/sbin, named in agents.json, became the user's (attacks.md, 1)."""
     outside = tmp_path / "sbin"
     outside.mkdir()
-    for path in (outside, f"{user.home}/../sbin", user.home + "-other", "/usr/local/sbin"):
+    for path in (outside, f"{user.home}/../sbin", "/usr/local/sbin"):
         with pytest.raises(HostError, match="lies outside of"):
             give(user, path)
     assert outside.stat().st_uid == 0
@@ -56,7 +56,15 @@ def test_nothing_outside_the_home_is_given(user: User, tmp_path: pathlib.Path) -
 
 def test_the_home_itself_is_not_given(user: User) -> None:
     with pytest.raises(HostError, match="lies outside of"):
-        give(user, user.home)
+        give(User("alice", ALICE, ALICE, user.home), user.home)
+    assert os.stat(user.home).st_uid == MAL
+
+
+def test_what_is_the_users_already_may_lie_anywhere(user: User, tmp_path: pathlib.Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    os.chown(elsewhere, MAL, MAL)
+    assert give(user, elsewhere) == give(user, tmp_path / "missing") == []
 
 
 @pytest.mark.parametrize("level", ["leaf", "parent"])
