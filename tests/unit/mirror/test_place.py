@@ -99,11 +99,11 @@ def test_the_user_cannot_redirect_it(spec: MirrorSpec) -> None:
     def attack(_own: Record) -> list[str]:
         refused = []
         for path in (spec.directory, spec.staging, spec.root, os.path.dirname(spec.root)):
-            for call in (lambda path=path: os.rename(path, f"{path}.real"), lambda path=path: os.rmdir(path)):
+            for call, arguments in ((os.rename, (path, f"{path}.real")), (os.rmdir, (path,))):
                 try:
-                    call()
+                    call(*arguments)
                 except OSError as error:
-                    refused.append(error.strerror)
+                    refused.append(str(error.strerror))
         return refused
 
     assert as_user(spec.user, attack, Record(False)) == ["Permission denied"] * 8
