@@ -49,12 +49,12 @@ options:
   manifest:
     description:
       - Path of a file to write for launchers, with C(container), C(cli), C(mode), C(reload), C(start), C(directory),
-        C(target), C(docker_args), C(engine_api) and C(compose) of each agent that is served. V(~) and V(~user) are
-        expanded.
+        C(target), C(docker_args), C(engine_api) and C(compose) of each agent that is served. V(~), V(~user) and
+        variables are expanded.
       - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
         directory is root's.
     version_added: 0.3.0
-    type: str
+    type: path
   require_all:
     description: Fail if the container of an agent does not exist. Otherwise its verdict is V(absent).
     type: bool
@@ -260,7 +260,6 @@ recovered:
 """
 
 import contextlib
-import os
 import signal
 from types import FrameType
 from typing import Any
@@ -306,7 +305,7 @@ def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[s
     record = Record(module.check_mode)
     if module.params["manifest"]:
         text = report.manifest(returned["agents"])
-        write_manifest(os.path.expanduser(module.params["manifest"]), text, request.context.home, record)
+        write_manifest(module.params["manifest"], text, request.context.home, record)
         returned["changed"] = returned["changed"] or bool(record.changes)
     return result, {**returned, "diff": provider.diff + report.diff(result) + record.diff}
 
@@ -315,7 +314,7 @@ def main() -> None:
     module = _agents_module.make_module(
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         apply={"type": "bool", "default": True},
-        manifest={"type": "str"},
+        manifest={"type": "path"},
         require_all={"type": "bool", "default": False},
         recreate_stopped={"type": "bool", "default": False},
         recreate_dependents={"type": "bool", "default": False},

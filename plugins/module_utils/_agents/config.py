@@ -67,7 +67,7 @@ class ConfigContext:
     """The same with links resolved; none where a link of the user's leads it out of his home."""
     owner_uid: int | None = None
     """Whose directories the configuration may name; ``None`` where no host is looked at."""
-    allowed: Allowed = field(default_factory=lambda: Allowed())
+    allowed: Allowed = field(default_factory=Allowed)
 
     def path(self, path: str) -> str:
         """A host path of the user's, ``~/`` replaced."""

@@ -11,7 +11,6 @@ import pathlib
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
@@ -100,9 +99,9 @@ def test_the_user_cannot_redirect_it(spec: MirrorSpec) -> None:
     def attack(_own: Record) -> list[str]:
         refused = []
         for path in (spec.directory, spec.staging, spec.root, os.path.dirname(spec.root)):
-            for call in (partial(os.rename, path, f"{path}.real"), partial(os.rmdir, path)):
+            for call, arguments in ((os.rename, (path, f"{path}.real")), (os.rmdir, (path,))):
                 try:
-                    call()
+                    call(*arguments)
                 except OSError as error:
                     refused.append(str(error.strerror))
         return refused
