@@ -16,7 +16,7 @@ from ._agents.provide import Provider
 from ._base.errors import ConfigError
 from ._catalog.cli import AgentCli
 from ._catalog.mirror_paths import MIRROR_ROOT, mirrored_directories
-from ._catalog.override import extended
+from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
 from ._containers.ports import Session
@@ -88,7 +88,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
         where, document = params["path"], config.load(_read(params["path"]), params["path"])
     else:
         where, document = "agents", {"agents": params["agents"]}
-    home, catalog = os.path.expanduser(params["home"]), extended(CATALOG, params["catalog"])
+    home, catalog = os.path.expanduser(params["home"]), with_overrides(CATALOG, params["catalog"])
     context = config.ConfigContext(
         where=where,
         home=home,

@@ -15,7 +15,7 @@ from .._base.changes import Record
 from .._base.errors import ConfigError, HostError
 from .._base.paths import is_below
 from .._catalog.mirror_paths import in_home, source_of
-from .._catalog.override import extended
+from .._catalog.override import with_overrides
 from .._catalog.rows import CATALOG
 from .._host import files
 from .._host.acl import Readers
@@ -45,7 +45,7 @@ def run(options: _Options, record: Record) -> dict[str, Any]:
 def specifications(options: _Options, user: User) -> list[MirrorSpec]:
     """:raises ConfigError: an agent CLI is not in the catalogue, or a row of the user's own has a fault."""
     sources = options["sources"]
-    catalog = extended(CATALOG, options["catalog"], "creds_mirror_catalog")
+    catalog = with_overrides(CATALOG, options["catalog"], "creds_mirror_catalog")
     unknown = [name for name in [*options["clis"], *sources] if name not in catalog]
     if unknown:
         known = ", ".join(catalog)

@@ -81,7 +81,7 @@ NEW = {
 
 
 def test_a_row_is_added_and_another_one_changed() -> None:
-    catalog = override.extended(CATALOG, {"kimi": NEW, "codex": {"commands": ["codex", "codex-nightly"]}})
+    catalog = override.with_overrides(CATALOG, {"kimi": NEW, "codex": {"commands": ["codex", "codex-nightly"]}})
     assert catalog["kimi"].commands == ("kimi",)
     assert catalog["kimi"].mirror.blank == ("refresh",)
     assert catalog["codex"].commands == ("codex", "codex-nightly")
@@ -92,7 +92,7 @@ def test_a_row_is_added_and_another_one_changed() -> None:
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_row_survives_its_way_through_plain_data(name: str) -> None:
-    assert override.extended({}, {name: _cli.as_dict(CATALOG[name])}) == {name: CATALOG[name]}
+    assert override.with_overrides({}, {name: _cli.as_dict(CATALOG[name])}) == {name: CATALOG[name]}
 
 
 def test_the_lookup_documents_every_field() -> None:
@@ -123,7 +123,7 @@ def test_the_lookup_documents_every_field() -> None:
 )  # fmt: skip
 def test_a_fault_in_a_row_is_one_sentence_with_field_and_mend(rows: Any, fault: str) -> None:
     with pytest.raises(ConfigError) as error:
-        override.extended(CATALOG, rows)
+        override.with_overrides(CATALOG, rows)
     assert len(error.value.faults) == 1
     assert fault in error.value.faults[0]
 

@@ -1,0 +1,8 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every package may use: errors, the record of changes, names, and text for people.
+
+Imports nothing of the collection. Pure.
+"""
