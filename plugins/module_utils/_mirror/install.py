@@ -57,8 +57,12 @@ def ensure_directories(record: Record, spec: MirrorSpec, foreign_files: str) -> 
     # Check mode cannot look into a directory that it only pretends to have given back.
     status = None if spec.directory in record.given_back else status_of(spec.published)
     if status is not None and stat.S_ISREG(status.st_mode):
-        if status.st_uid != os.geteuid() and spec.published not in record.given_back:
-            raise HostError(f"{spec.published}: it belongs to uid {status.st_uid}; run the role as root, or remove it.")
+        if status.st_uid != os.geteuid():
+            # Never given to the user by root: who can write a directory can move others' files to this name.
+            before = f"owner uid {status.st_uid}\n"
+            if record.change(f"removed {spec.published}, which was not the user's", spec.published, before, "absent\n"):
+                os.unlink(spec.published)
+            return
         ensure_access(record, spec.published, 0o600, file)
 
 

@@ -183,7 +183,7 @@ def _give_back(specs: list[MirrorSpec], user: User, record: Record) -> None:
     """As root: what an engine, or root, has made in the user's place belongs to the user."""
     if os.geteuid() == 0:
         for spec in specs:
-            for path in (spec.directory, spec.staging, spec.published):
+            for path in (spec.directory, spec.staging):
                 files.give_back(record, user, path)
 
 
