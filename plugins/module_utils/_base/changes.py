@@ -19,7 +19,9 @@ class Changes:
     diff: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
-    """Paths that a real run would have made by now: check mode does not find them."""
+    """Paths that a real run would have made by now; only check mode has any."""
+    chowned: set[str] = field(default_factory=set)
+    """Paths that a real run would have made the user's by now; only check mode has any."""
 
     def make(self, what: str, path: str, before: str, after: str, action: Callable[[], object]) -> bool:
         """Do ``action`` and record the change after that, so a failure is not told as a change.
@@ -39,10 +41,13 @@ class Changes:
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data, for :meth:`add` in another process."""
-        return {"changes": self.changes, "diff": self.diff, "warnings": self.warnings}
+        made, chowned = sorted(self.made), sorted(self.chowned)
+        return {"changes": self.changes, "diff": self.diff, "warnings": self.warnings, "made": made, "chowned": chowned}
 
     def add(self, other: dict[str, Any]) -> None:
         """Add what another process has changed."""
         for what, diff in zip(other["changes"], other["diff"]):
             self._add(what, diff)
         self.warnings += other["warnings"]
+        self.made.update(other["made"])
+        self.chowned.update(other["chowned"])
