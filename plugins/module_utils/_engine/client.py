@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Docker engine. The only file that imports the Docker SDK; it maps its exceptions and decides nothing."""
+"""The engine's client, the only file that imports the Docker SDK; it maps its exceptions and decides nothing."""
 
 from __future__ import annotations
 

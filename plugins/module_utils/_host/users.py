@@ -44,7 +44,23 @@ def find_user(name: str | None) -> User:
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir.rstrip("/"))
 
 
+<<<<<<< HEAD
 def as_user(user: User, work: Callable[[Changes], Any], changes: Changes) -> Any:
+=======
+def owner_of(home: str) -> User:
+    """The user whose home directory a path is, by its owner.
+
+    :raises HostError: there is none.
+    """
+    try:
+        entry = pwd.getpwuid(os.stat(home).st_uid)
+    except (OSError, KeyError):
+        raise HostError(f"home: {home} is no user's home directory; set home to one.") from None
+    return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
+
+
+def as_user(user: User, work: Callable[[Record], Any], record: Record) -> Any:
+>>>>>>> main
     """Do ``work`` with the rights of ``user``: in this process if it has them, else in a child that drops root's.
 
     Returns what ``work`` returns, which must be plain data.
