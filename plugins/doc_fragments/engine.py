@@ -29,7 +29,7 @@ options:
     description:
       - The host's mirrors, as a dictionary from source to credentials directory. C(~) and C(~user) are expanded.
       - If it is left out, they are those that the role P(agentops.credentials.creds_mirror#role) makes with
-        O(mirror_clis), O(mirror_root) and O(mirror_sources).
+        O(mirror_clis), O(mirror_place), O(mirror_root) and O(mirror_sources).
     type: dict
   mirror_clis:
     description: The agent CLIs whose logins are mirrored, as in the variable C(creds_mirror_clis).
@@ -37,6 +37,14 @@ options:
     type: list
     elements: str
     default: [claude]
+  mirror_place:
+    description:
+      - Where the credentials directories lie, as in the variable C(creds_mirror_place).
+      - With V(system) the owner of O(home) names the directory.
+    version_added: 0.3.0
+    type: str
+    choices: [home, system]
+    default: home
   mirror_root:
     description:
       - The directory that holds the credentials directories, as in the variable C(creds_mirror_root). C(~/) stands for

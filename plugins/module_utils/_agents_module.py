@@ -16,13 +16,8 @@ from ._agents.provide import Provider
 from ._base.errors import ConfigError
 from ._base.paths import is_below
 from ._catalog.cli import AgentCli
-<<<<<<< HEAD
-from ._catalog.mirror_paths import MIRROR_ROOT, mirrored_directories
+from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, in_home, mirrored_directories
 from ._catalog.override import with_overrides
-=======
-from ._catalog.mirror_paths import MIRROR_ROOT, in_home, mirrored_directories
-from ._catalog.override import extended
->>>>>>> main
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
 from ._containers.ports import Session
@@ -41,6 +36,7 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "agents": {"type": "dict"},
         "mirrored": {"type": "dict"},
         "mirror_clis": {"type": "list", "elements": "str", "default": ["claude"]},
+        "mirror_place": {"type": "str", "choices": list(PLACES), "default": "home"},
         "mirror_root": {"type": "str", "default": MIRROR_ROOT},
         "mirror_sources": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": "~"},
@@ -96,17 +92,13 @@ def request(module: AnsibleModule, options: Options) -> Request:
     :raises ConfigError: the configuration cannot be read.
     """
     params = module.params
-    home, catalog = os.path.expanduser(params["home"]), extended(CATALOG, params["catalog"])
+    home, catalog = os.path.expanduser(params["home"]), with_overrides(CATALOG, params["catalog"])
     user = owner_of(home) if os.geteuid() == 0 else find_user(None)
     path = params["path"]
     if path:
         where, document = path, config.load(read_configuration(path, user), path)
     else:
         where, document = "agents", {"agents": params["agents"]}
-<<<<<<< HEAD
-    home, catalog = os.path.expanduser(params["home"]), with_overrides(CATALOG, params["catalog"])
-=======
->>>>>>> main
     context = config.ConfigContext(
         where=where,
         home=home,
@@ -151,7 +143,9 @@ def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: 
                 f"{', '.join(catalog)}."
             )
         rows = [catalog[name] for name in params["mirror_clis"]]
-        return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home)
+        place = params["mirror_place"]
+        user = owner_of(home).name if place == "system" else ""
+        return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home, place=place, user=user)
     absolute = {os.path.expanduser(one): os.path.expanduser(other) for one, other in params["mirrored"].items()}
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 

@@ -2,11 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-<<<<<<< HEAD
-"""What every package may use: errors, the record of changes, names, and text for people.
-=======
 """What every package needs: errors, names, paths, text for people, and the record of changes.
->>>>>>> main
 
 Imports nothing of the collection. Pure.
 """

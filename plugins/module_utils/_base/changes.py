@@ -24,7 +24,7 @@ class Changes:
     """Paths that a real run would have made the user's by now; only check mode has any."""
 
     def make(self, what: str, path: str, before: str, after: str, action: Callable[[], object]) -> bool:
-        """Do ``action`` and record the change after that, so a failure is not told as a change.
+        """Do ``action`` and record the change after that, so a failure is not reported as one.
 
         In check mode nothing is done. Returns whether ``action`` was done.
         """

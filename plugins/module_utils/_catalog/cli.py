@@ -12,7 +12,6 @@ import shlex
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Mapping, Sequence
 
-
 Placement = Literal["store", "link", "config_dir"]
 """Where in a container the credentials directory is used, see docs/agents-json.md."""
 PLACEMENTS: tuple[Placement, ...] = ("store", "link", "config_dir")
@@ -37,7 +36,7 @@ class MirrorRules:
     # What is published, and nothing else: a top-level key with all that is below it, or a path with a dot
     # (``tokens.access``, ``.access``) that holds a text, a number or a list of these. Empty means all.
     keep: tuple[str, ...] = ()
-    # Paths that are removed before publication: what is known, and so not told as unknown.
+    # Paths that are removed before publication: what is known, and so not reported as unknown.
     drop: tuple[str, ...] = ()
     # Paths that are set to the empty string before publication: the client insists on the key.
     blank: tuple[str, ...] = ()

@@ -39,7 +39,7 @@ def with_overrides(
 
 
 def _row(name: str, known: AgentCli | None, settings: Any, where: str) -> AgentCli:
-    base = asdict(known) if known else {"commands": [name]}
+    base: dict[str, Any] = asdict(known) if known else {"commands": [name]}
     values = _merged(AgentCli, _ROW, {**base, "name": name}, settings, where, computed=("file",))
     rules = settings.get("mirror") or {}
     values["mirror"] = MirrorRules(**_merged(MirrorRules, _RULES, base.get("mirror") or {}, rules, f"{where}.mirror"))
@@ -172,6 +172,6 @@ def _check(row: AgentCli, where: str) -> None:
     if row.mirror.expires_unit not in UNITS:
         faults.append(f"{where}.mirror.expires_unit: {row.mirror.expires_unit} is not known; use ms or s.")
     if not row.mirror.require:
-        faults.append(f"{where}.mirror.require is empty; name a path that every login holds, so that a logout is told.")
+        faults.append(f"{where}.mirror.require is empty; name a path that every login holds, so that a logout is seen.")
     if faults:
         raise ConfigError(*faults)

@@ -2,11 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-<<<<<<< HEAD
-"""The managed host: its files, users, systemd and lock, and what a process in a container sees.
-=======
 """The managed host: its files, users, locks, systemd, and what a process in a container sees.
->>>>>>> main
 
 May import ``_base``.
 """

@@ -49,16 +49,12 @@ def ensure_directory(
     *,
     exactly: bool = True,
     access: bytes | None = None,
-    owner: User | None = None,
 ) -> None:
-    """Make a directory, with its parents. Unless ``exactly``, one that is there is left as it is.
-
-    :param owner: who gets one that is made; only for a path whose parents are root's.
-    """
+    """Make a directory, with its parents. Unless ``exactly``, one that is there is left as it is."""
     status = status_of(path)
     if status is None:
         if path not in changes.made:
-            _make_directory(changes, path, mode, access, owner)
+            _make_directory(changes, path, mode, access)
         return
     if not exactly and os.path.isdir(path):
         return
@@ -70,7 +66,7 @@ def ensure_directory(
     ensure_access(changes, path, mode, access)
 
 
-def _make_directory(changes: Changes, path: str, mode: int, access: bytes | None, owner: User | None) -> None:
+def _make_directory(changes: Changes, path: str, mode: int, access: bytes | None) -> None:
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
         ensure_directory(changes, parent, 0o755, exactly=False)
@@ -81,8 +77,6 @@ def _make_directory(changes: Changes, path: str, mode: int, access: bytes | None
             os.chmod(path, mode)  # whatever the umask
             if access is not None:
                 _set_acl(path, ACL_ACCESS, access)
-            if owner is not None:
-                os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
         except OSError as error:
             raise HostError(f"{path}: cannot be made: {error.strerror}; fix its parent directory.") from None
 
@@ -206,7 +200,7 @@ def remove_file(changes: Changes, path: str) -> bool:
 
 
 def remove_directory(changes: Changes, path: str, removed: set[str] | None = None) -> bool:
-    """Remove a directory that is empty; one that holds something else is not ours to remove. Returns whether it is gone.
+    """Remove a directory if it is empty: one that holds something else is not ours. Returns whether it is gone.
 
     :param removed: names that check mode takes as removed from it.
     """
@@ -230,8 +224,14 @@ def chown_to(changes: Changes, user: User, path: str, beneath: str | None = None
     beneath = (beneath or user.home).rstrip("/") or "/"
     inside = os.path.relpath(path, beneath)
     if inside == "." or inside.split("/")[0] == "..":
+        status = status_of(path)
+        if status is None or status.st_uid == user.uid:
+            return
         raise HostError(f"{path}: it lies outside of {beneath}, where root changes no owner; chown it yourself.")
-    descriptor = os.open(beneath, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(beneath, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
     try:
         owners = {user.uid, os.fstat(descriptor).st_uid}
         for name in inside.split("/"):

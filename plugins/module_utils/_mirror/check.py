@@ -16,7 +16,7 @@ from .units import guard_units, units
 
 
 def check(spec: MirrorSpec) -> list[str]:
-    """What is wrong with a spec, one sentence each. It is looked at once more when links have been resolved."""
+    """What is wrong with a spec, one sentence each. It is checked again when links have been resolved."""
     faults = []
     name, user = spec.cli.name, spec.user.name
     if not user or user in (".", "..") or "/" in user:

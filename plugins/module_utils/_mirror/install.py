@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .._base.changes import Changes
 from .._base.errors import HostError
@@ -41,31 +41,23 @@ from .units import PYTHON, trial, units
 # Directories
 
 
-def ensure_leaves(changes: Changes, spec: MirrorSpec) -> None:
-    """As root, in a place whose parents are root's: make the directories that are the user's."""
-    ensure_directory(changes, spec.root, 0o755, exactly=False)
-    access = _access(spec)
-    for path, acl_of_directory in ((spec.directory, access.directory), (spec.staging, None)):
-        ensure_directory(changes, path, 0o700, exactly=False, access=acl_of_directory, owner=spec.user)
-
-
 def ensure_directories(changes: Changes, spec: MirrorSpec, foreign_files: str) -> None:
     """Make the credentials directory, with nothing foreign in it, and the staging directory, for who may read them."""
-    access = _access(spec)
+    readers = spec.readers
     ensure_directory(changes, spec.root, 0o700, exactly=False)
-    ensure_directory(changes, spec.directory, 0o700, access=access.directory)
+    ensure_directory(changes, spec.directory, 0o700, access=readers.directory_acl)
     ensure_directory(changes, spec.staging, 0o700)
     if os.path.isdir(spec.directory) and spec.directory not in changes.chowned:
         _clear_foreign(changes, spec, foreign_files)
     if os.path.isdir(spec.staging):
-        ensure_acl(changes, spec.staging, acl.ACL_DEFAULT, access.default)
-    elif access.default is not None:
+        ensure_acl(changes, spec.staging, acl.ACL_DEFAULT, readers.default_acl)
+    elif readers.default_acl is not None:
         changes.make(f"set the default ACL of {spec.staging}", spec.staging, "", "", lambda: None)
     # Check mode cannot look into a directory that it has only said to chown.
     status = None if spec.directory in changes.chowned else status_of(spec.published)
     if status is not None and stat.S_ISREG(status.st_mode):
         if status.st_uid == os.geteuid():
-            ensure_access(changes, spec.published, 0o600, access.file)
+            ensure_access(changes, spec.published, 0o600, readers.file_acl)
         else:
             # Never chowned by root: who can write a directory can move others' files to this name.
             changes.make(
@@ -77,30 +69,9 @@ def ensure_directories(changes: Changes, spec: MirrorSpec, foreign_files: str) -
             )
 
 
-@dataclass(frozen=True)
-class _Access:
-    """ACLs: of the credentials directory, of what is made in the staging directory, of the published file."""
-
-    directory: bytes | None = None
-    default: bytes | None = None
-    file: bytes | None = None
-
-
-def _access(spec: MirrorSpec) -> _Access:
-    readers = spec.readers
-    if not readers:
-        return _Access()
-    return _Access(
-        acl.encode(readers, 7, acl.READ_ENTER), acl.encode(readers, 7, acl.READ), acl.encode(readers, 6, acl.READ)
-    )
-
-
 def _clear_foreign(changes: Changes, spec: MirrorSpec, foreign_files: str) -> None:
     """Refuse or move aside what agents would see in the credentials directory in addition to the login."""
-    foreign = [name for name in sorted(os.listdir(spec.directory)) if name != spec.cli.file]
-    status = status_of(spec.published)
-    if status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISLNK(status.st_mode):
-        foreign.append(spec.cli.file)
+    foreign = foreign_names(spec)
     if not foreign:
         return
     if foreign_files == "refuse":
@@ -109,13 +80,12 @@ def _clear_foreign(changes: Changes, spec: MirrorSpec, foreign_files: str) -> No
             f"{spec.directory}: agents would see the foreign {names} in it; move it elsewhere,"
             f" or set creds_mirror_foreign_files to move_aside."
         )
-    aside = f"{spec.root}/{spec.cli.name}-credentials.moved-aside"
-    ensure_directory(changes, aside, 0o700)
+    ensure_directory(changes, spec.aside, 0o700)
     for name in foreign:
-        path, number, target = f"{spec.directory}/{name}", 1, f"{aside}/{name}"
+        path, number, target = f"{spec.directory}/{name}", 1, f"{spec.aside}/{name}"
         while status_of(target) is not None:
             number += 1
-            target = f"{aside}/{name}.{number}"
+            target = f"{spec.aside}/{name}.{number}"
         _move(changes, path, target)
 
 
@@ -124,26 +94,44 @@ def _move(changes: Changes, path: str, target: str) -> None:
     changes.make(what, path, "present\n", f"moved to {target}\n", lambda: os.rename(path, target))
 
 
-def empty_directories(changes: Changes, spec: MirrorSpec) -> None:
-    """Remove the published login and what is in the staging directory; foreign files stay."""
-    if spec.directory not in changes.chowned:
-        remove_file(changes, spec.published)
-    if os.path.isdir(spec.staging) and not os.path.islink(spec.staging) and not changes.check_mode:
-        for name in os.listdir(spec.staging):
-            os.unlink(f"{spec.staging}/{name}")
-    if os.path.isdir(spec.directory) and spec.directory not in changes.chowned:
-        left = sorted(name for name in os.listdir(spec.directory) if name != spec.cli.file)
-        if left:
-            changes.warnings.append(f"{spec.directory} is kept: it holds the foreign {printable(', '.join(left))}")
+def foreign_names(spec: MirrorSpec) -> list[str]:
+    """Names of what is in the credentials directory, if that is there, and is not the CLI's file."""
+    status = status_of(spec.directory)
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        return []
+    foreign = [name for name in sorted(os.listdir(spec.directory)) if name != spec.cli.file]
+    status = status_of(spec.published)
+    if status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISLNK(status.st_mode):
+        foreign.append(spec.cli.file)
+    return foreign
 
 
 def remove_directories(changes: Changes, spec: MirrorSpec) -> None:
-    """Remove the credentials and staging directories, where they are empty."""
-    for path in (spec.staging, spec.directory):
-        if os.path.isdir(path) and not os.path.islink(path):
-            everything = path == spec.staging or path in changes.chowned
-            emptied = set(os.listdir(path)) if everything and changes.check_mode else {spec.cli.file}
-            remove_directory(changes, path, emptied)
+    """Remove the credentials and staging directories; foreign files stay, and so does what holds them."""
+    if spec.directory not in changes.chowned:
+        remove_file(changes, spec.published)
+    if os.path.isdir(spec.staging) and not os.path.islink(spec.staging):
+        _empty_staging(changes, spec)
+        changes.make(
+            f"removed the directory {spec.staging}",
+            spec.staging,
+            "directory\n",
+            "absent\n",
+            lambda: os.rmdir(spec.staging),
+        )
+    if os.path.isdir(spec.directory) and not os.path.islink(spec.directory):
+        names = [] if spec.directory in changes.chowned else os.listdir(spec.directory)
+        left = sorted(name for name in names if name != spec.cli.file)
+        if left:
+            changes.warnings.append(f"{spec.directory} is kept: it holds the foreign {printable(', '.join(left))}")
+        else:
+            remove_directory(changes, spec.directory, set(names))
+
+
+def _empty_staging(changes: Changes, spec: MirrorSpec) -> None:
+    if not changes.check_mode:
+        for name in os.listdir(spec.staging):
+            os.unlink(f"{spec.staging}/{name}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

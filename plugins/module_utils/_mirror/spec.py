@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from .._catalog.cli import AgentCli
-from .._catalog.mirror_paths import credentials_directory, staging_directory
+from .._catalog.mirror_paths import Place, credentials_directory, staging_directory
 from .._host.acl import Readers
 from .._host.users import User
 
@@ -47,6 +47,7 @@ class MirrorSpec:
     logout_grace: int = 60
     keep_warm: bool = False
     sandbox: bool = True
+    place: Place = "home"
 
     @property
     def directory(self) -> str:
@@ -55,6 +56,11 @@ class MirrorSpec:
     @property
     def staging(self) -> str:
         return staging_directory(self.directory)
+
+    @property
+    def aside(self) -> str:
+        """Where foreign files are moved."""
+        return f"{self.directory}.moved-aside"
 
     @property
     def published(self) -> str:

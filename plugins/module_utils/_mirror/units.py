@@ -56,7 +56,14 @@ def guard_units(spec: MirrorSpec) -> dict[str, UnitText]:
     view = guard_view(spec)
     guard = f"{view}/{os.path.basename(spec.directory)}"
     paths_of = {"root": spec.root, "directory": spec.directory, "view": view, "guard": guard}
-    values = {"cli": word(spec.cli.name), **{name: word(path) for name, path in paths_of.items()}}
+    parents = [spec.directory]
+    while os.path.dirname(parents[-1]) != "/":
+        parents.append(os.path.dirname(parents[-1]))
+    values: dict[str, Word | UnitText] = {
+        "cli": word(spec.cli.name),
+        "no_links": settings("ConditionPathIsSymbolicLink", [word(f"!{path}") for path in parents[::-1]]),
+        **{name: word(path) for name, path in paths_of.items()},
+    }
     return {
         f"{escaped_path(path)}.mount": unit_text(text, **values)
         for path, text in ((view, _GUARD_VIEW), (guard, _GUARD))
@@ -180,7 +187,7 @@ _VERIFY_TIMER = (
 
 [Unit]
 Description=Verify the published login of {cli} each minute
-# The net below the watch: it catches what the kernel tells nobody, such as a file mounted over the login.
+# The net below the watch: it catches what the kernel reports to nobody, such as a file mounted over the login.
 
 [Timer]
 OnActiveSec=0
@@ -241,11 +248,14 @@ _GUARD_VIEW = (
 Description=Where the guard of the credentials directory of {cli} lies
 # Without the condition systemd would make the directory, as root.
 ConditionPathIsDirectory={root}
-
+# Root follows no link of the user's, who could have made one since.
+{no_links}
 [Mount]
 What={root}
 Where={view}
 Type=none
+# Nobody else looks through it.
+DirectoryMode=0700
 # Private: the guard must not appear at the directory's usual path.
 Options=bind,private
 """

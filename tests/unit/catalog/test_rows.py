@@ -33,7 +33,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows
     ],
 )
 def test_whose_command_it_is(command: Any, cli: str | None) -> None:
-    row = _cli.match(command, CATALOG)
+    row = _cli.cli_of_command(command, CATALOG)
     assert (row.name if row else None) == cli
 
 
@@ -118,7 +118,7 @@ def test_the_lookup_documents_every_field() -> None:
         ({"kimi": {**NEW, "mirror": {"require": ["a"], "comments": "yes"}}}, "mirror.comments is not true or false; write"),
         ({"kimi": {**NEW, "seeds": {"a": 1}}}, "catalog.kimi.seeds is not a dictionary of strings; write"),
         ({"claude": {"limits": [{"placement": "link"}]}}, "limits[0] is a new row and lacks minimum, effect; set"),
-        ({"Kimi@home": NEW}, "a name is made of a-z, 0-9 and -, for it becomes part of unit names; rename"),
+        ({"Kimi@home": NEW}, "a name becomes part of unit names; make it of a-z, 0-9 and - only"),
     ],
 )  # fmt: skip
 def test_a_fault_in_a_row_is_one_sentence_with_field_and_mend(rows: Any, fault: str) -> None:

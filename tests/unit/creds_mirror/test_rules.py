@@ -251,7 +251,9 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("case", OWN)
 def test_rows_of_the_users_own_do_what_they_say(case: str) -> None:
     rules, document, expected = OWN[case]
-    row = with_overrides(CATALOG, {"own": {"source": "a", "credential": "a", "config_dir": "b", "mirror": rules}})["own"]
+    row = with_overrides(CATALOG, {"own": {"source": "a", "credential": "a", "config_dir": "b", "mirror": rules}})[
+        "own"
+    ]
     config = {"rules": as_dict(row)["mirror"], "publish": "access_only"}
     assert json.loads(creds_mirror.published_form(json.dumps(document).encode(), config)[1]) == expected
 

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the module's options to specifications, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.check import require
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.run import specifications
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import configuration
+
+from .specs import DEV, SPEC
+
+OPTIONS: dict[str, Any] = {
+    "clis": ["claude"],
+    "sources": {},
+    "readers": {},
+    "scope": "user",
+    "place": "home",
+    "root": "~/.config/claude-hooks",
+    "publish": "access_only",
+    "on_logout": "keep",
+    "logout_grace": 60,
+    "keep_warm": False,
+    "guard_directory": False,
+    "catalog": {},
+}
+
+
+def test_the_configuration_is_what_the_program_reads() -> None:
+    document = json.loads(configuration(replace(SPEC, keep_warm=True)))
+    assert document["directory"] == SPEC.directory and document["file"] == ".credentials.json"
+    assert "claudeAiOauth.accessToken" in document["rules"]["keep"]
+    assert document["keep_warm"] == ["claude", "auth", "status"]
+    assert json.loads(configuration(SPEC))["keep_warm"] is None
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown CLI": ({"clis": ["clod"]}, "creds_mirror_clis: no agent CLI is named clod; choose from claude, "),
+    "unknown CLI's source": ({"sources": {"clod": "/x"}}, "no agent CLI is named clod"),
+    "relative root": ({"root": "hooks"}, "claude: creds_mirror_root is the relative path hooks"),
+    "relative source": ({"sources": {"claude": "x"}}, "claude: creds_mirror_sources.claude is the relative path x"),
+    "line break": (
+        {"root": "/a\nb"},
+        r"claude: /a\x0ab/claude-credentials: it has a control character or line break in it",
+    ),
+    "nothing to keep warm": ({"clis": ["codex"], "keep_warm": True}, "creds_mirror_keep_warm: none of these"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_wrong_settings_are_told_in_one_sentence(case: str) -> None:
+    changes, sentence = FAULTS[case]
+    with pytest.raises(ConfigError) as error:
+        require(specifications({**OPTIONS, **changes}, DEV))
+    assert error.value.faults[0].startswith(sentence) or sentence in error.value.faults[0]
+
+
+def test_all_faults_are_told_at_once() -> None:
+    options = {**OPTIONS, "clis": ["claude", "codex"], "root": "x"}
+    with pytest.raises(ConfigError) as error:
+        require(specifications(options, DEV))
+    assert len(error.value.faults) == 2
+
+
+def test_sources_and_root_may_begin_with_the_home() -> None:
+    (spec,) = specifications({**OPTIONS, "root": "~/r/", "sources": {"claude": "~/s/../login"}}, DEV)
+    assert (spec.root, spec.source.path) == ("/home/dev/r", "/home/dev/login")
