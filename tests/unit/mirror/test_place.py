@@ -48,11 +48,14 @@ def tmp_path() -> Iterator[pathlib.Path]:
 
 
 @pytest.fixture
-def home(tmp_path: pathlib.Path) -> pathlib.Path:
+def home(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    umask = os.umask(0o022)
     home = tmp_path / "home" / "mal"
     home.mkdir(parents=True)
-    os.chown(home, MAL, MAL) if os.geteuid() == 0 else None
-    return home
+    if os.geteuid() == 0:
+        os.chown(home, MAL, MAL)
+    yield home
+    os.umask(umask)
 
 
 @pytest.fixture
