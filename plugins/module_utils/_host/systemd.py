@@ -25,6 +25,21 @@ CANNOT_START = range(200, 244)
 """systemd's exit statuses of a service whose program was never started."""
 
 
+def escaped_name(name: str) -> str:
+    """A name as it stands in a unit's name (systemd-escape)."""
+    return "".join(
+        "-" if char == "/" else char if char in _PLAIN and not (char == "." and index == 0) else _escaped(char)
+        for index, char in enumerate(name)
+    )
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
+
+
 class Manager:
     """The systemd that a scope's units belong to: the user's own, or the host's."""
 
@@ -159,16 +174,20 @@ def ensure_user_manager(changes: Changes, manager: Manager) -> None:
         what = f"enabled lingering of {user.name}"
         changes.make(what, path, "linger off\n", "linger on\n", lambda: _enable_linger(user))
     elif not manager.is_reachable:
+        host, unit = Manager(user, is_users=False), f"user@{user.uid}.service"
+        if host.show((unit,))[unit].get("ActiveState") in ("active", "activating"):
+            return  # it is starting, and will answer
 
         def start() -> None:
             if is_root:
-                Manager(user, is_users=False).run("start", f"user@{user.uid}.service")
+                host.run("start", unit)
             else:
                 _enable_linger(user)  # which starts it too
 
         if not is_root and not _may_linger():
             raise HostError(
-                f"{user.name}'s systemd has ended; run 'systemctl start user@{user.uid}' as root, or reboot the host."
+                f"{user.name}'s systemd has ended; run 'systemctl start {unit}' as root, or set creds_mirror_scope to"
+                f" system."
             )
         changes.make(f"started {user.name}'s systemd", manager.socket, "not running\n", "running\n", start)
 

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -159,33 +160,44 @@ def ensure_program(changes: Changes, paths: Paths, program: str, start: str) -> 
     ensure_link(changes, paths.command, paths.program)
 
 
-_PYTHON_SECONDS = 60
+_PYTHON_SECONDS = 60.0
+_ERROR_BYTES = 4096
 
 
 def _python(*arguments: str) -> str:
-    """Run the host's Python as the services do, and return what is wrong, or nothing."""
+    """Run the host's Python as the services do, and return what is wrong, or nothing.
+
+    The user can replace what it runs: it is waited for within bounds, and leaves no process behind.
+    """
     command = [*PYTHON, *arguments]
     # Not a pipe: a process that is left over could hold it open, and the run with it.
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
             )
         except FileNotFoundError:
             raise HostError(f"this host has no {PYTHON[0]}; the mirror needs it: install Python 3.") from None
-        try:
-            status = process.wait(_PYTHON_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise HostError(
-                f"{' '.join(command)} did not end within {_PYTHON_SECONDS} seconds; look at the host."
-            ) from None
-        if status == 0:
+        has_ended = _has_ended(process.pid, time.monotonic() + _PYTHON_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its number is not used again before wait()
+        process.wait()
+        if not has_ended:
+            raise HostError(f"{' '.join(command)} did not end within {_PYTHON_SECONDS:.0f} seconds; look at the host.")
+        if process.returncode == 0:
             return ""
-        output.seek(0)
-        words = output.read(1 << 16).decode("utf-8", "replace").strip().rpartition("\n")[2]
-    return printable(words) or "it ended with an error"
+        errors.seek(-min(_ERROR_BYTES, errors.seek(0, os.SEEK_END)), os.SEEK_END)
+        last = errors.read(_ERROR_BYTES).decode("utf-8", "replace").strip().rpartition("\n")[2]
+    return printable(last) or "it ended with an error"
+
+
+def _has_ended(pid: int, end: float) -> bool:
+    """Whether a child ends in time; it is not reaped."""
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -101,11 +101,14 @@ def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> di
         else:
             guard.remove_guard(changes, spec)
     if scope == "user":
-        as_user(user, partial(_ensure_units, specs, options, manager), changes)
+        as_user(user, partial(_ensure_units, specs, options, manager, bool(changes.changes)), changes)
     else:
-        _ensure_units(specs, options, manager, changes)
+        _ensure_units(specs, options, manager, bool(changes.changes), changes)
     # What worked until now goes last.
     _remove_scope(specs, "system" if scope == "user" else "user", changes)
+    if scope == "system":
+        for spec in specs:
+            install.remove_units(changes, manager, spec.paths.units, spec.former_units)
     place.remove_former(changes, specs, options["root"])
     place.warn_of_redirection(changes, specs)
     if not all(spec.sandbox for spec in specs):
@@ -162,13 +165,14 @@ def _ensure_directories(specs: list[MirrorSpec], options: _Options, own: Changes
         install.ensure_directories(own, spec, options["foreign_files"])
 
 
-def _ensure_units(specs: list[MirrorSpec], options: _Options, manager: Manager, own: Changes) -> None:
+def _ensure_units(specs: list[MirrorSpec], options: _Options, manager: Manager, is_changed: bool, own: Changes) -> None:
+    """:param is_changed: whether anything before this has been changed."""
     before = len(own.changes)
     install.ensure_program(own, specs[0].paths, options["program"], options["start"])
     for spec in specs:
         ensure_file(own, spec.config, configuration(spec), 0o600 if spec.scope == "user" else 0o644)
         install.ensure_units(own, spec, manager)
-    if len(own.changes) > before and not own.check_mode:
+    if (is_changed or len(own.changes) > before) and not own.check_mode:
         for spec in specs:
             install.verify_now(spec, manager)
 
@@ -232,17 +236,21 @@ def _remove_scope(specs: list[MirrorSpec], scope: Scope, changes: Changes) -> No
         as_user(user, partial(_remove_files, specs), changes)
     elif os.geteuid() == 0:
         _remove_files(specs, changes)
-    elif any(os.path.lexists(f"{units}/{name}") for spec in specs for name in spec.all_units):
+    elif any(os.path.lexists(f"{units}/{name}") for spec in specs for name in _names(spec)):
         raise HostError(
             f"{units}: {user.name} has mirrors of the system scope, which only root can remove them; set become."
         )
+
+
+def _names(spec: MirrorSpec) -> tuple[str, ...]:
+    return (*spec.all_units, *spec.former_units)
 
 
 def _remove_files(specs: list[MirrorSpec], own: Changes) -> None:
     user, scope = specs[0].user, specs[0].scope
     where = paths(scope, user)
     for spec in specs:
-        install.remove_units(own, Manager(user, is_users=scope == "user"), where.units, spec.all_units)
+        install.remove_units(own, Manager(user, is_users=scope == "user"), where.units, _names(spec))
         remove_file(own, spec.config)
     unused = remove_directory(own, where.configs, {os.path.basename(spec.config) for spec in specs})
     if scope == "system":

@@ -13,11 +13,23 @@ from typing import Literal
 from .._catalog.cli import AgentCli
 from .._catalog.mirror_paths import Place, credentials_directory, staging_directory
 from .._host.acl import Readers
+from .._host.systemd import escaped_name
 from .._host.users import User
 
 Scope = Literal["user", "system"]
 """Whose systemd runs a mirror's services."""
 SCOPES: tuple[Scope, ...] = ("user", "system")
+
+
+# What is stopped first stands first.
+_UNITS = (
+    ("mirror", "path"),
+    ("mirror-verify", "timer"),
+    ("keep-warm", "timer"),
+    ("mirror", "service"),
+    ("mirror-verify", "service"),
+    ("keep-warm", "service"),
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,10 @@ class MirrorSpec:
 
     def unit(self, kind: str, suffix: str) -> str:
         """Name of a unit; kind is ``mirror``, ``mirror-verify`` or ``keep-warm``."""
-        user = f"@{self.user.name}" if self.scope == "system" else ""
+        return self._unit(kind, suffix, escaped_name(self.user.name))
+
+    def _unit(self, kind: str, suffix: str, instance: str) -> str:
+        user = f"@{instance}" if self.scope == "system" else ""
         return f"{self.cli.name}-creds-{kind}{user}.{suffix}"
 
     @property
@@ -92,17 +107,13 @@ class MirrorSpec:
     @property
     def all_units(self) -> tuple[str, ...]:
         """Every unit that any settings give this mirror."""
-        return tuple(
-            self.unit(kind, suffix)
-            for kind, suffix in (
-                ("mirror", "path"),
-                ("mirror-verify", "timer"),
-                ("keep-warm", "timer"),
-                ("mirror", "service"),
-                ("mirror-verify", "service"),
-                ("keep-warm", "service"),
-            )
-        )
+        return tuple(self.unit(kind, suffix) for kind, suffix in _UNITS)
+
+    @property
+    def former_units(self) -> tuple[str, ...]:
+        """Names that versions before 0.3.0 gave the same units, where they did not escape the user's."""
+        former = tuple(self._unit(kind, suffix, self.user.name) for kind, suffix in _UNITS)
+        return tuple(name for name in former if name not in self.all_units)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from .._host.systemd import escaped_name
 from .spec import MirrorSpec
 from .unit_text import Form, UnitText, Word, settings, unit_text, word
 
@@ -65,23 +66,9 @@ def guard_units(spec: MirrorSpec) -> dict[str, UnitText]:
         **{name: word(path) for name, path in paths_of.items()},
     }
     return {
-        f"{escaped_path(path)}.mount": unit_text(text, **values)
+        f"{escaped_name(path.strip('/'))}.mount": unit_text(text, **values)
         for path, text in ((view, _GUARD_VIEW), (guard, _GUARD))
     }
-
-
-def escaped_path(path: str) -> str:
-    """A path as it stands in a unit's name (systemd-escape --path)."""
-    plain = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
-    name = path.strip("/")
-    return "".join(
-        "-" if char == "/" else char if char in plain and not (char == "." and index == 0) else _escaped(char)
-        for index, char in enumerate(name)
-    )
-
-
-def _escaped(char: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def _sandbox(spec: MirrorSpec) -> UnitText:

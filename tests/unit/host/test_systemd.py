@@ -194,7 +194,8 @@ def test_another_failure_of_the_trial_is_no_answer(programs: Programs, shown: st
 # the user's systemd
 
 ENABLE = "loginctl --no-ask-password enable-linger 4711"
-START = "systemctl start user@4711.service"
+UNIT = "user@4711.service"
+START = f"systemctl start {UNIT}"
 MAY = f"pkcheck --action-id org.freedesktop.login1.set-self-linger --process {os.getpid()}"
 
 
@@ -318,10 +319,17 @@ def test_a_systemd_that_has_ended_is_started_again(programs: Programs, instance:
     assert instance.socket is not None
     instance.socket.close()
     assert os.path.exists(instance.manager.socket)
+    programs.answer(f"systemctl {SHOW} {UNIT}", output=f"Id={UNIT}\nActiveState=failed\n")
     assert instance.ensure(check_mode=True).changes == ["started max's systemd"]
     assert not {START, ENABLE} & set(programs.commands)
     assert instance.ensure().changes == ["started max's systemd"]
     assert programs.commands[-1] == (START if is_root else ENABLE)
+
+
+def test_a_systemd_that_is_just_starting_is_waited_for(programs: Programs, instance: Instance, is_root: bool) -> None:
+    programs.answer(f"systemctl {SHOW} {UNIT}", output=f"Id={UNIT}\nActiveState=activating\n")
+    instance.lingers()
+    assert instance.ensure(check_mode=True).changes == instance.ensure().changes == []
 
 
 def test_without_the_right_to_start_it_the_command_for_root_is_named(
@@ -330,7 +338,8 @@ def test_without_the_right_to_start_it_the_command_for_root_is_named(
     as_max(monkeypatch)
     programs.answer(MAY, 1)
     instance.lingers()
-    with pytest.raises(HostError, match=r"^max's systemd has ended; run 'systemctl start user@4711' as root"):
+    programs.answer(f"systemctl {SHOW} {UNIT}", output=f"Id={UNIT}\nActiveState=inactive\n")
+    with pytest.raises(HostError, match=r"^max's systemd has ended; run 'systemctl start user@4711\.service' as root"):
         instance.ensure(check_mode=True)
 
 

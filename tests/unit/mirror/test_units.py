@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.agentops.credentials.plugins.module_utils._host.systemd import escaped_name
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import units
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
 
@@ -83,7 +84,7 @@ def test_in_the_system_scope_root_resolves_no_path_of_the_users() -> None:
     ],
 )
 def test_the_guards_unit_has_the_name_that_systemd_demands(path: str, name: str) -> None:
-    assert units.escaped_path(path) == name
+    assert escaped_name(path.strip("/")) == name
     escape = shutil.which("systemd-escape")
     if escape:
         answer = subprocess.run([escape, "--path", path], check=True, capture_output=True, text=True).stdout
