@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 import json
+import os
+import pathlib
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError, HostError
+from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.check import require
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.run import specifications
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import configuration
@@ -74,3 +79,43 @@ def test_all_faults_are_told_at_once() -> None:
 def test_sources_and_root_may_begin_with_the_home() -> None:
     (spec,) = specifications({**OPTIONS, "root": "~/r/", "sources": {"claude": "~/s/../login"}}, DEV)
     assert (spec.root, spec.source.path) == ("/home/dev/r", "/home/dev/login")
+
+
+@pytest.mark.parametrize("home", ["/nonexistent", ""])
+def test_a_user_without_a_home_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """nobody, or a home that was removed: on 0.2.0 a raw [Errno 2]."""
+    nobody = User("nobody", os.geteuid(), os.getegid(), home)
+    monkeypatch.setattr(run, "find_user", lambda _name: nobody)
+    options = {**OPTIONS, "user": "nobody", "state": "present", "root": "/nonexistent/hooks"}
+    options["sources"] = {"claude": "/nonexistent/login"}
+    with pytest.raises(
+        HostError, match=r"^creds_mirror_user: nobody has no home directory \(.+ is none\); make it, or"
+    ):
+        run.run(options, Changes(check_mode=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"refusal": {"reason": "it is empty"}}', "it is empty"),
+        ('{"refusal": {"reason": "a\\u001b[2Jb"}}', "a\\x1b[2Jb"),
+        ('{"refusal": {"reason": ["x"]}}', None),
+        ('{"refusal": "x"}', None),
+        ('{"refusal": null}', None),
+        ("[]", None),
+        ("[" * 100000, None),
+        ("", None),
+    ],
+)
+def test_a_refusal_is_read_from_whatever_the_state_file_holds(tmp_path: pathlib.Path, text: str, reason: str) -> None:
+    spec = replace(SPEC, root=str(tmp_path))
+    os.mkdir(spec.staging)
+    pathlib.Path(spec.staging, "status.json").write_text(text)
+    assert run._refusal(spec) == reason
+
+
+def test_a_state_file_that_is_a_fifo_holds_nobody(tmp_path: pathlib.Path) -> None:
+    spec = replace(SPEC, root=str(tmp_path))
+    os.mkdir(spec.staging)
+    os.mkfifo(f"{spec.staging}/status.json")
+    assert run._refusal(spec) is None
