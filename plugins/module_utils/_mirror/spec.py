@@ -53,9 +53,9 @@ class MirrorSpec:
     scope: Scope
     root: str
     source: Source
-    publish: str = "access_only"
+    publish: Literal["access_only", "full"] = "access_only"
     readers: Readers = field(default_factory=Readers)
-    on_logout: str = "keep"
+    on_logout: Literal["keep", "withdraw"] = "keep"
     logout_grace: int = 60
     keep_warm: bool = False
     sandbox: bool = True
