@@ -120,7 +120,7 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import as_dict
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 
@@ -130,7 +130,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         try:
-            catalog = extended(CATALOG, self.get_option("catalog"))
+            catalog = with_overrides(CATALOG, self.get_option("catalog"))
         except ConfigError as error:
             raise AnsibleLookupError(str(error)) from error
         unknown = [term for term in terms if term not in catalog]

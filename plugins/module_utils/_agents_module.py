@@ -17,7 +17,7 @@ from ._base.errors import ConfigError
 from ._base.paths import is_below
 from ._catalog.cli import AgentCli
 from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, in_home, mirrored_directories
-from ._catalog.override import extended
+from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
 from ._containers.ports import Session
@@ -92,7 +92,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
     :raises ConfigError: the configuration cannot be read.
     """
     params = module.params
-    home, catalog = os.path.expanduser(params["home"]), extended(CATALOG, params["catalog"])
+    home, catalog = os.path.expanduser(params["home"]), with_overrides(CATALOG, params["catalog"])
     user = owner_of(home) if os.geteuid() == 0 else find_user(None)
     path = params["path"]
     if path:

@@ -271,7 +271,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.provi
     Provider,
     write_manifest,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
@@ -302,12 +302,12 @@ def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[s
     else:
         agents, result = run.prepare_for_launchers(request, Host(), provider)
         returned = report.launchers_result(agents, result)
-    record = Record(module.check_mode)
+    changes = Changes(module.check_mode)
     if module.params["manifest"]:
         text = report.manifest(returned["agents"])
-        write_manifest(module.params["manifest"], text, request.context.home, record)
-        returned["changed"] = returned["changed"] or bool(record.changes)
-    return result, {**returned, "diff": provider.diff + report.diff(result) + record.diff}
+        write_manifest(module.params["manifest"], text, request.context.home, changes)
+        returned["changed"] = returned["changed"] or bool(changes.changes)
+    return result, {**returned, "diff": provider.diff + report.diff(result) + changes.diff}
 
 
 def main() -> None:

@@ -6,7 +6,7 @@
 """The catalogue of agent CLIs: one row of data each, no code.
 
 Every rule was measured on the real client at the version named in ``measured``, but where a comment says otherwise;
-``docs/agent-clis.md`` tells how, and its table is made from these rows.
+``docs/agent-clis.md`` says how, and its table is made from these rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CATALOG: dict[str, AgentCli] = {
             limits=(VersionLimit("config_dir", "2.1.175", "it ends with status 0 and without any output, or crashes"),),
             reload="request",
             reload_since="2.1.90",
-            # Without it, beside the config directory, claude asks the questions of a first start each time.
+            # Without it, next to the config directory, claude asks the questions of a first start each time.
             seeds={".claude.json": "{}\n"},
             masking_variables=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
             mirror=MirrorRules(
@@ -136,7 +136,7 @@ CATALOG: dict[str, AgentCli] = {
             placements=("link",),
             reload="request",
             masking_variables=("OPENCODE_AUTH_CONTENT",),
-            # The last three are those of the client's code beside what was measured: other kinds of providers.
+            # The last three are from the client's code, in addition to what was measured: other kinds of providers.
             mirror=MirrorRules(
                 require=("*.access", "*.key"),
                 keep=(

@@ -11,7 +11,7 @@ import os
 import pwd
 import stat
 
-from .._base.changes import Record
+from .._base.changes import Changes
 from .._base.errors import ConfigError
 from .acl import writers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
@@ -32,7 +32,7 @@ def read_configuration(path: str, user: User) -> str:
     try:
         real = within(LOOK_SECONDS, os.path.realpath, path)
         if os.geteuid() == 0 and user.uid != 0 and not within(LOOK_SECONDS, is_roots, real):
-            result = as_user(user, lambda _own: _read(path, user.uid), Record(check_mode=False))
+            result = as_user(user, lambda _own: _read(path, user.uid), Changes(check_mode=False))
         else:
             result = within(LOOK_SECONDS, _read, path, user.uid)
     except NoAnswerError as error:

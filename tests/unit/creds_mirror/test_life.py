@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from .conftest import Clock, Site, creds_mirror, login
 
-NOW = {"boot": "b", "uptime": 10_000.0, "time": 1_800_000_000.0}
+NOW: dict[str, Any] = {"boot": "b", "uptime": 10_000.0, "time": 1_800_000_000.0}
 HOUR, DAY = 3600, 86400
 
 
@@ -248,7 +248,7 @@ def test_two_refusals_of_the_vendor_are_made_good_within_seconds(
             )
         return vendor(config, lock)  # type: ignore[no-any-return]
 
-    creds_mirror.run_client = third_time  # the fixture's monkeypatch takes it back
+    setattr(creds_mirror, "run_client", third_time)  # noqa: B010  the fixture's monkeypatch takes it back
     begin = moment.uptime
     assert creds_mirror.keep_warm(site.config) == 0
     assert moment.uptime - begin < 30 and len(warm.tries) == 3

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import as_dict
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 from .conftest import END, creds_mirror, login
@@ -266,7 +266,9 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("case", OWN)
 def test_rows_of_the_users_own_do_what_they_say(case: str) -> None:
     rules, document, expected = OWN[case]
-    row = extended(CATALOG, {"own": {"source": "a", "credential": "a", "config_dir": "b", "mirror": rules}})["own"]
+    row = with_overrides(CATALOG, {"own": {"source": "a", "credential": "a", "config_dir": "b", "mirror": rules}})[
+        "own"
+    ]
     config = {"rules": as_dict(row)["mirror"], "publish": "access_only"}
     assert json.loads(creds_mirror.published_form(json.dumps(document).encode(), config)[1]) == expected
 
