@@ -184,7 +184,7 @@ agents:
         the server has answered 401) or V(process) (never, only a new process does).
       type: str
     start:
-      description: What must be done beside the mount so that the agent CLI finds the mirrored login, or V(null).
+      description: What must be done besides the mount so that the agent CLI finds the mirrored login, or V(null).
       type: str
     shares_login_with:
       description: The other agents whose containers can write the same login. Not with O(apply=false).

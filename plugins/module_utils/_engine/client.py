@@ -259,7 +259,7 @@ class Engine:
         """Make ``path`` in the container, running or not, a symbolic link to ``target``.
 
         Missing parent directories are made with mode 0700 and the owner given. A file that is not
-        empty is kept beside the link: it may be a login of the container's own.
+        empty is kept next to the link: it may be a login of the container's own.
         """
         own = self.read_file(container, path)
         base, missing = posixpath.dirname(path), []
