@@ -373,6 +373,7 @@ def test_whatever_happens_to_the_machine_tries_are_spaced_and_states_are_true(
             else:
                 vendor.answer = kind
                 minutes(site, moment, number)
+            site.publish(verify=True)  # at most a minute later
             state = site.state["life"]["state"]
             ended = json.loads(site.published or b"")["claudeAiOauth"]["expiresAt"] / 1000 <= moment.time
             if kind in ("ok", "503", "invalid_grant") and ended:
