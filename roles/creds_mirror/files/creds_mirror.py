@@ -504,18 +504,22 @@ def times(number):
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
+ALGORITHM = []
+
+
 def sha256(content):
     """The SHA-256 of bytes, in hexadecimal."""
-    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
-    try:
-        from _sha2 import sha256 as algorithm
-    except ImportError:
+    if not ALGORITHM:  # once: a search for a module that is not there takes longer than the digest
+        # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
         try:
-            from _sha256 import sha256 as algorithm
+            from _sha2 import sha256 as algorithm
         except ImportError:
-            from hashlib import sha256 as algorithm
-
-    return algorithm(content).hexdigest()
+            try:
+                from _sha256 import sha256 as algorithm
+            except ImportError:
+                from hashlib import sha256 as algorithm
+        ALGORITHM.append(algorithm)
+    return ALGORITHM[0](content).hexdigest()
 
 
 def fingerprint(content):
@@ -689,7 +693,8 @@ def read_all(descriptor, limit):
     """At most ``limit`` bytes."""
     content = b""
     while len(content) < limit:
-        chunk = os.read(descriptor, limit - len(content))
+        # In pieces: a buffer of the whole limit takes longer to get than a login to read.
+        chunk = os.read(descriptor, min(limit - len(content), 65536))
         if not chunk:
             break
         content += chunk
