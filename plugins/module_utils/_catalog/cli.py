@@ -22,7 +22,7 @@ class MirrorRules:
     ``scopes``   a path that must hold a non-empty list or string, else the client counts as logged out
     ``keep``     what is published, and nothing else: a top-level key with all that is below it, or a path with a dot
                  (``tokens.access``, ``.access``) that holds a text, a number or a list of these; empty means all
-    ``drop``     paths removed before publication: what is known and not told as unknown
+    ``drop``     paths removed before publication: what is known, and so is not reported as unknown
     ``blank``    paths set to the empty string before publication (the client insists on the key)
     ``refresh``  paths that may be published although a key's name looks like a refresh token's (``refresh`` in it):
                  an end time, a name, or the token itself where the client needs it; ``**`` stands for all below
