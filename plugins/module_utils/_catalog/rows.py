@@ -47,7 +47,7 @@ CATALOG: dict[str, AgentCli] = {
                     "claudeAiOauth.accountUuid",
                     "claudeAiOauth.organizationUuid",
                 ),
-                # Beside the refresh token: other secrets that the client's code saves in the same file.
+                # The refresh token, and other secrets that the client's code saves in the same file.
                 drop=(
                     "claudeAiOauth.refreshToken",
                     "mcpOAuth",
@@ -136,7 +136,7 @@ CATALOG: dict[str, AgentCli] = {
             placements=("link",),
             reload="request",
             masking_variables=("OPENCODE_AUTH_CONTENT",),
-            # The last three are from the client's code, in addition to what was measured: other kinds of providers.
+            # The last three are from the client's code, not measured: other kinds of providers.
             mirror=MirrorRules(
                 require=("*.access", "*.key"),
                 keep=(

@@ -5,11 +5,12 @@
 """Publish an agent CLI's credentials into the directory that agent containers mount.
 
     creds-mirror publish CONFIG      what the path unit starts
-    creds-mirror verify CONFIG       the same, but silent about a refusal that was told before
-    creds-mirror keep-warm CONFIG    let the agent CLI refresh its own login shortly before it expires
+    creds-mirror verify CONFIG       the same, but silent about a refusal that was reported before
+    creds-mirror keep-warm CONFIG    let the agent CLI renew its own login shortly before it ends
     creds-mirror accept [CONFIG...]  publish the login that the source holds, although it is an earlier one
     creds-mirror rotate [CONFIG...]  give the source a new inode with the same content, as a drill
-    creds-mirror status [CONFIG...]  tell a person whether all is well
+    creds-mirror status [--json] [CONFIG...]  show whether all is well
+    creds-mirror --version
 
 The algorithm of ``publish``; the same numbers stand at the code:
 
@@ -27,10 +28,12 @@ The algorithm of ``publish``; the same numbers stand at the code:
 
 A refusal keeps the last good version. A source that is gone is a logout; what then happens is configured.
 Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, replaced);
-77 refused (type, owner, size, permission); 78 configuration or dangling symlink. ``status``: 0 healthy, 1 not.
+77 refused (type, owner, size, permission, a refresh token); 78 configuration or dangling symlink. ``status``: 0
+healthy, 1 not. ``keep-warm``: 0 renewed, not due, or known already; 75 failed, to be tried again; 77 rejected.
 
 CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
-(seconds), keep_warm (a command or null), units (systemd units to ask about), scope (user or system).
+(seconds), keep_warm (a command or null), units (systemd units to ask about), scope (user or system); it may have
+keep_warm_environment (variables for that command).
 
 It must start fast (a login is visible tens of milliseconds after it was saved), so the units run it by ``python3 -I
 -S`` and ``start.py``, which does not compile it, and it imports late, or not at all, what takes long to import.
@@ -48,7 +51,7 @@ STEP_SECONDS = 0.01
 LEFTOVER = "new."
 ROTATION = ".rotate."
 UNKNOWN_KEYS = 20
-# How many replaced logins are remembered, for how long, and of how many tokens in one file.
+# How many replaced logins are remembered, for how long, and how many tokens of one file are distinguished.
 REPLACED = 256
 REPLACED_SECONDS = 90 * 24 * 3600
 PLACES = 32
@@ -66,10 +69,11 @@ RETRY_SECONDS = (5, 15, 30, 60, 120, 300, 600)
 # One run waits for a try that is due so soon after its start; the timer starts the next one a minute after its end.
 WAIT_SECONDS = 75
 CLIENT_SECONDS = 90
-# A person must log in again before the refresh token ends; so long before that it is told.
+# A person must log in again before the refresh token ends; so long before that it is announced.
 WARN_SECONDS = 3 * 24 * 3600
 # What a client prints when the vendor has rejected its refresh token. Claude blanks its file, too.
 REJECTED = ("invalid_grant",)
+BLANK = "its file holds no token any more, for the vendor has rejected them or its client has logged out"
 
 PUBLISHED, CANNOT_WRITE, TRY_LATER, REFUSED, CONFIGURATION = 0, 74, 75, 77, 78
 
@@ -208,8 +212,8 @@ NOTHING = object()
 def picked(document, rules):
     """What the rules let through of a document, and the paths of what they do not know.
 
-    An allow-list: what no rule names is not published. It is told, so that somebody looks what a new version of the CLI
-    saves; ``drop`` names what is known and not published.
+    An allow-list: what no rule names is not published. It is reported, so that somebody looks what a new version of
+    the CLI saves; ``drop`` names what is known and not published.
     """
     if not rules.get("keep"):
         return document, []
@@ -225,7 +229,7 @@ def pick(value, patterns, above, unknown):
     if isinstance(value, dict):
         part = {}
         for key, child in value.items():
-            # What stands for any key may be a person's or a provider's name: it is not told.
+            # What stands for any key may be a person's or a provider's name: it is not shown.
             is_any = all(keys[0] != key for keys, _does in patterns) and any(keys[0] == "*" for keys, _does in patterns)
             kept = pick_one(child, patterns, (key, "*"), (*above, "*" if is_any else key), unknown)
             if kept is not NOTHING:
@@ -246,7 +250,7 @@ def pick_one(child, patterns, names, path, unknown):
         return child
     if isinstance(child, (dict, list)) and any(does != DROP for _keys, does in deeper):
         return pick(child, deeper, path, unknown)
-    if child is None and deeper:  # such as Codex's tokens beside an API key
+    if child is None and deeper:  # such as Codex's tokens where there is an API key
         return None
     unknown.append(path)
     return NOTHING
@@ -312,13 +316,13 @@ def holds_text(value):
 
 
 def shown(path):
-    """A path for people. A key that does not look like a field's name is not told: it may be somebody's secret."""
+    """A path for people. A key that does not look like a field's name is not shown: it may be somebody's secret."""
     plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
     return ".".join(key if key == "*" or (0 < len(key) <= 32 and not key.strip(plain)) else "?" for key in path)
 
 
 def end_at(document, path, rules, now):
-    """When a token ends, in seconds since the epoch; None if that is not told, or cannot be."""
+    """When a token ends, in seconds since the epoch; None if that is not known, or cannot be."""
     value = first_at(document, path)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
@@ -327,7 +331,7 @@ def end_at(document, path, rules, now):
 
 
 def logins_of(document, rules):
-    """What tells a document's logins from others: a digest of each token, by a digest of its place in the file."""
+    """What distinguishes a document's logins from others: a digest of each token, by a digest of its place."""
     found = {}
     for path in rules["require"]:
         for place, value in found_at(document, keys_of(path)):
@@ -337,8 +341,16 @@ def logins_of(document, rules):
     return found if len(found) <= PLACES else {"": digest("".join(sorted(found.values())))}
 
 
+def is_blank(content, rules):
+    """Whether a file is a login without tokens: its client takes them out when the vendor has rejected them."""
+    try:
+        return not logins_of(parse(content, rules), rules)
+    except Refusal:
+        return False
+
+
 # The order of logins is not that of their ends: an account's next login may end earlier, and so may another account's.
-# A history tells which logins were read, as digests: ``now`` those of the last accepted file, ``gone`` those that the
+# A history holds which logins were read, as digests: ``now`` those of the last accepted file, ``gone`` those that the
 # host was logged out of since, ``replaced`` those that others have replaced, each with the time.
 NO_HISTORY = {"now": {}, "gone": {}, "replaced": {}}
 
@@ -429,7 +441,7 @@ def is_dead(login, renewal, now):
 def seconds_to_try(login, renewal, now):
     """When to renew a login, in seconds from now; None if that is of no use.
 
-    ``renewal`` tells of the tries that have failed.
+    ``renewal`` holds the tries that have failed.
     """
     if login["ends"] is None or is_dead(login, renewal, now):
         return None
@@ -456,7 +468,7 @@ def life(login, renewal, is_there, is_warm, now):
     """(state, sentence, whether all is well) of the login that agents have.
 
     The states: ``none``, ``logged_out``, ``good``, ``ending``, ``ended``, ``log_in``. ``login`` is None before the
-    first one, ``is_there`` tells whether the host has one, ``is_warm`` whether the host is asked to renew it.
+    first one, ``is_there`` is whether the host has one, ``is_warm`` whether the host is asked to renew it.
     """
     if login is None:
         return "none", "there is no login yet: log in on this host", False
@@ -474,9 +486,12 @@ def life(login, renewal, is_there, is_warm, now):
         rest = f"agents keep the last login, {rest}" if login["published"] else "nothing is published"
         return "logged_out", f"logged out: {rest}", False
     failing = renewal if renewal is not None and renewal["login"] == login["id"] else None
-    why = f", renewal failed {times(failing['failures'])}: {failing['reason']}" if failing else ""
+    if failing and failing["rejected"]:
+        why = f": {failing['reason']}"
+    else:
+        why = f", renewal failed {times(failing['failures'])}: {failing['reason']}" if failing else ""
     if left is not None and left <= 0:
-        advice = ": log in again" if is_dead(login, renewal, now) or not is_warm else ""
+        advice = "; log in again" if is_dead(login, renewal, now) or not is_warm else ""
         return "ended", f"ended {span(-left)} ago{why}{advice}", False
     if is_dead(login, renewal, now):
         when = utc(end) if left is not None else "its access token ends"
@@ -504,18 +519,22 @@ def times(number):
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
+ALGORITHM = []
+
+
 def sha256(content):
     """The SHA-256 of bytes, in hexadecimal."""
-    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
-    try:
-        from _sha2 import sha256 as algorithm
-    except ImportError:
+    if not ALGORITHM:  # once: a search for a module that is not there takes longer than the digest
+        # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
         try:
-            from _sha256 import sha256 as algorithm
+            from _sha2 import sha256 as algorithm
         except ImportError:
-            from hashlib import sha256 as algorithm
-
-    return algorithm(content).hexdigest()
+            try:
+                from _sha256 import sha256 as algorithm
+            except ImportError:
+                from hashlib import sha256 as algorithm
+        ALGORITHM.append(algorithm)
+    return ALGORITHM[0](content).hexdigest()
 
 
 def fingerprint(content):
@@ -524,7 +543,7 @@ def fingerprint(content):
 
 
 def digest(text):
-    """Tells texts apart without telling anything of them."""
+    """Distinguishes texts without a word of them."""
     return sha256(text.encode("utf-8", "surrogatepass"))[:24]
 
 
@@ -621,7 +640,7 @@ def clock():
     """This moment."""
     import time
 
-    # In the sandbox of the system scope there is no /proc/sys; its units tell the boot.
+    # In the sandbox of the system scope there is no /proc/sys; its units give the boot.
     boot = os.environ.get("CREDS_MIRROR_BOOT_ID") or (read_small("/proc/sys/kernel/random/boot_id") or b"").decode(
         "ascii"
     )
@@ -689,7 +708,8 @@ def read_all(descriptor, limit):
     """At most ``limit`` bytes."""
     content = b""
     while len(content) < limit:
-        chunk = os.read(descriptor, limit - len(content))
+        # In pieces: a buffer of the whole limit takes longer to get than a login to read.
+        chunk = os.read(descriptor, min(limit - len(content), 65536))
         if not chunk:
             break
         content += chunk
@@ -861,7 +881,8 @@ class Mirror:
         status = os.stat(self.config["file"], dir_fd=self.directory, follow_symlinks=False)
         login = login_facts(document, rules, as_login(state.get("login")), now)
         state["login"] = login
-        if (as_renewal(state.get("renewal")) or {}).get("login") != login["id"]:
+        renewal = as_renewal(state.get("renewal"))
+        if renewal is not None and (renewal["login"] != login["id"] or renewal["reason"] == BLANK):
             state["renewal"] = None
         state["published"] = {
             "at": utc(status.st_mtime),
@@ -890,7 +911,7 @@ class Mirror:
 
     def once(self, state):
         """One pass: (identity of the source, exit status, reason of the refusal or None). Raises SourceChanged."""
-        seen = look(self.config["source"])
+        seen, content = look(self.config["source"]), None
         try:
             content = read_source(self.config["source"], seen)
             if content is None:
@@ -899,6 +920,9 @@ class Mirror:
                 state.pop("missing_since", None)
                 self.settle(content, state)
         except Refusal as refusal:
+            login = as_login(state.get("login"))
+            if login is not None and content is not None and is_blank(content, self.config["rules"]):
+                state["renewal"] = as_renewal(state.get("renewal")) or failed_renewal(login, None, BLANK, True, clock())
             return seen, refusal.status, str(refusal)
         return seen, PUBLISHED, None
 
@@ -1029,6 +1053,7 @@ class Warmer:
 
     def __init__(self, config, mirror, lock):
         self.config, self.mirror, self.lock = config, mirror, lock
+        self.renewed = {}  # when, by login: the mirror may not have read it yet
 
     def run(self):
         start, status = clock(), PUBLISHED
@@ -1047,9 +1072,9 @@ class Warmer:
     def login(self, now):
         """What is known of the source's login; None if there is none that could be renewed."""
         try:
-            document = self.document()
+            document = parse(self.content(), self.config["rules"])
             accept(document, self.config["rules"])
-        except Refusal:  # the mirror tells of it
+        except Refusal:  # the mirror reports it
             return None
         # The refresh token of a login that was replaced is spent: to send it again may log the host out.
         if is_replaced(self.mirror.history(None), logins_of(document, self.config["rules"])):
@@ -1057,19 +1082,18 @@ class Warmer:
         before = as_login(self.mirror.state().get("login"))
         login = login_facts(document, self.config["rules"], before, now)
         if before is None or before["id"] != login["id"]:
-            login["read"] = None  # nobody knows how long it has been there
+            # Else nobody knows how long it has been there.
+            login["read"] = self.renewed.get(login["id"])
         return login
 
-    def document(self):
-        """The source's content. Raises Refusal."""
+    def content(self):
+        """The source's bytes; none if there are none that hold still. Raises Refusal."""
         for _attempt in range(20):
             try:
-                return parse(
-                    read_source(self.config["source"], look(self.config["source"])) or b"", self.config["rules"]
-                )
+                return read_source(self.config["source"], look(self.config["source"])) or b""
             except SourceChanged:
                 pause(STEP_SECONDS)
-        raise Refusal("it does not stop changing")
+        return b""
 
     def renew(self, login, renewal):
         """One try. Returns the exit status."""
@@ -1078,6 +1102,7 @@ class Warmer:
         after = self.login(now)
         if after is not None and after["id"] != login["id"]:
             if after["ends"] is None or after["ends"] > now["time"]:
+                self.renewed[after["id"]] = now
                 self.keep(None)
                 say(5, f"{self.config['cli']}: renewed its login")
                 return PUBLISHED
@@ -1087,21 +1112,15 @@ class Warmer:
         elif after is None:
             if look(self.config["source"]) is None:
                 return PUBLISHED  # logged out meanwhile
-            rejected = rejected or self.is_blank()
+            rejected = rejected or is_blank(self.content(), self.config["rules"])
         if rejected:
-            reason = "the vendor has rejected its refresh token; log in again"
+            reason = "the vendor has rejected its refresh token"
         kept = failed_renewal(login, renewal, reason or "it ended well but did not renew the login", rejected, now)
         self.keep(kept)
         if renewal is None or kept["reason"] != renewal["reason"]:
-            say(4, "{}: {}: {}".format(self.config["cli"], " ".join(self.config["keep_warm"]), kept["reason"]))
+            command, advice = " ".join(self.config["keep_warm"]), "; log in again on this host" if rejected else ""
+            say(4, f"{self.config['cli']}: {command}: {kept['reason']}{advice}")
         return REFUSED if rejected else TRY_LATER
-
-    def is_blank(self):
-        """Whether the client has taken the tokens out of its file, as it does when the vendor has rejected them."""
-        try:
-            return not logins_of(self.document(), self.config["rules"])
-        except Refusal:
-            return False
 
     def keep(self, renewal):
         """Keep what is known of the tries, and what follows from it for the login."""
@@ -1442,7 +1461,7 @@ def rotate_one(source):
 
     A client may save a new login at any moment, and that must not be lost: the copy is exchanged with the source, and
     whatever comes out that is not what was copied goes back in. The copy keeps the time of the original, by which
-    ``recover_rotation`` tells what a killed rotation has left.
+    ``recover_rotation`` knows what a killed rotation has left.
     """
     import stat
 

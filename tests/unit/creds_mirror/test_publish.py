@@ -50,7 +50,7 @@ def test_the_state_file_tells_what_happened(site: Site) -> None:
     assert mode(site.staging / "status.json") == 0o600
 
 
-def test_unknown_keys_are_told_once_and_by_status(
+def test_unknown_keys_are_reported_once_and_by_status(
     site: Site, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     site.write(login(spare="fake-token-spare"))

@@ -223,7 +223,7 @@ SECRETS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", SECRETS)
-def test_what_nobody_has_measured_is_not_published_and_told(case: str) -> None:
+def test_what_nobody_has_measured_is_not_published_and_is_reported(case: str) -> None:
     cli, part, unknown = SECRETS[case]
     document = json.loads(login(**part)) if cli == "claude" else part
     config = {"rules": as_dict(CATALOG[cli])["mirror"], "publish": "access_only"}
@@ -233,10 +233,10 @@ def test_what_nobody_has_measured_is_not_published_and_told(case: str) -> None:
     assert creds_mirror.unknown_keys(document, {**config, "publish": "full"}) == []
 
 
-def test_only_so_many_unknown_keys_are_told() -> None:
+def test_only_so_many_unknown_keys_are_listed() -> None:
     config = {"rules": as_dict(CATALOG["gemini"])["mirror"], "publish": "access_only"}
-    told = creds_mirror.unknown_keys({f"key{number:03d}": 1 for number in range(100)}, config)
-    assert told[:2] == ["key000", "key001"] and told[-1] == "and 80 more" and len(told) == 21
+    names = creds_mirror.unknown_keys({f"key{number:03d}": 1 for number in range(100)}, config)
+    assert names[:2] == ["key000", "key001"] and names[-1] == "and 80 more" and len(names) == 21
 
 
 OWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
