@@ -13,7 +13,7 @@ MANIFESTS = {
     "a link to a directory of root's path": ("~/out", "ln -s /usr/local/sbin out"),
     "a link to a file": ("~/out", "ln -s /opt/treasure/secret.json out"),
     "a link to what is not there": ("~/out", "ln -s /etc/systemd/system/new.service out"),
-    "a link to a link": ("~/out", "ln -s out2 out; ln -s /etc/cron.d out2"),
+    "a link to a link": ("~/out", "ln -s out2 out; ln -s /etc/tmpfiles.d out2"),
 }
 CLEAN = "rm -rf out out2"
 
@@ -40,7 +40,7 @@ def test_a_manifest_in_mals_home_is_mals(field: Field) -> None:
     """What the attack abused goes on to work, and a second run changes nothing."""
     field.as_mal("true", undo="rm -rf manifests out")
     field.as_mal("mkdir -p manifests")
-    assert field.play(agent_containers_manifest="~/manifests/launchers.json").code == 0
+    assert not field.play(agent_containers_manifest="~/manifests/launchers.json").refused
     assert field.root("stat -c %U:%a /home/mal/manifests/launchers.json") == "mal:644"
     assert "changed=0" in field.play(agent_containers_manifest="~/manifests/launchers.json").words
 
@@ -64,11 +64,11 @@ SOURCES = {
 def test_an_agents_json_that_is_no_small_file_of_mals_is_refused_at_once(field: Field, case: str) -> None:
     """Attack 15, medium. On 0.2.0 a FIFO held the run for ever, and a link to /dev/zero filled the memory."""
     field.as_mal(f"rm -f agents.json; {SOURCES[case]}", undo="rm -rf agents.json fifo")
-    outcome = field.play(seconds=30)
+    outcome = field.run(seconds=30)
     assert outcome.refused
     assert "agents.json" in outcome.words
     assert "TREASURE" not in outcome.output
-    assert "Module failed" not in outcome.output
+    assert not outcome.crashed, outcome.output
 
 
 def test_a_hard_link_to_a_file_of_root_is_not_read_out(field: Field) -> None:
@@ -77,6 +77,6 @@ def test_a_hard_link_to_a_file_of_root_is_not_read_out(field: Field) -> None:
         "rm -f /home/mal/agents.json; ln /opt/treasure/secret.json /home/mal/agents.json",
         undo="rm /home/mal/agents.json",
     )
-    outcome = field.play()
+    outcome = field.run()
     assert outcome.refused
     assert "TREASURE" not in outcome.output
