@@ -50,7 +50,7 @@ test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake
 	@scripts/molecule clients
 
 .PHONY: storm
-storm: venv ## The mirror under 10,000 rewrites, beside the mirror of claude-hooks#57 (about 15 minutes)
+storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-hooks#57 (about 15 minutes)
 	@scripts/host-image
 	@STORM_REWRITES=10000 STORM_BESIDE_SEED=1 scripts/molecule storm
 	@tail -n +1 .cache/storm-*.json
@@ -61,19 +61,19 @@ corpus: venv ## Recreate containers with some 190 option sets on both engines, a
 	@scripts/corpus
 
 .PHONY: benchmark
-benchmark: venv ## Figures of site.yml and agent_mounts beside their peers (docs/benchmarks.md)
+benchmark: venv ## Figures of site.yml and agent_mounts next to their peers (docs/benchmarks.md)
 	@scripts/host-image
 	@scripts/benchmark
 
 .PHONY: benchmark-mirror
-benchmark-mirror: venv ## Figures of the mirror beside others (docs/mirror.md; RELEASE=trixie: on systemd 257; TRIES=200)
+benchmark-mirror: venv ## Figures of the mirror next to others (docs/benchmarks.md; RELEASE=trixie: on systemd 257; TRIES=200)
 	@scripts/host-image $(or $(RELEASE),bookworm)
 	@export AGENTOPS_HOSTS=bench-mirror:$(or $(RELEASE),bookworm) MOLECULE_PROJECT_DIRECTORY=$(CURDIR); \
 	trap 'ansible-playbook -i testbed/inventory testbed/stop.yml >/dev/null' EXIT; \
 	ansible-playbook -i testbed/inventory testbed/start.yml benchmarks/mirror.yml $(if $(TRIES),-e tries=$(TRIES))
 
 .PHONY: fix
-fix: venv ## Let the tools mend what they can: ruff check --fix, ruff format
+fix: venv ## Let the tools fix what they can: ruff check --fix, ruff format
 	@ruff check --fix
 	@ruff format
 
@@ -82,7 +82,7 @@ changelog: venv ## Take the fragments of changelogs/ into CHANGELOG.rst, under t
 	@antsibull-changelog release --reload-plugins --update-existing
 
 .PHONY: lock
-lock: venv ## Pin requirements.in anew into requirements.txt
+lock: venv ## Pin requirements.in again into requirements.txt
 	@uv pip compile --quiet --universal --upgrade --python-version 3.11 \
 	  --custom-compile-command 'make lock' requirements.in --output-file requirements.txt
 

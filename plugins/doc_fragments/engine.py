@@ -29,7 +29,7 @@ options:
     description:
       - The host's mirrors, as a dictionary from source to credentials directory. C(~) and C(~user) are expanded.
       - If it is left out, they are those that the role P(agentops.credentials.creds_mirror#role) makes with
-        O(mirror_clis), O(mirror_root) and O(mirror_sources).
+        O(mirror_clis), O(mirror_place), O(mirror_root) and O(mirror_sources).
     type: dict
   mirror_clis:
     description: The agent CLIs whose logins are mirrored, as in the variable C(creds_mirror_clis).
@@ -37,6 +37,14 @@ options:
     type: list
     elements: str
     default: [claude]
+  mirror_place:
+    description:
+      - Where the credentials directories lie, as in the variable C(creds_mirror_place).
+      - With V(system) the owner of O(home) names the directory.
+    version_added: 0.3.0
+    type: str
+    choices: [home, system]
+    default: home
   mirror_root:
     description:
       - The directory that holds the credentials directories, as in the variable C(creds_mirror_root). C(~/) stands for
@@ -68,6 +76,33 @@ options:
     version_added: 0.2.0
     type: str
     default: ~/.local/share/agentops/agent-auth
+  allowed_directories:
+    description:
+      - Directories of the host that the configuration may name, with all below them, next to those of the agents' user
+        and the mirrors'. Whoever writes the configuration is trusted with his own files and nothing else.
+    version_added: 0.3.0
+    type: list
+    elements: path
+    default: []
+  allowed_containers:
+    description: Patterns, as of a shell, for the names of the containers that the configuration may name.
+    version_added: 0.3.0
+    type: list
+    elements: str
+    default: ["*"]
+  allow_commands:
+    description: Whether the configuration may have commands run in the containers (C(only_when_idle)).
+    version_added: 0.3.0
+    type: bool
+    default: true
+  trusted_writers:
+    description:
+      - Containers that may write the file O(path), because their agents work where it lies.
+      - Such an agent decides which of the user's directories are mounted where; without this the run refuses.
+    version_added: 0.3.0
+    type: list
+    elements: str
+    default: []
   docker_host:
     description:
       - Where the Docker engine listens.

@@ -87,7 +87,7 @@ _raw:
       description: Versions below always need a new process, or V(null).
       type: str
     start:
-      description: What must be done beside the mount, or V(null).
+      description: What must be done besides the mount, or V(null).
       type: str
     passwd:
       description: What fails for a uid without an entry in C(/etc/passwd), or V(null).

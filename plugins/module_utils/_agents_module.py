@@ -14,14 +14,17 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 from ._agents import config
 from ._agents.provide import Provider
 from ._base.errors import ConfigError
+from ._base.paths import is_below
 from ._catalog.cli import AgentCli
-from ._catalog.mirror_paths import MIRROR_ROOT, mirrored_directories
+from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, in_home, mirrored_directories
 from ._catalog.override import extended
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
 from ._containers.ports import Session
 from ._engine.client import SDK_MISSING, Engine
 from ._host.filesystem import Host
+from ._host.trust import read_configuration
+from ._host.users import find_user, owner_of
 
 _SOURCES = ("path", "agents")
 
@@ -33,11 +36,16 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "agents": {"type": "dict"},
         "mirrored": {"type": "dict"},
         "mirror_clis": {"type": "list", "elements": "str", "default": ["claude"]},
+        "mirror_place": {"type": "str", "choices": list(PLACES), "default": "home"},
         "mirror_root": {"type": "str", "default": MIRROR_ROOT},
         "mirror_sources": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": "~"},
         "catalog": {"type": "dict", "default": {}},
         "shared_root": {"type": "str", "default": config.SHARED_ROOT},
+        "allowed_directories": {"type": "list", "elements": "path", "default": []},
+        "allowed_containers": {"type": "list", "elements": "str", "default": ["*"]},
+        "allow_commands": {"type": "bool", "default": True},
+        "trusted_writers": {"type": "list", "elements": "str", "default": []},
         "docker_host": {
             "type": "str",
             "default": "unix:///var/run/docker.sock",
@@ -84,17 +92,26 @@ def request(module: AnsibleModule, options: Options) -> Request:
     :raises ConfigError: the configuration cannot be read.
     """
     params = module.params
-    if params["path"]:
-        where, document = params["path"], config.load(_read(params["path"]), params["path"])
+    home, catalog = os.path.expanduser(params["home"]), extended(CATALOG, params["catalog"])
+    user = owner_of(home) if os.geteuid() == 0 else find_user(None)
+    path = params["path"]
+    if path:
+        where, document = path, config.load(read_configuration(path, user), path)
     else:
         where, document = "agents", {"agents": params["agents"]}
-    home, catalog = os.path.expanduser(params["home"]), extended(CATALOG, params["catalog"])
     context = config.ConfigContext(
         where=where,
         home=home,
         mirrored=_mirrored(params, catalog, home),
         catalog=catalog,
         shared_root=params["shared_root"],
+        shared_roots=_shared_roots(params["shared_root"], home),
+        owner_uid=user.uid,
+        allowed=config.Allowed(
+            directories=tuple(os.path.realpath(one) for one in params["allowed_directories"]),
+            containers=tuple(params["allowed_containers"]),
+            commands=params["allow_commands"],
+        ),
     )
     return Request(
         config=config.parse(document, context),
@@ -103,7 +120,17 @@ def request(module: AnsibleModule, options: Options) -> Request:
         require_all=params.get("require_all", False),
         max_parallel=params.get("max_parallel", 1),
         check_mode=module.check_mode,
+        config_path=os.path.realpath(path) if path else None,
+        trusted_writers=tuple(params["trusted_writers"]),
     )
+
+
+def _shared_roots(shared_root: str, home: str) -> tuple[str, ...]:
+    """The shared root with links resolved. One that is in the home by its name must be there in truth."""
+    path = in_home(shared_root, home)
+    real, real_home = os.path.realpath(path), os.path.realpath(home)
+    is_led_out = is_below(path, home) and not is_below(real, real_home)
+    return () if is_led_out else (real,)
 
 
 def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: str) -> dict[str, str]:
@@ -116,22 +143,11 @@ def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: 
                 f"{', '.join(catalog)}."
             )
         rows = [catalog[name] for name in params["mirror_clis"]]
-        return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home)
+        place = params["mirror_place"]
+        user = owner_of(home).name if place == "system" else ""
+        return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home, place=place, user=user)
     absolute = {os.path.expanduser(one): os.path.expanduser(other) for one, other in params["mirrored"].items()}
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path} does not exist on the managed host; set path to the agents' configuration."
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read ({reason}); fix its permissions or use become.") from None
 
 
 def session(module: AnsibleModule, provider: Provider) -> Session:

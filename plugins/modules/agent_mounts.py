@@ -46,6 +46,15 @@ options:
         returned, for launchers that start their containers themselves.
     type: bool
     default: true
+  manifest:
+    description:
+      - Path of a file to write for launchers, with C(container), C(cli), C(mode), C(reload), C(start), C(directory),
+        C(target), C(docker_args), C(engine_api) and C(compose) of each agent that is served. V(~) and V(~user) are
+        expanded.
+      - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
+        directory is root's.
+    version_added: 0.3.0
+    type: str
   require_all:
     description: Fail if the container of an agent does not exist. Otherwise its verdict is V(absent).
     type: bool
@@ -175,7 +184,7 @@ agents:
         the server has answered 401) or V(process) (never, only a new process does).
       type: str
     start:
-      description: What must be done beside the mount so that the agent CLI finds the mirrored login, or V(null).
+      description: What must be done besides the mount so that the agent CLI finds the mirrored login, or V(null).
       type: str
     shares_login_with:
       description: The other agents whose containers can write the same login. Not with O(apply=false).
@@ -251,10 +260,15 @@ recovered:
 """
 
 import contextlib
+import os
 import signal
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import (
+    Provider,
+    write_manifest,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
@@ -285,13 +299,19 @@ def _run(module, options):
     else:
         agents, result = run.prepare_for_launchers(request, Host(), provider)
         returned = report.launchers_result(agents, result)
-    return result, {**returned, "diff": provider.diff + report.diff(result)}
+    record = Record(module.check_mode)
+    if module.params["manifest"]:
+        text = report.manifest(returned["agents"])
+        write_manifest(os.path.expanduser(module.params["manifest"]), text, request.context.home, record)
+        returned["changed"] = returned["changed"] or bool(record.changes)
+    return result, {**returned, "diff": provider.diff + report.diff(result) + record.diff}
 
 
 def main():
     module = _agents_module.make_module(
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         apply={"type": "bool", "default": True},
+        manifest={"type": "str"},
         require_all={"type": "bool", "default": False},
         recreate_stopped={"type": "bool", "default": False},
         recreate_dependents={"type": "bool", "default": False},

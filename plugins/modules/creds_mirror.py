@@ -15,7 +15,8 @@ description:
   - Makes the credentials directories of a user, installs the mirror program, and the systemd units that start it
     whenever a login changes.
   - It is the whole work of the role P(agentops.credentials.creds_mirror#role), which is the way to use it.
-  - What lies in the user's home is touched with that user's rights only.
+  - What lies in the user's home is touched with that user's rights only, but that root gives him back a directory which
+    an engine has made there.
 extends_documentation_fragment:
   - agentops.credentials.attributes
 attributes:
@@ -56,8 +57,19 @@ options:
     type: list
     elements: str
     default: [claude]
+  place:
+    description:
+      - Where the credentials directories lie. V(home) puts them below O(root).
+      - V(system) puts them below C(/var/lib/agentops-credentials/USER), where every parent directory is root's. It
+        needs root. It is the choice for a user who may not use root's engine, since in his home he can redirect a
+        mount at its container's next start.
+      - The directories of the other place are removed, when the new ones are at work.
+    version_added: 0.3.0
+    type: str
+    choices: [home, system]
+    default: home
   root:
-    description: The directory that holds the credentials directories.
+    description: The directory that holds the credentials directories with O(place=home).
     type: str
     default: ~/.config/claude-hooks
   sources:
@@ -103,7 +115,8 @@ options:
     description:
       - Guard each credentials directory by a mount on it, so that it cannot be removed, renamed or replaced while
         containers hold it.
-      - It needs root. The directories above it can still be moved.
+      - It needs root. With O(place=home) the directories above it can still be moved, and the guard is refused if the
+        way to the directory leads through a link or another user's directory.
     version_added: 0.2.0
     type: bool
     default: false
@@ -165,7 +178,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.mirror_paths import MIRROR_ROOT
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.mirror_paths import MIRROR_ROOT, PLACES
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run as _mirror_run
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
 
@@ -179,6 +192,7 @@ def main():
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "scope": {"type": "str", "choices": list(_mirror.SCOPES), "default": "user"},
             "clis": {"type": "list", "elements": "str", "default": ["claude"]},
+            "place": {"type": "str", "choices": list(PLACES), "default": "home"},
             "root": {"type": "str", "default": MIRROR_ROOT},
             "sources": {"type": "dict", "default": {}},
             "publish": {"type": "str", "choices": ["access_only", "full"], "default": "access_only"},

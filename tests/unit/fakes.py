@@ -10,6 +10,7 @@ import copy
 import itertools
 import json
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
@@ -82,7 +83,10 @@ class FakeEngine:
         self._read("containers")
         if self.gone_after is not None and len(self.writes) >= self.gone_after:
             raise EngineError("the engine is gone")
-        rows = [{"Id": document["Id"], "Names": [document["Name"]]} for document in self.world.values()]
+        rows = [
+            {"Id": document["Id"], "Names": [document["Name"]], "Mounts": document["Mounts"]}
+            for document in self.world.values()
+        ]
         return [ContainerRow(row) for row in (*rows, self.vanishing) if row]
 
     def inspect(self, container: str) -> Container:
@@ -271,7 +275,11 @@ class FakeRoot(process_root.ContainerRoot):
         target = self.host.engine.links.get(self.document["Id"], {}).get(path)
         return process_root.FileView("link", link_target=target) if target else process_root.MISSING
 
-    def read(self, path: str) -> bytes | None:
+    def holder(self, path: str, targets: Iterable[str]) -> str | None:
+        holders = [target for target in targets if path.startswith(f"{target}/")]
+        return max(holders, key=len, default="/")
+
+    def read(self, path: str, is_mounted: bool = False) -> bytes | None:
         return PASSWD if path == "/etc/passwd" else None
 
 

@@ -24,6 +24,8 @@ class World:
     agents: dict[str, Any] | None = None
     max_parallel: int = 1
     require_all: bool = False
+    config_path: str | None = None
+    trusted_writers: tuple[str, ...] = ()
     provider: FakeProvider = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -39,6 +41,8 @@ class World:
             where="agents.json",
             home="/home/dev",
             mirrored={"/home/dev/.claude/.credentials.json": fakes.DIRECTORY},
+            shared_roots=("/home/dev/.local/share/agentops/agent-auth",),
+            owner_uid=1000,
         )
         return Request(
             config=parse({"agents": self.agents or {"boss": {"container": settings}}}, context),
@@ -47,6 +51,8 @@ class World:
             require_all=self.require_all,
             max_parallel=self.max_parallel,
             check_mode=check_mode,
+            config_path=self.config_path,
+            trusted_writers=self.trusted_writers,
         )
 
     def attempt(self, check_mode: bool = False) -> run.RunResult:

@@ -9,6 +9,7 @@ Every fault of every agent is found before anything is touched, and all are repo
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import posixpath
 import re
@@ -30,7 +31,23 @@ PASSWD_ROOT = "~/.local/share/agentops/passwd"
 _TEXTS = (
     "name", "credentials_host_dir", "credentials_host_path", "placement", "target", "mode", "cli", "home", "user"
 )  # fmt: skip
+CONTAINER_KEYS = frozenset((*_TEXTS, "command", "only_when_idle", "passwd", "force_placement"))
+"""The keys of an agent's ``container`` that are read."""
+_PATH_LIMIT, _NAME_LIMIT = 4095, 255  # bytes, as Linux has them
+_ID_LIMIT = 4294967294  # the highest uid; one more means none
 _SWITCHES = ("passwd", "force_placement")
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What the operator lets the configuration name, whose writer is trusted with his own files and nothing else."""
+
+    directories: tuple[str, ...] = ()
+    """Directories of the host, with all below them, that may be mounted next to the mirrors' and the user's own."""
+    containers: tuple[str, ...] = ("*",)
+    """Patterns of the containers' names."""
+    commands: bool = True
+    """Whether commands may be run in the containers (``only_when_idle``)."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +63,11 @@ class ConfigContext:
     catalog: Mapping[str, AgentCli] = field(default_factory=lambda: CATALOG)
     shared_root: str = SHARED_ROOT
     """The directory that holds the shared auth directories."""
+    shared_roots: tuple[str, ...] = ()
+    """The same with links resolved; none where a link of the user's leads it out of his home."""
+    owner_uid: int | None = None
+    """Whose directories the configuration may name; ``None`` where no host is looked at."""
+    allowed: Allowed = field(default_factory=lambda: Allowed())
 
     def path(self, path: str) -> str:
         """A host path of the user's, ``~/`` replaced."""
@@ -225,14 +247,20 @@ class _Entry:
             value = self.context.path(value)
         if not value.startswith("/"):
             raise self._fault(key, f"{value} is a relative path; write the absolute path (or begin it with ~/).")
-        if any(character in value for character in ',:"\n'):
-            raise self._fault(key, f"{value!r} holds a comma, colon, quote or line break; use a path without them.")
+        if any(character in ',:"' or not character.isprintable() for character in value):
+            raise self._fault(
+                key, f"{value!r} holds a comma, colon, quote, line break or control character; use a path without them."
+            )
+        if len(value.encode()) > _PATH_LIMIT or any(len(part.encode()) > _NAME_LIMIT for part in value.split("/")):
+            raise self._fault(key, "is longer than a path can be; use a shorter one.")
         return normalise(value)
 
     def _container_name(self) -> str:
         name: str = self.container.get("name") or self.name
         if name.endswith((SUFFIX_NEW, SUFFIX_OLD)):
             raise self._fault("name", f"{name} ends in a suffix that marks containers being replaced; rename it.")
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.context.allowed.containers):
+            raise self._fault("name", f"{name} is not among allowed_containers; add a pattern there that it matches.")
         return name
 
     def _cli(self) -> AgentCli:
@@ -288,12 +316,16 @@ class _Entry:
             raise self._fault(
                 "only_when_idle", 'is not a list of strings; write the command as ["PROGRAM", "ARGUMENT"].'
             )
+        if command and not self.context.allowed.commands:
+            raise self._fault("only_when_idle", "is forbidden by allow_commands: false; take it out, or allow it.")
         return tuple(command)
 
     def _user(self) -> str | None:
         user: str | None = self.container.get("user")
-        if user and not re.fullmatch(r"\d+(:\d+)?", user):
+        if user and not re.fullmatch(r"[0-9]+(:[0-9]+)?", user):
             raise self._fault("user", f"{user} is not numeric; write it as UID or UID:GID.")
+        if user and any(len(part) > 10 or int(part) > _ID_LIMIT for part in user.split(":")):
+            raise self._fault("user", f"{user} is no id that Linux has; write one up to {_ID_LIMIT}.")
         return user
 
     def _directory(self, mode: Mode, cli: AgentCli, login: str | None) -> tuple[str, str]:

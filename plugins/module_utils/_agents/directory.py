@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from .._base.paths import is_below
 from .._host.filesystem import DirectoryFacts
-from .config import AgentSpec
+from .config import AgentSpec, ConfigContext
 
 
-def directory_faults(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:
+def directory_faults(spec: AgentSpec, facts: DirectoryFacts, context: ConfigContext) -> Sequence[str]:
     """Why the directory of ``spec`` must not be mounted; empty when it may."""
     where = f"{spec.name}: container.{spec.configured_by}"
+    foreign = _foreign(spec, facts, context)
+    if foreign:
+        return (f"{where}: {foreign}",)
     if spec.is_shared and facts.kind in ("missing", "directory"):
         return ()
     if facts.kind == "missing":
@@ -58,3 +62,23 @@ def directory_warnings(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:
             f"(mode {facts.mode:04o}); set it to 0700.",
         )
     return ()
+
+
+def _foreign(spec: AgentSpec, facts: DirectoryFacts, context: ConfigContext) -> str | None:
+    """Why the configuration's writer may not name the directory: root's engine would mount it for him."""
+    if context.owner_uid is None:
+        return None
+    allowed = [*context.allowed.directories, *(context.shared_roots if spec.is_shared else ())]
+    if any(facts.path == root or is_below(facts.path, root) for root in allowed):
+        return None
+    if spec.is_shared:
+        return (
+            f"{facts.path} is not below {context.path(context.shared_root)}; a shared auth directory must be there, or "
+            f"below one of allowed_directories."
+        )
+    if facts.kind != "directory" or facts.uid == context.owner_uid:
+        return None
+    return (
+        f"{facts.path} belongs to uid {facts.uid} and not to the agents' user (uid {context.owner_uid}); name a "
+        f"directory of that user's, or add it to allowed_directories."
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Mapping
 
 from .config import AgentSpec
-from .passwd import ContainerUser, Passwd
+from .passwd import Passwd, numeric_id
 from .placement import Desired
 
 
@@ -29,11 +29,16 @@ class HostNeeds:
     passwd: Passwd | None
 
 
-def host_needs(spec: AgentSpec, desired: Desired | None, user: ContainerUser | None) -> HostNeeds | None:
-    """What the host must have for an agent whose container runs as ``user``; ``None`` if nothing."""
+def host_needs(spec: AgentSpec, desired: Desired | None, config_user: str) -> HostNeeds | None:
+    """What the host must have for an agent; ``None`` if nothing.
+
+    :param config_user: ``Config.User`` of its container. A name is not looked up: the container writes its own
+        ``/etc/passwd``, which must not decide whose a directory of the host is.
+    """
     passwd = desired.passwd if desired else None
     if not spec.is_shared and passwd is None:
         return None
-    uid, gid = (user.uid, user.gid) if user else spec.ids
+    name, _colon, group = config_user.partition(":")
+    uid, gid = (numeric_id(name), numeric_id(group)) if numeric_id(name) is not None else spec.ids
     directory = spec.directory if spec.is_shared else None
     return HostNeeds(spec.name, directory, uid, gid, spec.cli.seeds, passwd)

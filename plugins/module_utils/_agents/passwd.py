@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from .._engine.mounts import MountSpec
 from .config import AgentSpec
 
 PASSWD = "/etc/passwd"
+_ENTRY = re.compile(
+    r"[!-9;-~]{1,256}:[!-9;-~]{0,256}:[0-9]{1,10}:[0-9]{1,10}:[ -9;-~]{0,256}:[ -9;-~]{0,1024}:[ -9;-~]{0,256}"
+)
+"""A line of passwd(5): seven fields of printable ASCII."""
 BARE_PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
 """What a passwd file begins with where no container is looked at that has one of its own."""
 
@@ -73,10 +78,12 @@ def needed_passwd(spec: AgentSpec, user: str, passwd: str, home: str | None) -> 
     """
     name, _colon, group = user.partition(":")
     uid = numeric_id(name)
+    # Of what the container wrote only entries are taken over: the file is mounted back, and lies on the host.
+    passwd = "".join(f"{line}\n" for line in passwd.splitlines() if _ENTRY.fullmatch(line))
     has_entry = any(line.split(":")[2:3] == [name] for line in passwd.splitlines())
     if spec.passwd_root is None or uid is None or has_entry:
         return None
     entry = f"agent:x:{uid}:{numeric_id(group) or 0}:agent:{spec.home or home or '/'}:/bin/sh\n"
-    text = passwd + ("" if passwd.endswith("\n") or not passwd else "\n") + entry
+    text = passwd + entry
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Passwd(f"{spec.passwd_root}/{name}", text)

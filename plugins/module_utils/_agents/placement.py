@@ -69,7 +69,7 @@ def desired_state(
     ``None`` when the placement depends on the home directory and that is not known.
     """
     # What an earlier mode shared has set goes away with it.
-    environment = {name: value for name, value in environment.items() if not _is_ours(value, spec.cli)}
+    environment = {name: value for name, value in environment.items() if not is_our_target(value, spec.cli)}
     if spec.home:
         environment["HOME"] = spec.home
     directory = config_directory(spec.cli, environment, home)
@@ -104,7 +104,8 @@ def _mount(spec: AgentSpec, target: str) -> MountSpec:
     return MountSpec(type="bind", source=spec.directory, target=target, read_only=not spec.is_shared)
 
 
-def _is_ours(path: str, cli: AgentCli) -> bool:
+def is_our_target(path: str, cli: AgentCli) -> bool:
+    """Whether a path of a container is where this collection mounts something of the CLI."""
     roots = (f"{top}/{cli.name}" for top in (STORE_TARGETS, SHARED_TARGETS))
     return any(path == root or is_below(path, root) for root in roots)
 
@@ -114,7 +115,7 @@ def earlier_targets(cli: AgentCli, desired: Desired, mounts: Iterable[MountSpec]
     return tuple(
         mount.target
         for mount in mounts
-        if mount.type == "bind" and mount.target != desired.mount.target and _is_ours(mount.target, cli)
+        if mount.type == "bind" and mount.target != desired.mount.target and is_our_target(mount.target, cli)
     )
 
 
@@ -124,7 +125,7 @@ def earlier_variables(cli: AgentCli, desired: Desired, environment: Mapping[str,
     return tuple(
         name
         for name in (cli.store_variable, cli.config_dir_variable)
-        if name and name not in set_now and _is_ours(environment.get(name, ""), cli)
+        if name and name not in set_now and is_our_target(environment.get(name, ""), cli)
     )
 
 

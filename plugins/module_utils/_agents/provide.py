@@ -7,28 +7,19 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from .._base.changes import Record
 from .._base.errors import HostError
 from .._host import files
-from .._host.users import User, as_user
+from .._host.openat2 import O_PATH, open_beneath
+from .._host.trust import is_roots
+from .._host.users import User, as_user, owner_of
 from .host_needs import HostNeeds
 from .passwd import Passwd
-
-
-def owner_of(home: str) -> User:
-    """The user whose home directory a path is, by its owner.
-
-    :raises HostError: there is none.
-    """
-    try:
-        entry = pwd.getpwuid(os.stat(home).st_uid)
-    except (OSError, KeyError):
-        raise HostError(f"home: {home} is no user's home directory; set home to one.") from None
-    return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
 
 
 @dataclass
@@ -73,51 +64,62 @@ def prepare(needs: HostNeeds, home: str, record: Record) -> None:
 
 
 def _shared_directory(needs: HostNeeds, directory: str, user: User, record: Record) -> None:
-    writer = user if needs.uid is None else replace(user, uid=needs.uid, gid=needs.gid or 0)
-    if writer.uid == 0:
-        writer = user  # root in a container can write anywhere
+    """The directory, made by ``user`` and given to the uid that writes it. One that is there is never given away."""
+    is_users = needs.uid in (None, 0, user.uid)  # root in a container can write anywhere
+    writer = user.uid if is_users else needs.uid or 0
+    if not is_users and os.geteuid() != 0:
+        raise HostError(
+            f"{directory} must belong to uid {writer}, as which the container runs, and only root can see to that; "
+            f"use become."
+        )
+    made = as_user(user, partial(_make_as_user, directory, dict(needs.initial_files), writer), record)
+    if made and not is_users and not record.check_mode:
+        _give_away(made, writer, needs.gid or 0)
+
+
+def _make_as_user(directory: str, initial_files: dict[str, str], writer: int, own: Record) -> list[list[Any]]:
+    """Make the directory and its files; the path and identity of each thing that was made, the directory first."""
     try:
         status = os.lstat(directory)
     except (FileNotFoundError, NotADirectoryError):
-        status = None
-    except PermissionError:
-        raise HostError(f"{directory} cannot be looked at by the user who runs this module; use become.") from None
-    if status is not None and status.st_uid == writer.uid and stat.S_IMODE(status.st_mode) == 0o700:
-        return
-    if writer.uid != user.uid and os.geteuid() != 0:
-        raise HostError(
-            f"{directory} must belong to uid {writer.uid}, as which the container runs, and only root can see to that; "
-            f"use become."
-        )
-    if status is not None and status.st_uid not in (user.uid, writer.uid, 0):
-        raise HostError(
-            f"the container runs as uid {writer.uid}, but {directory} belongs to uid {status.st_uid}; run all "
-            f"containers that share a login as one user, or name another container.credentials_host_dir."
-        )
-    if status is not None and status.st_uid != writer.uid and os.listdir(directory):
-        raise HostError(
-            f"the container runs as uid {writer.uid}, but {directory} and what is in it belong to uid {status.st_uid}; "
-            f"give it to that uid (chown --recursive), or name another container.credentials_host_dir."
-        )
-    is_new = status is None
-    if status is not None and status.st_uid != user.uid:
-        files.give_back(record, user, directory)
-
-    def make(own: Record) -> None:
         for parent in _missing_parents(directory):
             files.ensure_directory(own, parent, 0o700)
         files.ensure_directory(own, directory, 0o700)
-        if is_new:
-            for name, text in needs.initial_files.items():
-                files.ensure_file(own, f"{directory}/{name}", text, 0o600)
+        for name, text in initial_files.items():
+            files.ensure_file(own, f"{directory}/{name}", text, 0o600)
+        paths = [] if own.check_mode else [directory, *(f"{directory}/{name}" for name in initial_files)]
+        return [[os.path.realpath(path), *_identity(os.lstat(path))] for path in paths]
+    if not stat.S_ISDIR(status.st_mode):
+        raise HostError(f"{directory} is no directory; move it away.")
+    if status.st_uid != writer:
+        raise HostError(
+            f"the container runs as uid {writer}, but {directory} belongs to uid {status.st_uid}; run all containers "
+            f"that share a login as one user, give it to that uid yourself (chown --recursive), or remove it if it is "
+            f"empty."
+        )
+    if status.st_uid == os.geteuid():
+        files.ensure_directory(own, directory, 0o700)
+    return []
 
-    as_user(user, make, record)
-    if writer.uid != user.uid and not record.check_mode:
-        # Part of making it, so not told as a change of its own.
-        given = Record(check_mode=False) if is_new else record
-        for name in needs.initial_files if is_new else ():
-            files.give_back(given, writer, f"{directory}/{name}")
-        files.give_back(given, writer, directory)
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _give_away(made: list[list[Any]], uid: int, gid: int) -> None:
+    """As root: chown what was just made, by descriptor. What is not the same any more is left as it is."""
+    for path, device, inode in reversed(made):
+        try:
+            descriptor = open_beneath("/", path, O_PATH)
+        except OSError as error:
+            raise HostError(f"{path}: {error.strerror}; it was moved while it was made: run again.") from None
+        try:
+            status = os.fstat(descriptor)
+            if _identity(status) != (device, inode) or (stat.S_ISREG(status.st_mode) and status.st_nlink != 1):
+                raise HostError(f"{path} was replaced while it was made; look at it and run again.")
+            os.chown(f"/proc/self/fd/{descriptor}", uid, gid)
+        finally:
+            os.close(descriptor)
 
 
 def _missing_parents(directory: str) -> list[str]:
@@ -136,3 +138,21 @@ def _passwd(passwd: Passwd, user: User, record: Record) -> None:
             files.ensure_file(own, passwd.path, passwd.text, 0o644)
 
     as_user(user, make, record)
+
+
+def write_manifest(path: str, text: str, home: str, record: Record) -> None:
+    """Write what launchers must mount, with the rights of the user whose home it is in.
+
+    Only where every parent is root's, it is root's file: no link of the user's can be on the way.
+
+    :raises HostError: it cannot be written.
+    """
+    user = owner_of(home)
+    if os.geteuid() == 0 and is_roots(os.path.dirname(path)):
+        files.ensure_file(record, path, text, 0o644)
+        return
+
+    def write(own: Record) -> None:
+        files.ensure_file(own, path, text, 0o644)
+
+    as_user(user, write, record)

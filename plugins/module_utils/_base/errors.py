@@ -32,7 +32,7 @@ class NotFoundError(EngineError):
 
 
 class RefusedError(AgentMountsError):
-    """A container may not be recreated as things are; the sentence names the reason and the mend."""
+    """A container may not be recreated as things are; the sentence names the reason and the fix."""
 
 
 class RollbackError(AgentMountsError):
@@ -40,7 +40,7 @@ class RollbackError(AgentMountsError):
 
 
 class HostError(AgentMountsError):
-    """The host cannot be brought to what is asked for; the sentence names the thing and the mend."""
+    """The host cannot be brought to what is asked for; the sentence names the thing and the fix."""
 
 
 def unexpected(error: BaseException) -> str:

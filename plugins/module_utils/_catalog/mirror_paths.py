@@ -15,12 +15,21 @@ from .cli import AgentCli
 MIRROR_ROOT = "~/.config/claude-hooks"
 """The default of ``creds_mirror_root``; the place that claude-hooks#57 names."""
 
+SYSTEM_PLACE = "/var/lib/agentops-credentials"
+"""Holds the directories of the place ``system``, one for each user; every parent of them is root's."""
+PLACES = ("home", "system")
+
 
 def in_home(path: str, home: str) -> str:
     """A host path of the user's, normalised; ``~`` and ``~/`` stand for ``home``."""
     if path == "~" or path.startswith("~/"):
         path = home + path[1:]
     return os.path.normpath(path)
+
+
+def mirror_root(place: str, root: str, user: str, home: str) -> str:
+    """The directory that holds a user's credentials directories; ``root`` says where in the place ``home``."""
+    return f"{SYSTEM_PLACE}/{user}" if place == "system" else in_home(root, home)
 
 
 def credentials_directory(root: str, cli: AgentCli) -> str:
@@ -39,7 +48,15 @@ def source_of(cli: AgentCli, sources: Mapping[str, str], home: str) -> str:
     return in_home(sources.get(cli.name) or f"~/{cli.source}", home)
 
 
-def mirrored_directories(rows: Iterable[AgentCli], root: str, sources: Mapping[str, str], home: str) -> dict[str, str]:
+def mirrored_directories(
+    rows: Iterable[AgentCli],
+    root: str,
+    sources: Mapping[str, str],
+    home: str,
+    *,
+    place: str = "home",
+    user: str = "",
+) -> dict[str, str]:
     """Source → credentials directory, as the role creds_mirror makes them with the same settings."""
-    top = in_home(root, home)
+    top = mirror_root(place, root, user, home)
     return {source_of(row, sources, home): credentials_directory(top, row) for row in rows}

@@ -6,20 +6,19 @@
 
 from __future__ import annotations
 
-from .._agents.placement import is_file_mount
+from .._agents.config import AgentSpec
+from .._agents.placement import Desired, is_file_mount
 from .._base.paths import is_below
+from .._engine.documents import Container
 from .._engine.mounts import MountSpec
 from .observed import LinkState, Observed
 
 
-def link_holder(observed: Observed) -> MountSpec | None:
-    """The mount on which the link of the placement lies; ``None`` for the container's own layer."""
-    desired, container = observed.desired, observed.container
-    if desired is None or desired.link is None or container is None:
-        return None
-    link = desired.link
-    kept = [mount for mount in container.mounts if not is_file_mount(mount, observed.spec, desired)]
-    kept += container.inspected.memory_mounts
+def link_holder(container: Container, spec: AgentSpec, desired: Desired) -> MountSpec | None:
+    """The mount on which the link of the placement lies by its path; ``None`` for the container's own layer."""
+    link = desired.link or "/"
+    kept = [mount for mount in container.mounts if not is_file_mount(mount, spec, desired)]
+    kept += container.memory_mounts
     holders = [mount for mount in kept if mount.target == link or is_below(link, mount.target)]
     return max(holders, key=lambda mount: len(mount.target), default=None)
 
@@ -29,11 +28,19 @@ def link_obstacle(observed: Observed) -> str | None:
     desired, container = observed.desired, observed.container
     if desired is None or desired.link is None or container is None:
         return None
-    holder = link_holder(observed)
+    holder = link_holder(container.inspected, observed.spec, desired)
     if holder is not None and (holder.type != "volume" or holder.read_only):
         return f"{desired.link} lies on a {'read-only ' if holder.read_only else ''}{holder.type} mount"
     if container.inspected.is_read_only and holder is None:
         return f"{desired.link} lies on a read-only root file system"
-    if container.link_state is LinkState.FILE:
-        return f"{desired.link} is a file of the container's own"
+    if container.link_state in _OBSTACLES:
+        return f"{desired.link} {_OBSTACLES[container.link_state]}"
     return None
+
+
+_OBSTACLES: dict[LinkState | None, str] = {
+    LinkState.FILE: "is a file of the container's own",
+    LinkState.LINK: "is a link of the container's own",
+    LinkState.OTHER: "is a directory, or no file, and what it holds would be lost",
+    LinkState.ELSEWHERE: "lies, by the links of the container, on a mount of the host",
+}

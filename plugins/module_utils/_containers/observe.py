@@ -13,11 +13,12 @@ from typing import Iterable, Iterator, Sequence
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
 from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
-from .._agents.placement import Desired, desired_state
+from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._catalog.cli import version_of
 from .._engine.documents import Container
+from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
@@ -42,10 +43,16 @@ def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: 
     try:
         if not engine.is_local:
             raise NotProven("the engine is not on this host")
-        with host.root(container.pid, container.id) as root:
-            return _observed(engine, host, spec, directory, container, root)
-    except NotProven as reason:
+        return within(LOOK_SECONDS, _look_inside, engine, host, spec, directory, container)
+    except (NotProven, NoAnswerError) as reason:
         return _observed(engine, host, spec, directory, container, None, str(reason))
+
+
+def _look_inside(
+    engine: ReadingEngine, host: Host, spec: AgentSpec, directory: DirectoryFacts, container: Container
+) -> Observed:
+    with host.root(container.pid, container.id) as root:
+        return _observed(engine, host, spec, directory, container, root)
 
 
 def _observed(
@@ -58,7 +65,7 @@ def _observed(
     proof_obstacle: str | None = None,
 ) -> Observed:
     """:param root: what the container's process sees; ``None`` if there is none, or it may not be looked at."""
-    passwd = root.read(PASSWD) if root else engine.read_file(container.id, PASSWD)
+    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) if root else engine.read_file(container.id, PASSWD)
     user, desired = _desired(spec, container, (passwd or b"").decode("utf-8", "replace"))
     source = _bind_source(container, desired)
     seen, link_state = None, None
@@ -81,6 +88,10 @@ def _desired(spec: AgentSpec, container: Container, passwd: str) -> tuple[Contai
     return user, desired_state(spec, environment, user.home if user else None, generated)
 
 
+def _is_mounted(container: Container, path: str) -> bool:
+    return any(mount.target == path for mount in container.mounts)
+
+
 def _bind_source(container: Container, desired: Desired | None) -> str | None:
     """The source of the bind at the desired target."""
     if desired is None:
@@ -92,14 +103,23 @@ def _bind_source(container: Container, desired: Desired | None) -> str | None:
 def _link_state(root: ContainerRoot, spec: AgentSpec, container: Container, desired: Desired) -> LinkState | None:
     if desired.link is None:
         return None
-    if any(mount.target == desired.link for mount in container.mounts):
+    if _is_mounted(container, desired.link):
         return LinkState.MISSING
     view = root.lstat(desired.link)
     if view.kind == "link" and view.link_target == desired.link_target(spec.cli):
         return LinkState.OK
+    if view.kind == "link" and not is_our_target(view.link_target or "", spec.cli):
+        return LinkState.LINK
+    if view.kind in ("directory", "other"):
+        return LinkState.OTHER
     # An empty file is what the engine leaves where a file mount was.
-    is_own = view.kind == "file" and view.fingerprint != fingerprint(b"")
-    return LinkState.FILE if is_own else LinkState.MISSING
+    if view.kind == "file" and view.fingerprint != fingerprint(b""):
+        return LinkState.FILE
+    # The container's own links decide where it would land; on a bind mount that is the host.
+    kept = {mount.target: mount for mount in container.mounts if not is_file_mount(mount, spec, desired)}
+    holder = root.holder(desired.link, kept)
+    is_safe = holder == "/" or (holder in kept and kept[holder].type == "volume" and not kept[holder].read_only)
+    return LinkState.MISSING if is_safe else LinkState.ELSEWHERE
 
 
 def observed_logins(observed: Observed) -> list[WritableLogin]:

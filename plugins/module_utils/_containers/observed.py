@@ -24,6 +24,12 @@ class LinkState(enum.Enum):
     MISSING = "missing"
     FILE = "file"
     """A file of the container's own."""
+    LINK = "link"
+    """A link of the container's own."""
+    OTHER = "other"
+    """A directory, or another thing that is no file."""
+    ELSEWHERE = "elsewhere"
+    """Nothing, in a directory that is on a mount of the host."""
 
 
 @dataclass(frozen=True)

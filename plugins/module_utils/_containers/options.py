@@ -43,3 +43,7 @@ class Request:
     require_all: bool = False
     max_parallel: int = 1
     check_mode: bool = False
+    config_path: str | None = None
+    """Real path of the file that the configuration was read from."""
+    trusted_writers: tuple[str, ...] = ()
+    """Containers that may write that file."""

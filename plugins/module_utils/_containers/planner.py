@@ -23,15 +23,12 @@ class Inquiry(Protocol):
 
     def recreation_facts(self) -> RecreationFacts:
         """What must be known to recreate the container."""
-        ...
 
     def idle_status(self) -> int:
         """Exit status of the agent's idle command; anything but 0 defers what would stop the container."""
-        ...
 
     def version(self) -> str | None:
         """What the agent CLI in the container calls its version; ``None`` if it did not say."""
-        ...
 
 
 def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inquiry: Inquiry) -> AgentPlan:

@@ -100,7 +100,7 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
         link=_link_of_replacement(observed, facts, options),
         # In the replacement's own layer the link can be made while the original runs. On a volume the original would
         # see it, and a carried layer would put the original's file over it.
-        is_linked_early=not (carries and image is None) and link_holder(observed) is None,
+        is_linked_early=not (carries and image is None) and not _is_link_on_a_volume(observed),
         verification=_verify(observed, options, _replacement(facts, facts.container.name)),
     )
     if image:
@@ -273,6 +273,12 @@ def _link_of_replacement(observed: Observed, facts: RecreationFacts, options: Op
     if not options.is_present or desired is None or desired.link is None or link_obstacle(observed) is not None:
         return None
     return make_link(observed, _replacement(facts, facts.container.name + SUFFIX_NEW))
+
+
+def _is_link_on_a_volume(observed: Observed) -> bool:
+    if observed.container is None or observed.desired is None:
+        return False
+    return link_holder(observed.container.inspected, observed.spec, observed.desired) is not None
 
 
 def _verify(observed: Observed, options: Options, container: Target) -> VerifyContainer:

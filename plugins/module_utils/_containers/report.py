@@ -61,6 +61,18 @@ def failure_message(failures: Mapping[str, str], agents: int) -> str:
     return "\n".join([*failures.values(), f"{len(failures)} of {agents} agents failed; the others are served."])
 
 
+_FOR_LAUNCHERS = (
+    "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose"
+)  # fmt: skip
+
+
+def manifest(agents: Mapping[str, Mapping[str, Any]]) -> str:
+    """The file for launchers, of what the module returns: JSON, with the agents that are served."""
+    served = {name: agent for name, agent in agents.items() if "docker_args" in agent and not agent["failed"]}
+    described = {name: {key: agent[key] for key in _FOR_LAUNCHERS} for name, agent in served.items()}
+    return json.dumps({"agents": described}, indent=4, sort_keys=True) + "\n"
+
+
 def _prepared(result: RunResult) -> list[str]:
     """What was made on the host, one sentence each."""
     return [change for one in result.plan.operations if isinstance(one, ProvideOnHost) for change in one.changes]

@@ -18,6 +18,7 @@ from .._agents.config import AgentSpec
 from .._agents.host_needs import host_needs
 from .._agents.launchers import desired_without_container, launcher_faults
 from .._base.errors import AgentMountsError, ConfigError, RefusedError
+from .._base.paths import is_below
 from .._base.printable import printable
 from . import execute
 from .advice import warnings
@@ -50,10 +51,12 @@ def reconcile(request: Request, session: Session) -> RunResult:
     """Make the agents' containers as asked; in check mode only plan it.
 
     :raises EngineError: the engine does not answer, so that no agent can be served.
+    :raises ConfigError: a container can write the configuration.
     """
     failures = Failures()
     agents, notes = checked_agents(request, session.host, failures)
     containers = ContainerList.of(session.engine)
+    _require_closed(request, containers)
     recovery = _recover(request, session, containers, agents, failures)
     if recovery and not request.check_mode:
         containers = _listed(session.engine, [spec.name for spec in agents], failures) or containers
@@ -79,6 +82,23 @@ def reconcile(request: Request, session: Session) -> RunResult:
     )
 
 
+def _require_closed(request: Request, containers: ContainerList) -> None:
+    """No container may write what says which directories of the host are mounted where.
+
+    :raises ConfigError: one can.
+    """
+    path = request.config_path
+    for name, row in containers.rows.items() if path else ():
+        reached = [one for one in row.writable_sources if path == one or is_below(path or "", one)]
+        if reached and name not in request.trusted_writers:
+            raise ConfigError(
+                f"{path} can be written by the container {name}, which has {reached[0]} mounted writable: its agent "
+                f"could have any directory of yours mounted. Move the agents into the playbook "
+                f"(agent_containers_agents), or add {name} to agent_containers_trusted_writers if you trust it like "
+                f"yourself."
+            )
+
+
 def checked_agents(request: Request, host: Host, failures: Failures) -> tuple[list[AgentSpec], tuple[str, ...]]:
     """The agents whose entries and directories are in order, and notes."""
     for agent, faults in request.config.faults.items():
@@ -101,7 +121,7 @@ def _check_directory(request: Request, host: Host, spec: AgentSpec) -> Sequence[
     facts = host.directory(spec.directory)
     is_mirrored = spec.directory in request.context.mirrored.values()
     will_be_made = request.check_mode and facts.kind == "missing" and is_mirrored
-    faults = directory.directory_faults(spec, facts)
+    faults = directory.directory_faults(spec, facts, request.context)
     if faults and not will_be_made and request.options.is_present:
         raise ConfigError(*faults)
     return directory.directory_warnings(spec, facts)
@@ -174,7 +194,7 @@ def _plan_agent(request: Request, session: Session, containers: ContainerList, s
     diagnosis = diagnose(observed, request.options)
     inquiry = ContainerInquiry(session.engine, containers, observed)
     plan = plan_agent(observed, diagnosis, request.options, inquiry)
-    user = observed.container.user if observed.container else None
+    user = observed.container.inspected.user if observed.container else ""
     needs = host_needs(observed.spec, observed.desired, user) if request.options.is_present else None
     if needs is None or plan.refusals:
         return plan
@@ -276,7 +296,7 @@ def _prepare_for_launcher(
     uid, gid = spec.ids
     facts = host.directory(spec.directory)
     notes = tuple(directory.reader_warnings(spec, facts, uid, gid or 0)) if uid is not None else ()
-    needs = host_needs(spec, desired_without_container(spec), None)
+    needs = host_needs(spec, desired_without_container(spec), spec.user or "")
     changes = provider.missing(needs) if needs else ()
     if needs is None or not changes:
         return [], notes

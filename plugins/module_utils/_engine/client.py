@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Docker engine. The only file that imports the Docker SDK; it maps its exceptions and decides nothing."""
+"""The engine's client, the only file that imports the Docker SDK; it maps its exceptions and decides nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,12 @@ def _mapped(function: _Function) -> _Function:
             raise EngineError(
                 "the engine did not answer in time (option timeout); a container may hang, see docker ps --all"
             ) from None
-        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        except (
+            docker.errors.DockerException,
+            requests.exceptions.RequestException,
+            tarfile.TarError,
+            OSError,
+        ) as error:
             raise EngineError(str(error)) from None
 
     return cast(_Function, call)
@@ -126,11 +131,9 @@ class Engine:
         except docker.errors.NotFound:
             return None
         with tarfile.open(fileobj=io.BytesIO(_bounded(chunks))) as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.isfile() else None
-                if file is not None:
-                    return file.read(_READ_LIMIT)
-        return None
+            member = archive.next()  # of a directory all that is in it would follow
+            file = archive.extractfile(member) if member and member.isfile() else None
+            return file.read(_READ_LIMIT) if file else None
 
     @_mapped
     def has_path(self, container: str, path: str) -> bool:
@@ -256,7 +259,7 @@ class Engine:
         """Make ``path`` in the container, running or not, a symbolic link to ``target``.
 
         Missing parent directories are made with mode 0700 and the owner given. A file that is not
-        empty is kept beside the link: it may be a login of the container's own.
+        empty is kept next to the link: it may be a login of the container's own.
         """
         own = self.read_file(container, path)
         base, missing = posixpath.dirname(path), []

@@ -41,6 +41,12 @@ class ContainerRow:
         names = (name[1:] for name in self.document.get("Names") or () if name.startswith("/"))
         return tuple(name for name in names if "/" not in name)
 
+    @property
+    def writable_sources(self) -> tuple[str, ...]:
+        """Paths of the host that the container can write."""
+        rows = self.document.get("Mounts") or ()
+        return tuple(str(row["Source"]) for row in rows if row.get("RW", True) and row.get("Source"))
+
 
 @dataclass(frozen=True)
 class Image:

@@ -21,12 +21,17 @@ class Readers:
     def __bool__(self) -> bool:
         return bool(self.uids or self.gids)
 
+    @property
+    def directory_acl(self) -> bytes | None:
+        """The access ACL of a directory of the owner's that they may enter."""
+        return encode(self, 7, READ_ENTER) if self else None
+
 
 # The extended attributes of ACLs, see linux/posix_acl_xattr.h.
 ACL_ACCESS, ACL_DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 _USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _NO_ID = 0xFFFFFFFF
-READ, READ_ENTER = 4, 5
+READ, READ_ENTER, _WRITE = 4, 5, 2
 
 
 def encode(readers: Readers, owner: int, right: int) -> bytes:
@@ -43,14 +48,23 @@ def encode(readers: Readers, owner: int, right: int) -> bytes:
 
 
 def granted_readers(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Ids that the access control list of ``path`` grants read and search; see acl(5)."""
+    """Ids of users and groups that the access control list of ``path`` grants read and search; see acl(5)."""
+    return _granted(path, READ_ENTER)
+
+
+def writers(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ids of users and groups that the access control list of ``path`` lets write."""
+    return _granted(path, _WRITE)
+
+
+def _granted(path: str, right: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     try:
         attribute = os.getxattr(path, ACL_ACCESS)
     except OSError:
         return (), ()
     entries = list(struct.iter_unpack("<HHI", attribute[4:]))
     mask = next((permissions for tag, permissions, _id in entries if tag == _MASK), 7)
-    granted = [(tag, number) for tag, permissions, number in entries if permissions & mask & READ_ENTER == READ_ENTER]
+    granted = [(tag, number) for tag, permissions, number in entries if permissions & mask & right == right]
     return (
         tuple(number for tag, number in granted if tag == _USER),
         tuple(number for tag, number in granted if tag == _GROUP),

@@ -16,8 +16,11 @@ from contextlib import suppress
 
 from .._base.changes import Record
 from .._base.errors import HostError
+from .._base.printable import printable
 from .acl import ACL_ACCESS, ACL_DEFAULT
 from .users import User
+
+_O_PATH = 0o10000000
 
 
 def status_of(path: str) -> os.stat_result | None:
@@ -184,25 +187,38 @@ def remove_directory(record: Record, path: str, removed: set[str] | None = None)
     return True
 
 
-def give_back(record: Record, user: User, path: str) -> None:
-    """As root: make the user the owner of one directory or file, reached without following any link below the home."""
-    home = os.path.realpath(user.home)
-    real = os.path.join(home, os.path.relpath(path, user.home))
-    if real.startswith(home + "/../") or "/../" in real:
-        home, real = "/", path
-    descriptor = os.open(home, os.O_PATH | os.O_DIRECTORY)
+def give_back(record: Record, user: User, path: str, beneath: str | None = None) -> None:
+    """As root: make the user the owner of one directory or file; nothing is done where none is.
+
+    It is reached from ``beneath`` (the home, if left out) by descriptors, without following any link below that. What
+    it holds must be what the user may have anyway: whoever can write a directory can move what others have put there.
+
+    :raises HostError: it lies elsewhere, or is or holds somebody else's.
+    """
+    beneath = (beneath or user.home).rstrip("/") or "/"
+    inside = os.path.relpath(path, beneath)
+    if inside == "." or inside.split("/")[0] == "..":
+        status = status_of(path)
+        if status is None or status.st_uid == user.uid:
+            return
+        raise HostError(f"{path}: it lies outside of {beneath}, and root gives nothing away there; chown it yourself.")
     try:
-        for name in [part for part in os.path.relpath(real, home).split("/") if part]:
+        descriptor = os.open(beneath, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        owners = {user.uid, os.fstat(descriptor).st_uid}
+        for name in inside.split("/"):
             try:
-                deeper = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=descriptor)
+                deeper = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
             except (FileNotFoundError, NotADirectoryError):
                 return
             os.close(descriptor)
             descriptor = deeper
         status = os.fstat(descriptor)
-        kind_is_ours = stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)
-        if status.st_uid == user.uid or not kind_is_ours:
+        if status.st_uid == user.uid or not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
             return
+        _require_harmless(descriptor, path, user, owners)
         before, after = f"owner uid {status.st_uid}\n", f"owner uid {user.uid}\n"
         if record.change(f"gave {path} back to {user.name}", path, before, after):
             os.chown(f"/proc/self/fd/{descriptor}", user.uid, user.gid)
@@ -210,3 +226,25 @@ def give_back(record: Record, user: User, path: str) -> None:
             record.given_back |= {path}
     finally:
         os.close(descriptor)
+
+
+def _require_harmless(descriptor: int, path: str, user: User, owners: set[int]) -> None:
+    """:raises HostError: with this directory or file the user would get what is not his."""
+    status = os.fstat(descriptor)
+    is_directory = stat.S_ISDIR(status.st_mode)
+    if status.st_uid not in (owners | {0} if is_directory else owners):
+        raise HostError(f"{path}: it belongs to uid {status.st_uid}, who may have secrets in it; remove or chown it.")
+    if not is_directory:
+        if status.st_nlink > 1:
+            raise HostError(f"{path}: it has a second name elsewhere (a hard link); remove it.")
+        return
+    listed = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in sorted(os.listdir(listed)):
+            if os.stat(name, dir_fd=listed, follow_symlinks=False).st_uid not in owners - {0}:
+                raise HostError(
+                    f"{path}: it belongs to uid {status.st_uid}, and {printable(name)} in it is not {user.name}'s;"
+                    f" remove it, or chown both."
+                )
+    finally:
+        os.close(listed)

@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass
 
 from .acl import granted_readers
+from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .process_root import ContainerRoot
 from .reading import read_regular
 
@@ -45,43 +46,57 @@ class DirectoryFacts:
 
 
 class Host:
-    """The file system of the managed host."""
+    """The file system of the managed host. Each look ends within seconds."""
 
     def directory(self, path: str) -> DirectoryFacts:
         """What is at ``path``, symbolic links resolved."""
-        path = os.path.realpath(path)
         try:
-            status = os.stat(path)
-            if not stat.S_ISDIR(status.st_mode):
-                return DirectoryFacts(path, "other")
-            names = tuple(sorted(os.listdir(path)))
-        except FileNotFoundError:
-            return DirectoryFacts(path, "missing")
-        except NotADirectoryError:
-            return DirectoryFacts(path, "other")
-        except PermissionError:
+            return within(LOOK_SECONDS, _directory, path)
+        except NoAnswerError:
             return DirectoryFacts(path, "unreadable")
-        identity = (status.st_dev, status.st_ino)
-        uids, gids = granted_readers(path)
-        mode = stat.S_IMODE(status.st_mode)
-        return DirectoryFacts(path, "directory", identity, names, mode, status.st_uid, status.st_gid, uids, gids)
 
     def realpath(self, path: str) -> str:
-        return os.path.realpath(path)
+        try:
+            return str(within(LOOK_SECONDS, os.path.realpath, path))
+        except NoAnswerError:
+            return path
 
     def read(self, path: str) -> bytes | None:
         """The first MiB of the regular file at ``path``, its last component not followed; ``None`` if none is there."""
         try:
-            return read_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC))
+            return within(LOOK_SECONDS, _read, path)
         except OSError:
             return None
 
     def inode(self, path: str) -> int | None:
         """The inode number of what is at ``path``, its last component not followed."""
         try:
-            return os.lstat(path).st_ino
-        except OSError:
+            return within(LOOK_SECONDS, os.lstat, path).st_ino
+        except (OSError, ValueError):
             return None
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         return ContainerRoot(pid, container_id)
+
+
+def _directory(path: str) -> DirectoryFacts:
+    path = os.path.realpath(path)
+    try:
+        status = os.stat(path)
+        if not stat.S_ISDIR(status.st_mode):
+            return DirectoryFacts(path, "other")
+        names = tuple(sorted(os.listdir(path)))
+    except FileNotFoundError:
+        return DirectoryFacts(path, "missing")
+    except PermissionError:
+        return DirectoryFacts(path, "unreadable")
+    except OSError:
+        return DirectoryFacts(path, "other")
+    identity = (status.st_dev, status.st_ino)
+    uids, gids = granted_readers(path)
+    mode = stat.S_IMODE(status.st_mode)
+    return DirectoryFacts(path, "directory", identity, names, mode, status.st_uid, status.st_gid, uids, gids)
+
+
+def _read(path: str) -> bytes | None:
+    return read_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC))

@@ -4,44 +4,34 @@
 
 """What a process in a container really sees.
 
-Only ``/proc/PID/root`` tells the truth: the archive API and ``--volumes-from`` mount the sources
-anew and so show fresh content for a stale container. Paths below it are resolved by openat2(2) with
+Only ``/proc/PID/root`` shows the truth: the archive API and ``--volumes-from`` mount the sources
+again and so show fresh content for a stale container. Paths below it are resolved by openat2(2) with
 ``RESOLVE_IN_ROOT``: a plain open would follow an absolute symbolic link of the container into the host.
 """
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import os
-import platform
+import posixpath
 import stat
 from dataclasses import dataclass
-from typing import Any
+from typing import Iterable
 
+from .openat2 import IN_ROOT, NO_SYMLINKS, O_PATH, UnsupportedError, mount_id, openat2
 from .reading import fingerprint, read_regular
-
-_SYS_OPENAT2 = 437  # the same number on every architecture (Linux 5.6)
-_RESOLVE_NO_MAGICLINKS = 0x02
-_RESOLVE_IN_ROOT = 0x10
-_O_PATH = 0o10000000
-
-
-class _OpenHow(ctypes.Structure):
-    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
 
 
 @dataclass(frozen=True)
 class FileView:
-    """What the process sees at a path. ``identity`` is ``(st_dev, st_ino)``, ``None`` if nothing is there.
-
-    ``fingerprint`` is the first 12 hexadecimal digits of the content's SHA-256, for regular files.
-    """
+    """What the process sees at a path."""
 
     kind: str
+    """``directory``, ``file``, ``link``, ``other`` or ``missing``."""
     identity: tuple[int, int] | None = None
+    """``(st_dev, st_ino)``; ``None`` if nothing is there."""
     read_only: bool = False
     fingerprint: str | None = None
+    """The first 12 hexadecimal digits of the content's SHA-256, for regular files."""
     link_target: str | None = None
 
 
@@ -49,12 +39,7 @@ MISSING = FileView("missing")
 
 
 class NotProven(Exception):
-    """``/proc`` does not tell what the process sees; ``str()`` says why."""
-
-
-@functools.lru_cache(maxsize=None)
-def _syscall() -> Any:
-    return ctypes.CDLL(None, use_errno=True).syscall
+    """``/proc`` does not show what the process sees; ``str()`` says why."""
 
 
 class ContainerRoot:
@@ -68,12 +53,11 @@ class ContainerRoot:
             with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
                 if container_id not in file.read():
                     raise NotProven(f"process {pid} on this host is not the container's (a remote engine?)")
-            self._descriptor = os.open(f"/proc/{pid}/root", _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._descriptor = os.open(f"/proc/{pid}/root", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise NotProven(f"process {pid} is not visible on this host (a remote engine?)") from None
         except OSError as error:
             raise NotProven(f"/proc/{pid}/root cannot be read ({os.strerror(error.errno or 0)}); use become") from None
-        self._syscall = _syscall()
 
     def __enter__(self) -> ContainerRoot:
         return self
@@ -81,26 +65,16 @@ class ContainerRoot:
     def __exit__(self, *unused: object) -> None:
         os.close(self._descriptor)
 
-    def _open(self, path: str, flags: int) -> int:
-        how = _OpenHow(flags | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
-        descriptor: int = self._syscall(
-            ctypes.c_long(_SYS_OPENAT2),
-            ctypes.c_int(self._descriptor),
-            ctypes.c_char_p(os.fsencode(path)),
-            ctypes.byref(how),
-            ctypes.c_size_t(ctypes.sizeof(how)),
-        )
-        if descriptor < 0:
-            error = ctypes.get_errno()
-            if error in (38, 22):  # ENOSYS, EINVAL
-                raise NotProven(f"the kernel {platform.release()} does not support openat2 (Linux 5.6 or newer does)")
-            raise OSError(error, os.strerror(error), path)
-        return descriptor
+    def _open(self, path: str, flags: int, resolve: int = 0) -> int:
+        try:
+            return openat2(self._descriptor, path, flags, IN_ROOT | resolve)
+        except UnsupportedError as reason:
+            raise NotProven(str(reason)) from None
 
     def stat(self, path: str) -> FileView:
         """What is at ``path``, symbolic links followed inside the container's root."""
         try:
-            descriptor = self._open(path, _O_PATH)
+            descriptor = self._open(path, O_PATH)
         except OSError:
             return MISSING
         try:
@@ -113,13 +87,13 @@ class ContainerRoot:
                 return FileView("other", identity, read_only)
         finally:
             os.close(descriptor)
-        return FileView("file", identity, read_only, fingerprint(self.read(path)))
+        return FileView("file", identity, read_only, fingerprint(self._content(path)))
 
     def lstat(self, path: str) -> FileView:
         """What the last component of ``path`` itself is: a ``link`` with its target, or as :meth:`stat`."""
         directory, name = os.path.split(path)
         try:
-            descriptor = self._open(directory, _O_PATH | os.O_DIRECTORY)
+            descriptor = self._open(directory, O_PATH | os.O_DIRECTORY)
         except OSError:
             return MISSING
         try:
@@ -129,10 +103,45 @@ class ContainerRoot:
         finally:
             os.close(descriptor)
 
-    def read(self, path: str) -> bytes | None:
-        """The first MiB of the regular file at ``path``; ``None`` if there is none."""
+    def holder(self, path: str, targets: Iterable[str]) -> str | None:
+        """On which of the mounts at ``targets`` the nearest existing parent of ``path`` really lies.
+
+        ``/`` stands for the container's own file system; ``None`` is another mount.
+        """
+        parent = posixpath.dirname(path)
+        while parent not in ("", "/") and self.stat(parent) is MISSING:
+            parent = posixpath.dirname(parent)
+        real = self._mount_id(parent or "/")
+        return next((target for target in ("/", *targets) if self._mount_id(target) == real), None)
+
+    def _mount_id(self, path: str) -> int | None:
         try:
-            descriptor = self._open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            descriptor = self._open(path, O_PATH)
         except OSError:
             return None
+        try:
+            return mount_id(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def read(self, path: str, is_mounted: bool = False) -> bytes | None:
+        """The start of the regular file at ``path``; ``None`` if there is none.
+
+        It is read from the container's own file system only: a link of the container could lead into its ``/proc``,
+        which would be read with this process's rights. ``is_mounted`` says that a mount is known to be there.
+        """
+        resolve = NO_SYMLINKS if is_mounted else 0
+        try:
+            descriptor = self._open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, resolve)
+        except OSError:
+            return None
+        if not is_mounted and mount_id(descriptor) != mount_id(self._descriptor):
+            os.close(descriptor)
+            return None
         return read_regular(descriptor)
+
+    def _content(self, path: str) -> bytes | None:
+        try:
+            return read_regular(self._open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
+        except OSError:
+            return None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -31,6 +32,37 @@ def find_user(name: str | None) -> User:
     except KeyError:
         raise HostError(f"creds_mirror_user: this host has no user {name}; create it, or name another.") from None
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir.rstrip("/"))
+
+
+def owner_of(home: str) -> User:
+    """The user whose home directory a path is, by its owner.
+
+    :raises HostError: there is none.
+    """
+    try:
+        entry = pwd.getpwuid(os.stat(home).st_uid)
+    except (OSError, KeyError):
+        raise HostError(f"home: {home} is no user's home directory; set home to one.") from None
+    return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
+
+
+_ENGINE_SOCKETS = ("/run/docker.sock", "/run/podman/podman.sock")
+
+
+def may_use_engine(user: User) -> bool | None:
+    """Whether the user is root or may open the socket of each engine of root's; ``None`` where there is no engine."""
+    may: bool | None = None
+    for path in _ENGINE_SOCKETS:
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            groups = os.getgrouplist(user.name, user.gid)
+            by_mode = (
+                status.st_mode & 0o002
+                or (status.st_mode & 0o020 and status.st_gid in groups)
+                or (status.st_mode & 0o200 and status.st_uid == user.uid)
+            )
+            may = may is not False and (user.uid == 0 or bool(by_mode))
+    return may
 
 
 def as_user(user: User, work: Callable[[Record], Any], record: Record) -> Any:

@@ -31,6 +31,9 @@ from .._host.files import (
 from .._host.systemd import NO_SANDBOX, Manager, await_manager
 from . import spec as _mirror
 from .spec import MirrorSpec, Paths
+from .unit_text import UnitText
+
+_O_PATH = 0o10000000
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Directories
@@ -39,9 +42,8 @@ from .spec import MirrorSpec, Paths
 def ensure_directories(record: Record, spec: MirrorSpec, foreign_files: str) -> None:
     """The credentials directory with nothing foreign in it, the staging directory, and who may read them."""
     readers = spec.readers
-    directory, default, file = None, None, None
+    directory, default, file = readers.directory_acl, None, None
     if readers:
-        directory = acl.encode(readers, 7, acl.READ_ENTER)
         default = acl.encode(readers, 7, acl.READ)
         file = acl.encode(readers, 6, acl.READ)
     ensure_directory(record, spec.root, 0o700, exactly=False)
@@ -56,17 +58,18 @@ def ensure_directories(record: Record, spec: MirrorSpec, foreign_files: str) -> 
     # Check mode cannot look into a directory that it only pretends to have given back.
     status = None if spec.directory in record.given_back else status_of(spec.published)
     if status is not None and stat.S_ISREG(status.st_mode):
-        if status.st_uid != os.geteuid() and spec.published not in record.given_back:
-            raise HostError(f"{spec.published}: it belongs to uid {status.st_uid}; run the role as root, or remove it.")
+        if status.st_uid != os.geteuid():
+            # Never given to the user by root: who can write a directory can move others' files to this name.
+            before = f"owner uid {status.st_uid}\n"
+            if record.change(f"removed {spec.published}, which was not the user's", spec.published, before, "absent\n"):
+                os.unlink(spec.published)
+            return
         ensure_access(record, spec.published, 0o600, file)
 
 
 def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None:
     """Agents see whatever lies in the credentials directory, so nothing else may."""
-    foreign = [name for name in sorted(os.listdir(spec.directory)) if name != spec.cli.file]
-    status = status_of(spec.published)
-    if status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISLNK(status.st_mode):
-        foreign.append(spec.cli.file)
+    foreign = foreign_names(spec)
     if not foreign:
         return
     if foreign_files == "refuse":
@@ -75,7 +78,7 @@ def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None
             f"{spec.directory}: agents would see the foreign {names} in it; move it elsewhere,"
             f" or set creds_mirror_foreign_files to move_aside."
         )
-    aside = f"{spec.root}/{spec.cli.name}-credentials.moved-aside"
+    aside = spec.aside
     ensure_directory(record, aside, 0o700)
     for name in foreign:
         path, number, target = f"{spec.directory}/{name}", 1, f"{aside}/{name}"
@@ -84,6 +87,18 @@ def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None
             target = f"{aside}/{name}.{number}"
         if record.change(f"moved {path} aside to {target}", path, "present\n", f"moved to {target}\n"):
             os.rename(path, target)
+
+
+def foreign_names(spec: MirrorSpec) -> list[str]:
+    """What lies in the credentials directory, if it is there, and is not the CLI's file."""
+    status = status_of(spec.directory)
+    if status is None or not stat.S_ISDIR(status.st_mode):
+        return []
+    foreign = [name for name in sorted(os.listdir(spec.directory)) if name != spec.cli.file]
+    status = status_of(spec.published)
+    if status is not None and not stat.S_ISREG(status.st_mode) and not stat.S_ISLNK(status.st_mode):
+        foreign.append(spec.cli.file)
+    return foreign
 
 
 def remove_directories(record: Record, spec: MirrorSpec) -> None:
@@ -144,11 +159,16 @@ def _python(*arguments: str) -> str:
 # Units
 
 
+def _ensure_unit(record: Record, directory: str, name: str, text: UnitText) -> bool:
+    """The file of a unit. Whether it was, or would be, changed."""
+    return ensure_file(record, f"{directory}/{name}", text, 0o644)
+
+
 def ensure_units(record: Record, spec: MirrorSpec, manager: Manager) -> None:
     """Every unit of one mirror: its text, and that the watching ones are enabled and active."""
     texts = _mirror.units(spec)
     directory = spec.paths.units
-    written = {name for name, text in texts.items() if ensure_file(record, f"{directory}/{name}", text, 0o644)}
+    written = {name for name, text in texts.items() if _ensure_unit(record, directory, name, text)}
     unwanted = tuple(name for name in spec.all_units if name not in texts)
     remove_units(record, manager, directory, unwanted)
     if record.check_mode and not manager.answers:
@@ -221,11 +241,47 @@ def remove_units(record: Record, manager: Manager, directory: str, names: tuple[
 _SYSTEM_UNITS = "/etc/systemd/system"
 
 
+_GUARD_TOP = "/run/creds-mirror"
+
+
+def require_guardable(spec: MirrorSpec) -> None:
+    """As root: the way to the directory leads through directories of root's and of the user's, and through no link.
+
+    :raises HostError: root would follow where somebody else leads.
+    """
+    descriptor = os.open("/", _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    path = ""
+    try:
+        for name in spec.directory.strip("/").split("/"):
+            path = f"{path}/{name}"
+            try:
+                deeper = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+            except FileNotFoundError:
+                return
+            os.close(descriptor)
+            descriptor = deeper
+            status = os.fstat(descriptor)
+            fault = "is a link" if stat.S_ISLNK(status.st_mode) else ""
+            if status.st_uid not in (0, spec.user.uid):
+                fault = f"belongs to uid {status.st_uid}"
+            if fault:
+                raise HostError(
+                    f"creds_mirror_guard_directory: {path} {fault}, and root mounts nothing by a way that others can"
+                    f" redirect; set creds_mirror_place to system."
+                )
+    finally:
+        os.close(descriptor)
+
+
 def ensure_guard(record: Record, spec: MirrorSpec) -> None:
     """As root: the mounts that guard a mirror's directory, which is there."""
     texts = _mirror.guard_units(spec)
     manager = Manager("system", spec.user)
-    written = [ensure_file(record, f"{_SYSTEM_UNITS}/{name}", text, 0o644) for name, text in texts.items()]
+    top = status_of(_GUARD_TOP)
+    if top is not None:
+        # Nobody shall look through the view, wherever it leads. Systemd makes the directory so after a boot.
+        ensure_mode(record, _GUARD_TOP, top, 0o700)
+    written = [_ensure_unit(record, _SYSTEM_UNITS, name, text) for name, text in texts.items()]
     if any(written) and not record.check_mode:
         manager.run("daemon-reload")
     guard = list(texts)[-1]

@@ -13,7 +13,8 @@ from typing import Any, Mapping
 
 from .._base.changes import Record
 from .._base.errors import ConfigError, HostError
-from .._catalog.mirror_paths import in_home, source_of
+from .._base.paths import is_below
+from .._catalog.mirror_paths import mirror_root, source_of
 from .._catalog.override import extended
 from .._catalog.rows import CATALOG
 from .._host import files
@@ -21,6 +22,7 @@ from .._host.acl import Readers
 from .._host.systemd import Manager, ensure_linger
 from .._host.users import User, as_user, find_user
 from . import install as host
+from . import place
 from . import spec as _mirror
 from .spec import MirrorSpec
 
@@ -61,7 +63,8 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
                 cli=row,
                 user=user,
                 scope=options["scope"],
-                root=in_home(options["root"], user.home),
+                root=mirror_root(options["place"], options["root"], user.name, user.home),
+                place=options["place"],
                 source=_mirror.Source(path, path),
                 publish=options["publish"],
                 readers=readers,
@@ -81,10 +84,12 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
         raise HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
     if options["guard_directory"] and os.geteuid() != 0:
         raise HostError("creds_mirror_guard_directory: a mount needs root; set become, or leave the guard out.")
-    _give_back(specs, user, record)
+    if options["guard_directory"]:
+        for spec in specs:
+            host.require_guardable(spec)
 
     def sources(_own: Record) -> list[str]:
-        return [_real(spec.source.path) for spec in specs]
+        return [_real(spec.source.path, user.home) for spec in specs]
 
     def directories(own: Record) -> None:
         for spec in specs:
@@ -92,11 +97,13 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
 
     real = as_user(user, sources, record)
     specs = [replace(spec, source=_mirror.Source(spec.source.path, path)) for spec, path in zip(specs, real)]
+    _mirror.require(specs)  # once more, for the user decides where his links lead
     if scope == "user":
         ensure_linger(record, user)  # first: where it may not, nothing else is touched
         manager = Manager(scope, user)
         sandbox = as_user(user, lambda own: host.can_sandbox(own, specs[0], manager), record)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
+    place.ensure(record, specs, options["foreign_files"])
     as_user(user, directories, record)
     for spec in specs:
         if options["guard_directory"]:
@@ -112,6 +119,8 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
         as_user(user, units, record)
     else:
         units(record)
+    place.remove_former(record, specs, options["root"])
+    place.warn_of_redirection(record, specs)
     if not all(spec.sandbox for spec in specs):
         record.warnings.append(
             f"this host forbids {user.name} user namespaces: the mirror's services run without mount sandbox;"
@@ -120,9 +129,15 @@ def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Rec
     return _result(specs, user, record)
 
 
-def _real(path: str) -> str:
-    """Where a link at the source leads to; the path itself if it is none (its directories may be links)."""
-    return os.path.realpath(path) if os.path.islink(path) else path
+def _real(path: str, home: str) -> str:
+    """Where a link at the source leads to; the path itself if it is none (its directories may be links).
+
+    What lies in the home is named from there, also where the home's own path leads through a link.
+    """
+    if not os.path.islink(path):
+        return path
+    real, real_home = os.path.realpath(path), os.path.realpath(home)
+    return home + real[len(real_home) :] if is_below(real, real_home) else real
 
 
 def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> None:
@@ -171,28 +186,15 @@ def _mirror_result(spec: MirrorSpec) -> dict[str, Any]:
     }
 
 
-def _give_back(specs: list[MirrorSpec], user: User, record: Record) -> None:
-    """As root: what an engine, or root, has made in the user's place belongs to the user."""
-    if os.geteuid() == 0:
-        for spec in specs:
-            for path in (spec.directory, spec.staging, spec.published):
-                files.give_back(record, user, path)
-
-
 def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> None:
     for scope in _mirror.SCOPES:
         _remove_scope(specs, user, scope, record)
-    _give_back(specs, user, record)
     for spec in specs:
         host.remove_guard(record, spec)
-
-    def directories(own: Record) -> None:
-        for spec in specs:
-            host.remove_directories(own, spec)
-        ours = {os.path.basename(path) for spec in specs for path in (spec.directory, spec.staging)}
-        files.remove_directory(own, specs[0].root, ours)
-
-    as_user(user, directories, record)
+    if os.geteuid() == 0 and options["place"] == "home":
+        place.ensure(record, specs, "refuse")
+    place.remove(record, specs)
+    place.remove_former(record, specs, options["root"])
 
 
 def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: Record) -> None:

@@ -11,14 +11,18 @@ import os
 from dataclasses import asdict, dataclass, field
 
 from .._base.errors import ConfigError
+from .._base.paths import is_below
+from .._base.printable import printable
 from .._catalog.cli import AgentCli
 from .._catalog.mirror_paths import credentials_directory, staging_directory
 from .._host.acl import Readers
 from .._host.users import User
+from .unit_text import Form, UnitText, Word, settings, unit_text, word
 
 SCOPES = ("user", "system")
 # What the services run; the host's own Python, whichever Ansible uses.
 PYTHON = ("/usr/bin/python3", "-I", "-S")
+_USUAL_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class MirrorSpec:
     logout_grace: int = 60
     keep_warm: bool = False
     sandbox: bool = True
+    place: str = "home"
 
     @property
     def directory(self) -> str:
@@ -56,6 +61,11 @@ class MirrorSpec:
     @property
     def staging(self) -> str:
         return staging_directory(self.directory)
+
+    @property
+    def aside(self) -> str:
+        """Where foreign files are moved."""
+        return f"{self.directory}.moved-aside"
 
     @property
     def published(self) -> str:
@@ -136,18 +146,38 @@ def paths(scope: str, user: User) -> Paths:
 
 
 def check(spec: MirrorSpec) -> list[str]:
-    """What is wrong with a spec, one sentence each."""
+    """What is wrong with a spec, one sentence each. It is looked at once more when links have been resolved."""
     faults = []
-    name = spec.cli.name
+    name, user = spec.cli.name, spec.user.name
+    if not user or user in (".", "..") or "/" in user:
+        faults.append(f"'{printable(user)}': a user of this name cannot have a directory; name another user.")
     for path, option in ((spec.root, "creds_mirror_root"), (spec.source.path, f"creds_mirror_sources.{name}")):
         if not os.path.isabs(path):
-            faults.append(f"{name}: {option} is the relative path {path}; write it from / or ~/.")
-        elif set(path) & set("\n\r\0"):
-            faults.append(f"{name}: {option} has a line break in it; choose a path without.")
+            faults.append(f"{name}: {option} is the relative path {printable(path)}; write it from / or ~/.")
     if spec.keep_warm and not spec.cli.mirror.keep_warm:
         faults.append(f"{name}: creds_mirror_keep_warm knows no way to refresh its login; leave {name} out of it.")
-    if spec.user.uid == 0 and spec.scope == "system":
+    if spec.scope == "system":
+        faults += _check_system_scope(spec)
+    if not faults:
+        try:
+            units(spec)
+            guard_units(spec)
+        except ConfigError as error:
+            faults += [f"{name}: {fault}" for fault in error.faults]
+    return faults
+
+
+def _check_system_scope(spec: MirrorSpec) -> list[str]:
+    """The units are root's: the user's own link may not decide what they name."""
+    faults = []
+    if spec.user.uid == 0:
         faults.append("root: creds_mirror_scope system runs no service as root; use the scope user, or another user.")
+    if spec.source.real != spec.source.path and not is_below(spec.source.real, spec.user.home):
+        faults.append(
+            f"{spec.cli.name}: {spec.source.path} is a link that leads out of {spec.user.home} to"
+            f" {printable(spec.source.real)}, and such a link decides nothing in root's units; set"
+            f" creds_mirror_sources.{spec.cli.name} to that file, or creds_mirror_scope to user."
+        )
     return faults
 
 
@@ -180,7 +210,7 @@ def configuration(spec: MirrorSpec) -> str:
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
 
-def units(spec: MirrorSpec) -> dict[str, str]:
+def units(spec: MirrorSpec) -> dict[str, UnitText]:
     """The text of each unit, by its name."""
     texts = {
         spec.unit("mirror", "path"): _PATH,
@@ -191,21 +221,23 @@ def units(spec: MirrorSpec) -> dict[str, str]:
     if spec.keep_warm:
         texts[spec.unit("keep-warm", "service")] = _KEEP_WARM_SERVICE
         texts[spec.unit("keep-warm", "timer")] = _KEEP_WARM_TIMER
-    values = {
-        "cli": spec.cli.name,
-        "directory": _specifier(spec.directory),
-        "watched": "\n".join(f"PathChanged={_specifier(path)}" for path in spec.source.paths),
-        "mirror": spec.unit("mirror", "service"),
-        "path": spec.unit("mirror", "path"),
-        "verify": spec.verify_service,
-        "program": f"{' '.join(PYTHON)} {_quoted(spec.paths.start)}",
-        "config": _quoted(spec.config),
-        "user": f"User={spec.user.name}\n" if spec.scope == "system" else "",
+    client_path = ":".join((*(f"{spec.user.home}/{name}/bin" for name in (".local", ".npm-global")), _USUAL_PATH))
+    values: dict[str, Word | UnitText] = {
+        "cli": word(spec.cli.name),
+        "directory": word(spec.directory),
+        "watched": settings("PathChanged", map(word, spec.source.paths)),
+        "path": word(spec.unit("mirror", "path")),
+        "verify": word(spec.verify_service),
+        "python": word(" ".join(PYTHON)),
+        "start": word(spec.paths.start, Form.ARGUMENT),
+        "config": word(spec.config, Form.ARGUMENT),
+        # Its number: a name can look like another user's number, and systemd reads names more strictly than passwd.
+        "user": settings("User", [word(str(spec.user.uid))] if spec.scope == "system" else []),
         "sandbox": _sandbox(spec),
-        "target": "multi-user.target" if spec.scope == "system" else "default.target",
-        "client_path": _specifier(f"{spec.user.home}/.local/bin:{spec.user.home}/.npm-global/bin"),
+        "target": word("multi-user.target" if spec.scope == "system" else "default.target"),
+        "client_path": word(f"PATH={client_path}", Form.LIST),
     }
-    return {name: text.format(**values) for name, text in texts.items()}
+    return {name: unit_text(text, **values) for name, text in texts.items()}
 
 
 def guard_view(spec: MirrorSpec) -> str:
@@ -213,14 +245,22 @@ def guard_view(spec: MirrorSpec) -> str:
     return f"/run/creds-mirror/{spec.user.name}/{spec.cli.name}"
 
 
-def guard_units(spec: MirrorSpec) -> dict[str, str]:
+def guard_units(spec: MirrorSpec) -> dict[str, UnitText]:
     """The text of the mount units that guard the credentials directory, by their names: the view, then the guard."""
     view = guard_view(spec)
     guard = f"{view}/{os.path.basename(spec.directory)}"
     paths_of = {"root": spec.root, "directory": spec.directory, "view": view, "guard": guard}
-    values = {"cli": spec.cli.name, **{name: _specifier(path) for name, path in paths_of.items()}}
+    parents = [spec.directory]
+    while os.path.dirname(parents[-1]) != "/":
+        parents.append(os.path.dirname(parents[-1]))
+    values: dict[str, Word | UnitText] = {
+        "cli": word(spec.cli.name),
+        "no_links": settings("ConditionPathIsSymbolicLink", [word(f"!{path}") for path in parents[::-1]]),
+        **{name: word(path) for name, path in paths_of.items()},
+    }
     return {
-        f"{escaped_path(path)}.mount": text.format(**values) for path, text in ((view, _GUARD_VIEW), (guard, _GUARD))
+        f"{escaped_path(path)}.mount": unit_text(text, **values)
+        for path, text in ((view, _GUARD_VIEW), (guard, _GUARD))
     }
 
 
@@ -238,35 +278,22 @@ def _escaped(char: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
-def _specifier(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-def _quoted(path: str) -> str:
-    escaped = _specifier(path).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
-    return f'"{escaped}"' if set(path) & set(" \t\"'\\;") else escaped
-
-
-def _sandbox(spec: MirrorSpec) -> str:
+def _sandbox(spec: MirrorSpec) -> UnitText:
     if not spec.sandbox:
-        return _NO_NAMESPACES + _LIGHT_SANDBOX
+        return unit_text(_NO_NAMESPACES + _LIGHT_SANDBOX)
+    if spec.scope == "system":
+        return unit_text(
+            _NAMESPACES + _SYSTEM_NAMESPACES + _LIGHT_SANDBOX,
+            writable=settings("ReadWritePaths", [word(spec.root, Form.LIST)]),
+        )
     # The directory, never the file: a bound file is the old inode for ever. Missing is fine: there may be no login yet.
-    read_only = [f"-{os.path.dirname(path)}" for path in spec.source.paths]
-    if spec.scope == "user":
-        read_only += [spec.paths.library, spec.config]
-    binds = "".join(f"BindReadOnlyPaths={_bound(path)}\n" for path in dict.fromkeys(read_only))
-    return (
-        _NAMESPACES
-        + binds
-        + f"BindPaths={_bound(spec.root)}\n"
-        + (_USER_NAMESPACES if spec.scope == "user" else _SYSTEM_NAMESPACES)
-        + _LIGHT_SANDBOX
+    read_only = [*(f"-{os.path.dirname(path)}" for path in spec.source.paths), spec.paths.library, spec.config]
+    return unit_text(
+        _NAMESPACES + _USER_NAMESPACES + _USER_BINDS + _LIGHT_SANDBOX,
+        read_only=settings("BindReadOnlyPaths", [word(path, Form.BIND) for path in dict.fromkeys(read_only)]),
+        # One for both directories: a rename across two is EXDEV.
+        writable=settings("BindPaths", [word(spec.root, Form.BIND)]),
     )
-
-
-def _bound(path: str) -> str:
-    escaped = _specifier(path).replace("\\", "\\\\").replace(":", "\\:").replace('"', '\\"')
-    return f'"{escaped}"' if set(path) & set(" \t\"'") else escaped
 
 
 def trial() -> tuple[str, ...]:
@@ -295,7 +322,7 @@ Wants={verify}
 
 [Path]
 # Not PathModified: it fires while a file is being written.
-{watched}
+{watched}\
 TriggerLimitIntervalSec=0
 
 [Install]
@@ -321,7 +348,7 @@ OnFailureJobMode=replace
 
 [Service]
 Type=oneshot
-{user}ExecStart={program} publish {config}
+{user}ExecStart={python} {start} publish {config}
 SyslogIdentifier=creds-mirror
 TimeoutStartSec=60
 {sandbox}"""
@@ -340,7 +367,7 @@ After={path}
 
 [Service]
 Type=oneshot
-{user}ExecStart={program} verify {config}
+{user}ExecStart={python} {start} verify {config}
 SyslogIdentifier=creds-mirror
 TimeoutStartSec=60
 # Each minute's start and end are no news.
@@ -376,10 +403,10 @@ Description=Let {cli} refresh its login on this host shortly before it expires
 
 [Service]
 Type=oneshot
-{user}ExecStart={program} keep-warm {config}
+{user}ExecStart={python} {start} keep-warm {config}
 SyslogIdentifier=creds-mirror
 TimeoutStartSec=180
-Environment=PATH={client_path}:/usr/local/bin:/usr/bin:/bin
+Environment={client_path}
 LogLevelMax=notice
 UMask=0077
 NoNewPrivileges=yes
@@ -415,11 +442,14 @@ _GUARD_VIEW = (
 Description=Where the guard of the credentials directory of {cli} lies
 # Without the condition systemd would make the directory, as root.
 ConditionPathIsDirectory={root}
-
+# Root follows no link of the user's, who could have made one since.
+{no_links}
 [Mount]
 What={root}
 Where={view}
 Type=none
+# Nobody else looks through it.
+DirectoryMode=0700
 # Private: the guard must not appear at the directory's usual path.
 Options=bind,private
 """
@@ -448,7 +478,6 @@ WantedBy=multi-user.target
 # so the user scope has none that forbids a process without capabilities next to nothing: see docs/mirror.md.
 _NAMESPACES = """\
 ProtectSystem=strict
-ProtectHome=tmpfs
 PrivateTmp=yes
 PrivateDevices=yes
 PrivateNetwork=yes
@@ -458,9 +487,17 @@ ProtectClock=yes
 CapabilityBoundingSet=
 """
 _USER_NAMESPACES = """\
+ProtectHome=tmpfs
 PrivateUsers=yes
 """
+_USER_BINDS = """\
+{read_only}{writable}\
+"""
+# Nothing is bound there: the host's systemd would follow the user's links as root, and show him what he may not reach.
+# So the home is seen, and the process walks its paths with the user's rights.
 _SYSTEM_NAMESPACES = """\
+ProtectHome=read-only
+{writable}\
 ProtectKernelTunables=yes
 ProtectControlGroups=yes
 ProtectProc=invisible

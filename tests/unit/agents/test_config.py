@@ -60,7 +60,10 @@ def test_the_directory_and_the_name(container: Any, directory: str, name: str) -
             "boss: container.credentials_host_dir a/b is a relative",
         ),
         ({"boss": {"container": {"credentials_host_dir": 7}}}, "boss: container.credentials_host_dir is not a string"),
-        ({"boss": {"container": {"credentials_host_dir": "/a,b"}}}, "holds a comma, colon, quote or line break"),
+        (
+            {"boss": {"container": {"credentials_host_dir": "/a,b"}}},
+            "holds a comma, colon, quote, line break or control",
+        ),
         (
             {"boss": {"container": {"credentials_host_dir": "/c", "cli": "x"}}},
             "boss: container.cli x is not an agent CLI",
@@ -121,7 +124,7 @@ def test_json_that_does_not_parse_is_placed_but_not_repeated() -> None:
 )
 def test_what_may_be_mounted(facts: DirectoryFacts, fault: str | None) -> None:
     (spec,), _faults = parse({"boss": {"container": {"credentials_host_dir": "/c"}}})
-    found = directory_faults(spec, facts)
+    found = directory_faults(spec, facts, CONTEXT)
     assert len(found) == (0 if fault is None else 1)
     if fault:
         assert found[0].startswith("boss: container.credentials_host_dir: ")

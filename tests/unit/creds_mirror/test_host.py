@@ -45,6 +45,7 @@ OPTIONS: dict[str, Any] = {
     "sources": {},
     "readers": {},
     "scope": "user",
+    "place": "home",
     "root": "~/.config/claude-hooks",
     "publish": "access_only",
     "on_logout": "keep",
@@ -97,6 +98,17 @@ def test_the_sandbox_binds_the_directory_of_the_source_and_never_the_file() -> N
     assert text.count("\nBindPaths=") == 1
 
 
+def test_in_the_system_scope_root_resolves_no_path_of_the_users() -> None:
+    """On 0.2.0 the host's systemd bound ~/.claude as root: a link there showed another's files (attacks.md, 9a)."""
+    linked = replace(SYSTEM, source=Source("/home/dev/.claude/.credentials.json", "/home/dev/real/login.json"))
+    for name, text in _mirror.units(linked).items():
+        assert "Bind" not in text and "TemporaryFileSystem" not in text and "tmpfs" not in text, name
+        if name.endswith(".service"):
+            # The mount that makes it writable lies on the path's own end, and the process walks there as the user.
+            assert "\nProtectHome=read-only\nReadWritePaths=/home/dev/.config/claude-hooks\n" in text
+            assert "/home/dev/.claude" not in text
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -123,6 +135,10 @@ def test_the_guard_lies_in_a_private_view_of_its_own() -> None:
         assert f"\n{line}\n" in view
     for line in ("What=/srv/50%%/claude-credentials", "Where=/run/creds-mirror/dev/claude/claude-credentials"):
         assert f"\n{line}\n" in guard
+    # The user can put a link there until the next boot, and nobody else looks through what root mounts then.
+    for path in ("/srv", "/srv/50%%", "/srv/50%%/claude-credentials"):
+        assert f"\nConditionPathIsSymbolicLink=!{path}\n" in view
+    assert "\nDirectoryMode=0700\n" in view
     assert "\nConditionPathIsDirectory=/run/creds-mirror/dev/claude/claude-credentials\n" in guard
 
 
@@ -141,7 +157,13 @@ def test_the_system_scope_runs_as_the_user_under_names_of_the_user() -> None:
         "claude-creds-mirror@dev.path",
         "claude-creds-mirror@dev.service",
     ]
-    assert all("\nUser=dev\n" in text for name, text in units.items() if name.endswith(".service"))
+    assert all("\nUser=1000\n" in text for name, text in units.items() if name.endswith(".service"))
+
+
+def test_the_path_of_the_client_is_one_word() -> None:
+    spec = replace(SPEC, keep_warm=True, user=replace(DEV, home="/home/My Files 100%/j.doe"))
+    (line,) = [line for line in lines(spec, "claude-creds-keep-warm.service") if line.startswith("Environment=")]
+    assert line.startswith('Environment="PATH=/home/My Files 100%%/j.doe/.local/bin:') and line.endswith(':/bin"')
 
 
 @pytest.mark.parametrize(
@@ -167,7 +189,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown CLI's source": ({"sources": {"clod": "/x"}}, "no agent CLI is named clod"),
     "relative root": ({"root": "hooks"}, "claude: creds_mirror_root is the relative path hooks"),
     "relative source": ({"sources": {"claude": "x"}}, "claude: creds_mirror_sources.claude is the relative path x"),
-    "line break": ({"root": "/a\nb"}, "claude: creds_mirror_root has a line break"),
+    "line break": (
+        {"root": "/a\nb"},
+        r"claude: /a\x0ab/claude-credentials: it has a control character or line break in it",
+    ),
     "nothing to keep warm": ({"clis": ["codex"], "keep_warm": True}, "creds_mirror_keep_warm: none of these"),
 }
 

@@ -243,8 +243,16 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"login": {"access": "fake", "refresh": "fake-r", "deep": {"er": [{"x": 1}]}}, "other": 1},
         {"login": {"access": "fake", "deep": {"er": [{"x": 1}]}}},
     ),
-    "a path with a dot": ({"require": ["access"], "keep": [".access", "list.*.a"]}, {"access": "fake", "list": [{"a": 1, "b": 2}, 3]}, {"access": "fake", "list": [{"a": 1}]}),
-    "a refresh token that its row wants": ({"require": ["access"], "refresh": ["**"]}, {"access": "fake", "refresh": "fake-r"}, {"access": "fake", "refresh": "fake-r"}),
+    "a path with a dot": (
+        {"require": ["access"], "keep": [".access", "list.*.a"]},
+        {"access": "fake", "list": [{"a": 1, "b": 2}, 3]},
+        {"access": "fake", "list": [{"a": 1}]},
+    ),
+    "a refresh token that its row wants": (
+        {"require": ["access"], "refresh": ["**"]},
+        {"access": "fake", "refresh": "fake-r"},
+        {"access": "fake", "refresh": "fake-r"},
+    ),
 }  # fmt: skip
 
 

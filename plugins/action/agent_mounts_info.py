@@ -1,0 +1,9 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same as for agent_mounts."""
+
+from __future__ import annotations
+
+from ansible_collections.agentops.credentials.plugins.action.agent_mounts import ActionModule  # noqa: F401

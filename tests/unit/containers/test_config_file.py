@@ -1,0 +1,36 @@
+"""A configuration that a container can write is not believed."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+
+from ..world import World
+
+PATH = "/home/dev/work/config/agents.json"
+
+
+@pytest.mark.parametrize(
+    ("source", "writable", "refused"),
+    [
+        ("/home/dev/work", True, True),
+        (PATH, True, True),
+        ("/", True, True),
+        ("/home/dev/work", False, False),
+        ("/home/dev/work2", True, False),
+        ("/home/dev/work/config/agents.json.d", True, False),
+    ],
+)
+def test_a_container_that_can_write_it_is_named(world: World, source: str, writable: bool, refused: bool) -> None:
+    world.config_path = PATH
+    boss = world.engine.named("boss")
+    boss["Mounts"] = [{"Type": "bind", "Source": source, "Destination": "/work", "RW": writable}]
+    if not refused:
+        world.attempt(check_mode=True)
+        return
+    with pytest.raises(ConfigError, match=r"agents\.json can be written by the container boss, which has .* writable"):
+        world.attempt()
+    assert world.engine.writes == []
+    world.trusted_writers = ("boss",)
+    world.attempt(check_mode=True)

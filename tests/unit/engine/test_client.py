@@ -1,0 +1,505 @@
+"""The engine's client: what it asks of the SDK, and what it makes of the answers and faults."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+import requests.exceptions
+
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
+from ansible_collections.agentops.credentials.plugins.module_utils._engine import client
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import NOT_ENDED, Engine
+
+SOCKET = "unix:///run/docker.sock"
+NOT_FOUND = docker.errors.NotFound("404 Client Error", explanation="No such container: boss")
+CONFLICT = docker.errors.APIError("409 Client Error", explanation="container boss is not running")
+
+
+class StubApi:
+    """Answers each call of the SDK with a value, a fault, or a function of the call's arguments; keeps the calls."""
+
+    api_version = "1.41"
+    trust_env = True
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.settings: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append((name, args, kwargs))
+            answer = self.answers[name]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer(*args, **kwargs) if callable(answer) else answer
+
+        return call
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> StubApi:
+    stub = StubApi()
+
+    def connect(**settings: Any) -> StubApi:
+        stub.settings = settings
+        return stub
+
+    monkeypatch.setattr(docker, "APIClient", connect)
+    return stub
+
+
+@pytest.fixture
+def engine(api: StubApi) -> Engine:
+    return Engine(SOCKET, None, timeout=60)
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, linkname: str = "", size: int = 0) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, linkname, size
+    return info
+
+
+def packed(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for info, content in members:
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+# connecting
+
+
+def test_the_connection_is_asked_for_as_configured(api: StubApi) -> None:
+    engine = Engine(SOCKET, None, timeout=7)
+    assert api.settings == {"base_url": SOCKET, "version": "auto", "timeout": 7, "tls": False}
+    assert (engine.api_version, engine.is_local, api.trust_env) == ((1, 41), True, False)
+
+
+def test_an_engine_elsewhere_may_lie_behind_a_proxy_and_tls(api: StubApi) -> None:
+    engine = Engine("tcp://192.0.2.23:2376", {"verify": False}, timeout=7)
+    assert (engine.is_local, api.trust_env) == (False, True)
+    assert isinstance(api.settings["tls"], docker.tls.TLSConfig)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        docker.errors.DockerException("Error while fetching server API version: connection refused"),
+        requests.exceptions.ConnectionError("connection refused"),
+    ],
+)
+def test_an_engine_that_cannot_be_reached_is_named_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def refuse(**settings: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(docker, "APIClient", refuse)
+    with pytest.raises(EngineError) as caught:
+        Engine(SOCKET, None, timeout=7)
+    assert str(caught.value) == (
+        f"the Docker engine at {SOCKET} cannot be reached (connection refused); "
+        "start it, set docker_host, or use become if the socket is not open to this user."
+    )
+
+
+# faults
+
+FAULTS: dict[str, tuple[Exception, type[EngineError], str]] = {
+    "not found": (NOT_FOUND, NotFoundError, "No such container: boss"),
+    "refused by the engine": (CONFLICT, EngineError, "container boss is not running"),
+    "without an explanation": (docker.errors.APIError("500 Server Error"), EngineError, "500 Server Error"),
+    "no answer": (
+        requests.exceptions.ReadTimeout("read timed out"),
+        EngineError,
+        "the engine did not answer in time (option timeout); a container may hang, see docker ps --all",
+    ),
+    "no connection in time": (
+        requests.exceptions.ConnectTimeout("timed out"),
+        EngineError,
+        "the engine did not answer in time (option timeout); a container may hang, see docker ps --all",
+    ),
+    "broken connection": (requests.exceptions.ConnectionError("aborted"), EngineError, "aborted"),
+    "the SDK's own": (docker.errors.InvalidVersion("too old"), EngineError, "too old"),
+    "the socket's": (ConnectionResetError("reset by peer"), EngineError, "reset by peer"),
+}
+CALLS: dict[str, tuple[str, Callable[[Engine], object]]] = {
+    "containers": ("containers", lambda engine: engine.containers()),
+    "inspect": ("inspect_container", lambda engine: engine.inspect("boss")),
+    "changed_paths": ("diff", lambda engine: engine.changed_paths("boss")),
+    "execute": ("exec_create", lambda engine: engine.execute("boss", ["true"])),
+    "create": ("create_container_from_config", lambda engine: engine.create("boss", {})),
+    "connect": ("connect_container_to_network", lambda engine: engine.connect("boss", "net", {})),
+    "disconnect": ("disconnect_container_from_network", lambda engine: engine.disconnect("boss", "net")),
+    "set_restart_policy": ("update_container", lambda engine: engine.set_restart_policy("boss", {"Name": "no"})),
+    "stop": ("stop", lambda engine: engine.stop("boss", 10)),
+    "restart": ("restart", lambda engine: engine.restart("boss", 10)),
+    "rename": ("rename", lambda engine: engine.rename("boss", "new")),
+    "start": ("start", lambda engine: engine.start("boss")),
+    "pause": ("pause", lambda engine: engine.pause("boss")),
+    "remove": ("remove_container", lambda engine: engine.remove("boss", force=False)),
+    "commit": ("commit", lambda engine: engine.commit("boss", "image:tag")),
+    "layer_directory": ("inspect_container", lambda engine: engine.layer_directory("boss")),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", CALLS)
+def test_each_fault_of_each_call_comes_in_the_engines_words(
+    api: StubApi, engine: Engine, name: str, fault: str
+) -> None:
+    called, call = CALLS[name]
+    raised, kind, words = FAULTS[fault]
+    api.answers[called] = raised
+    with pytest.raises(EngineError) as caught:
+        call(engine)
+    assert (type(caught.value), str(caught.value)) == (kind, words)
+    assert [call[0] for call in api.calls] == [called]
+
+
+def test_a_fault_of_ours_is_not_taken_for_the_engines(api: StubApi, engine: Engine) -> None:
+    api.answers["inspect_container"] = ValueError("ours")
+    with pytest.raises(ValueError, match="ours"):
+        engine.inspect("boss")
+
+
+# reading
+
+
+def test_an_image_that_is_gone_is_none_and_its_removal_no_fault(api: StubApi, engine: Engine) -> None:
+    api.answers |= {"inspect_image": NOT_FOUND, "remove_image": NOT_FOUND}
+    assert engine.inspect_image("image") is None
+    engine.remove_image("image")
+    assert api.calls[-1] == ("remove_image", ("image",), {"noprune": True})
+    api.answers |= {"inspect_image": CONFLICT, "remove_image": CONFLICT}
+    with pytest.raises(EngineError, match="is not running"):
+        engine.inspect_image("image")
+    with pytest.raises(EngineError, match="is not running"):
+        engine.remove_image("image")
+
+
+@pytest.mark.parametrize(
+    ("rows", "paths"),
+    [(None, ()), ([], ()), ([{"Path": "/a", "Kind": 1}, {"Path": "/b", "Kind": 2}], ("/a", "/b"))],
+)
+def test_what_the_writable_layer_holds(
+    api: StubApi, engine: Engine, rows: list[dict[str, Any]] | None, paths: tuple[str, ...]
+) -> None:
+    api.answers["diff"] = rows
+    assert engine.changed_paths("boss") == paths
+
+
+@pytest.mark.parametrize(
+    ("archive", "content"),
+    [
+        (packed((entry("login.json"), b"fake-token-1")), b"fake-token-1"),
+        (packed((entry("login.json"), b"")), b""),
+        (packed((entry("login.json", tarfile.SYMTYPE, "/etc/passwd"), b"")), None),
+        (packed((entry("login.json", tarfile.FIFOTYPE), b"")), None),
+        (packed((entry("login.json/", tarfile.DIRTYPE), b""), (entry("login.json/other"), b"other's")), None),
+        (packed(), None),
+    ],
+    ids=["a file", "an empty file", "a link", "a pipe", "a directory with a file", "nothing"],
+)
+def test_only_a_regular_file_is_read(api: StubApi, engine: Engine, archive: bytes, content: bytes | None) -> None:
+    api.answers["get_archive"] = (iter([archive[:700], archive[700:]]), {})
+    assert engine.read_file("boss", "/home/agent/login.json") == content
+    assert api.calls == [("get_archive", ("boss", "/home/agent/login.json"), {})]
+
+
+def test_a_file_that_is_not_there_is_none(api: StubApi, engine: Engine) -> None:
+    api.answers["get_archive"] = NOT_FOUND
+    assert engine.read_file("boss", "/home/agent/login.json") is None
+
+
+def test_of_a_file_without_end_a_part_is_read(api: StubApi, engine: Engine) -> None:
+    taken = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal taken
+        yield entry("login.json", size=1 << 40).tobuf()
+        while True:
+            taken += 1
+            assert taken < 1000
+            yield b"x" * (1 << 16)
+
+    api.answers["get_archive"] = (chunks(), {})
+    assert engine.read_file("boss", "/home/agent/login.json") == b"x" * (1 << 20)
+    assert taken <= 33  # 2 MiB
+
+
+@pytest.mark.parametrize("length", [0, 100, 600], ids=["empty", "in the header", "in the content"])
+def test_an_archive_that_breaks_off_is_the_engines_fault(api: StubApi, engine: Engine, length: int) -> None:
+    api.answers["get_archive"] = (iter([packed((entry("login.json"), b"x" * 5000))[:length]]), {})
+    with pytest.raises(EngineError):
+        engine.read_file("boss", "/home/agent/login.json")
+
+
+def test_a_path_is_looked_for_without_being_fetched(api: StubApi, engine: Engine) -> None:
+    ended = []
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield b""
+            raise AssertionError("fetched")
+        finally:
+            ended.append(True)
+
+    stream = chunks()
+    next(stream)
+    api.answers["get_archive"] = (stream, {})
+    assert engine.has_path("boss", "/home/agent")
+    assert ended == [True]
+    api.answers["get_archive"] = NOT_FOUND
+    assert not engine.has_path("boss", "/home/agent")
+
+
+# running a command
+
+
+def test_a_commands_status_and_output(api: StubApi, engine: Engine) -> None:
+    api.answers |= {
+        "exec_create": {"Id": "e1"},
+        "exec_start": lambda *_args, **_kwargs: iter([b"2.1", b".145\xff\n"]),
+        "exec_inspect": {"ExitCode": 0},
+    }
+    assert engine.output("boss", ("claude", "--version")) == "2.1.145�\n"
+    assert engine.execute("boss", ("claude", "--version")) == 0
+    assert api.calls[:3] == [
+        ("exec_create", ("boss", ["claude", "--version"]), {"stderr": False}),
+        ("exec_start", ("e1",), {"stream": True}),
+        ("exec_inspect", ("e1",), {}),
+    ]
+
+
+def test_output_is_none_where_the_command_fails(api: StubApi, engine: Engine) -> None:
+    api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": iter([b"words"]), "exec_inspect": {"ExitCode": 3}}
+    assert engine.output("boss", ["claude"]) is None
+    assert engine.execute("boss", ["claude"]) == 3
+
+
+@pytest.mark.parametrize("called", ["exec_create", "exec_start"])
+def test_output_is_none_where_the_command_cannot_be_run(api: StubApi, engine: Engine, called: str) -> None:
+    api.answers |= {"exec_create": {"Id": "e1"}, called: CONFLICT}
+    assert engine.output("boss", ["claude"]) is None
+    with pytest.raises(EngineError, match="container boss is not running"):
+        engine.execute("boss", ["claude"])
+
+
+def test_an_engine_that_is_gone_is_no_command_without_output(api: StubApi, engine: Engine) -> None:
+    api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": requests.exceptions.ConnectionError("aborted")}
+    with pytest.raises(EngineError, match="aborted"):
+        engine.output("boss", ["claude"])
+
+
+def test_a_command_that_hangs_is_left_after_its_time(api: StubApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(SOCKET, None, timeout=1)
+    released = threading.Event()
+
+    def hang(*_args: Any, **_kwargs: Any) -> Iterator[bytes]:
+        released.wait(60)
+        yield b""
+
+    api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": hang, "exec_inspect": {"ExitCode": 0}}
+    begin = time.monotonic()
+    try:
+        assert engine.execute("boss", ["claude"]) == NOT_ENDED
+        assert 1 <= time.monotonic() - begin < 30
+        monkeypatch.setattr(client, "_OUTPUT_SECONDS", 0.05)
+        assert engine.output("boss", ["claude"]) is None
+        assert "exec_inspect" not in [call[0] for call in api.calls]
+    finally:
+        released.set()
+
+
+def test_a_command_that_prints_without_end_is_left(api: StubApi, engine: Engine) -> None:
+    def print_on(*_args: Any, **_kwargs: Any) -> Iterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * (1 << 16)
+        raise AssertionError("read to the end")
+
+    api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": print_on, "exec_inspect": {"ExitCode": None}}
+    assert engine.execute("boss", ["yes"]) == NOT_ENDED
+    assert engine.output("boss", ["yes"]) is None
+
+
+# writing
+
+
+def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> None:
+    written = ("connect_container_to_network", "remove_container", "commit", "update_container", "stop", "restart")
+    api.answers |= {"create_container_from_config": {"Id": "0123"}, **dict.fromkeys(written)}
+    assert engine.create("boss", {"Image": "i"}) == "0123"
+    endpoint = {
+        "IPAMConfig": {"IPv4Address": "192.0.2.7", "IPv6Address": "2001:db8::7", "LinkLocalIPs": ["169.254.1.1"]},
+        "Aliases": ["b"],
+        "Links": ["db:database"],
+        "DriverOpts": {"o": "1"},
+    }
+    engine.connect("boss", "net", endpoint)
+    engine.remove("boss", force=True)
+    engine.commit("boss", "agentops/kept:boss")
+    engine.set_restart_policy("boss", {"Name": "always", "MaximumRetryCount": 0})
+    engine.stop("boss", 10)
+    engine.restart("boss", 11)
+    comment = "The writable layer that agentops.credentials.agent_mounts has kept at a recreation"
+    assert api.calls == [
+        ("create_container_from_config", ({"Image": "i"}, "boss"), {}),
+        (
+            "connect_container_to_network",
+            ("boss", "net"),
+            {
+                "ipv4_address": "192.0.2.7",
+                "ipv6_address": "2001:db8::7",
+                "link_local_ips": ["169.254.1.1"],
+                "aliases": ["b"],
+                "links": [("db", "database")],
+                "driver_opt": {"o": "1"},
+            },
+        ),
+        ("remove_container", ("boss",), {"v": False, "force": True}),
+        ("commit", ("boss",), {"repository": "agentops/kept", "tag": "boss", "message": comment}),
+        ("update_container", ("boss",), {"restart_policy": {"Name": "always", "MaximumRetryCount": 0}}),
+        ("stop", ("boss",), {"timeout": 10}),
+        ("restart", ("boss",), {"timeout": 11}),
+    ]
+
+
+def test_a_network_without_settings_is_connected_without_any(api: StubApi, engine: Engine) -> None:
+    api.answers["connect_container_to_network"] = None
+    engine.connect("boss", "net", {"IPAMConfig": None, "Links": None})
+    assert set(api.calls[0][2].values()) == {None}
+
+
+class Files:
+    """The file system of a container: directories, and what a path's archive holds."""
+
+    def __init__(self, api: StubApi, directories: set[str], files: dict[str, bytes]) -> None:
+        self.put: list[tuple[str, str, bytes]] = []
+        self.directories, self.files = directories, files
+        api.answers |= {"get_archive": self.get_archive, "put_archive": self.put_archive}
+
+    def get_archive(self, container: str, path: str) -> tuple[Iterator[bytes], dict[str, Any]]:
+        if path in self.files:
+            return (part for part in [packed((entry(path), self.files[path]))]), {}
+        if path in self.directories:
+            return (part for part in [packed((entry(path, tarfile.DIRTYPE), b""))]), {}
+        raise NOT_FOUND
+
+    def put_archive(self, container: str, path: str, archive: bytes) -> None:
+        self.put.append((container, path, archive))
+
+    def members(self) -> list[tuple[Any, ...]]:
+        ((_container, _path, archive),) = self.put
+        with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+            contents = {i.name: opened.extractfile(i) for i in opened if i.isfile()}
+            return [
+                (
+                    i.name,
+                    i.type,
+                    i.mode,
+                    i.uid,
+                    i.gid,
+                    i.linkname,
+                    file.read() if (file := contents.get(i.name)) else b"",
+                )
+                for i in opened
+            ]
+
+
+LINK = ("/home/agent/.claude/login.json", "/run/agent-auth/claude/login.json", 1000, 1001)
+
+
+def link_entry(name: str) -> tuple[Any, ...]:
+    return (name, tarfile.SYMTYPE, 0o777, 1000, 1001, LINK[1], b"")
+
+
+def test_a_link_is_made_in_the_directory_that_is_there(api: StubApi, engine: Engine) -> None:
+    files = Files(api, {"/home", "/home/agent", "/home/agent/.claude"}, {})
+    engine.make_link("boss", *LINK)
+    assert files.put[0][:2] == ("boss", "/home/agent/.claude")
+    assert files.members() == [link_entry("login.json")]
+
+
+@pytest.mark.parametrize(
+    ("there", "base", "made"),
+    [
+        ({"/home", "/home/agent"}, "/home/agent", [".claude"]),
+        ({"/home"}, "/home", ["agent", "agent/.claude"]),
+        (set(), "/", ["home", "home/agent", "home/agent/.claude"]),
+    ],
+)
+def test_missing_parents_of_a_link_are_the_agents_own(
+    api: StubApi, engine: Engine, there: set[str], base: str, made: list[str]
+) -> None:
+    files = Files(api, there, {})
+    engine.make_link("boss", *LINK)
+    assert files.put[0][:2] == ("boss", base)
+    assert files.members() == [
+        *((name, tarfile.DIRTYPE, 0o700, 1000, 1001, "", b"") for name in made),
+        link_entry(f"{made[-1]}/login.json"),
+    ]
+
+
+def test_a_login_in_the_place_of_a_link_is_kept(api: StubApi, engine: Engine) -> None:
+    files = Files(api, {"/home/agent/.claude"}, {LINK[0]: b"fake-token-own"})
+    engine.make_link("boss", *LINK)
+    saved = ("login.json.before-agent-mounts", tarfile.REGTYPE, 0o600, 1000, 1001, "", b"fake-token-own")
+    assert files.members() == [saved, link_entry("login.json")]
+
+
+def test_an_empty_file_in_the_place_of_a_link_is_not_kept(api: StubApi, engine: Engine) -> None:
+    files = Files(api, {"/home/agent/.claude"}, {LINK[0]: b""})
+    engine.make_link("boss", *LINK)
+    assert files.members() == [link_entry("login.json")]
+
+
+# the writable layer
+
+
+@pytest.mark.parametrize(
+    ("address", "driver", "there", "is_reached"),
+    [
+        (SOCKET, "overlay2", True, True),
+        (SOCKET, "overlay2", False, False),
+        (SOCKET, "btrfs", True, False),
+        ("tcp://192.0.2.23:2376", "overlay2", True, False),
+    ],
+    ids=["local overlay2", "not on this host", "another driver", "an engine elsewhere"],
+)
+def test_a_layer_is_reached_only_where_it_is_a_directory_of_this_host(
+    api: StubApi, tmp_path: pathlib.Path, address: str, driver: str, there: bool, is_reached: bool
+) -> None:
+    directory = str(tmp_path if there else tmp_path / "elsewhere")
+    api.answers["inspect_container"] = {"GraphDriver": {"Name": driver, "Data": {"UpperDir": directory}}}
+    assert Engine(address, None, timeout=7).layer_directory("boss") == (directory if is_reached else None)
+
+
+def test_an_engine_with_containerds_store_names_no_layer(api: StubApi, engine: Engine) -> None:
+    api.answers["inspect_container"] = {"Storage": {"RootFS": {"Snapshot": {"Name": "overlayfs"}}}}
+    assert engine.layer_directory("boss") is None
+
+
+def test_a_layer_is_copied_between_the_directories_of_two_containers(
+    api: StubApi, engine: Engine, tmp_path: pathlib.Path
+) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "old/kept").write_text("kept")
+    api.answers["inspect_container"] = lambda name: {
+        "GraphDriver": {"Name": "overlay2", "Data": {"UpperDir": str(tmp_path / name)}}
+    }
+    engine.copy_layer("old", "new")
+    assert (tmp_path / "new/kept").read_text() == "kept"

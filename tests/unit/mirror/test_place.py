@@ -1,0 +1,206 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The place of the credentials directories: in the home, or where every parent directory is root's."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import HostError
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import mirror_paths
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._host.acl import Readers
+from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User, as_user
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import place
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.install import (
+    ensure_directories,
+    require_guardable,
+)
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
+
+MAL = 60003
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make the place")
+
+
+def test_the_root_of_each_place() -> None:
+    assert mirror_paths.mirror_root("home", "~/r", "dev", "/home/dev") == "/home/dev/r"
+    assert mirror_paths.mirror_root("system", "~/r", "dev", "/home/dev") == "/var/lib/agentops-credentials/dev"
+    rows = [CATALOG["claude"]]
+    assert mirror_paths.mirrored_directories(rows, "~/r", {}, "/home/dev", place="system", user="dev") == {
+        "/home/dev/.claude/.credentials.json": "/var/lib/agentops-credentials/dev/claude-credentials"
+    }
+
+
+@pytest.fixture
+def home(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    for path in (tmp_path, *list(tmp_path.parents)[:2]):
+        path.chmod(0o755)  # another user shall reach his home
+    umask = os.umask(0o022)
+    home = tmp_path / "home" / "mal"
+    home.mkdir(parents=True)
+    if os.geteuid() == 0:
+        os.chown(home, MAL, MAL)
+    yield home
+    os.umask(umask)
+
+
+@pytest.fixture
+def spec(home: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> MirrorSpec:
+    top = tmp_path / "lib" / "agentops-credentials"
+    top.parent.mkdir()
+    monkeypatch.setattr(mirror_paths, "SYSTEM_PLACE", str(top))
+    login = f"{home}/.claude/.credentials.json"
+    user = User("root", MAL, MAL, str(home))
+    return MirrorSpec(CATALOG["claude"], user, "user", f"{top}/root", Source(login, login), place="system")
+
+
+def make(spec: MirrorSpec, foreign_files: str = "refuse") -> list[str]:
+    """As a run does it, which check mode must have predicted."""
+    records = Record(check_mode=True), Record(check_mode=False)
+    for record in records:
+        place.ensure(record, [spec], foreign_files)
+        as_user(spec.user, lambda own: ensure_directories(own, spec, foreign_files), record)
+    assert records[0].changes == records[1].changes
+    return records[1].changes
+
+
+@as_root
+@pytest.mark.parametrize("readers", [Readers(), Readers(uids=(12345,))])
+def test_every_parent_is_roots_and_the_leaves_are_the_users(spec: MirrorSpec, readers: Readers) -> None:
+    spec = replace(spec, readers=readers)
+    before = os.umask(0o077)
+    try:
+        changes = make(spec)
+    finally:
+        os.umask(before)
+    assert changes[:2] == [f"made the directory {os.path.dirname(spec.root)}", f"made the directory {spec.root}"]
+    for path in (os.path.dirname(spec.root), spec.root):
+        status = os.stat(path)
+        assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o755)
+    for path in (spec.directory, spec.staging):
+        assert os.stat(path).st_uid == MAL and stat.S_IMODE(os.stat(path).st_mode) & 0o707 == 0o700
+    assert make(spec) == []
+
+
+@as_root
+def test_the_user_cannot_redirect_it(spec: MirrorSpec) -> None:
+    """On 0.2.0 a link at the directory's place showed the container the host's root at its next start (attacks.md, 4b)."""
+    make(spec)
+
+    def attack(_own: Record) -> list[str]:
+        refused = []
+        for path in (spec.directory, spec.staging, spec.root, os.path.dirname(spec.root)):
+            for call in (lambda path=path: os.rename(path, f"{path}.real"), lambda path=path: os.rmdir(path)):
+                try:
+                    call()
+                except OSError as error:
+                    refused.append(error.strerror)
+        return refused
+
+    assert as_user(spec.user, attack, Record(False)) == ["Permission denied"] * 8
+
+
+@as_root
+@pytest.mark.parametrize("drift", ["owner of a parent", "mode of a parent", "owner of a leaf", "leaf gone"])
+def test_its_drifts_are_repaired_or_refused(spec: MirrorSpec, drift: str) -> None:
+    make(spec)
+    if drift == "owner of a parent":
+        os.chown(spec.root, MAL, MAL)
+        with pytest.raises(HostError, match=f"it belongs to uid {MAL}, and every directory above"):
+            make(spec)
+        return
+    if drift == "mode of a parent":
+        os.chmod(spec.root, 0o757)  # noqa: S103
+        assert make(spec) == [f"set the mode of {spec.root} to 0755"]
+    elif drift == "owner of a leaf":
+        os.chown(spec.directory, 0, 0)
+        assert make(spec) == [f"gave {spec.directory} back to root"]
+    else:
+        os.rmdir(spec.directory)
+        assert make(spec) == [f"made the directory {spec.directory}"]
+    assert make(spec) == []
+
+
+@as_root
+def test_foreign_files_are_moved_aside_there_too(spec: MirrorSpec) -> None:
+    make(spec)
+    notes = pathlib.Path(spec.directory, "notes")
+    notes.touch()
+    os.chown(notes, MAL, MAL)
+    with pytest.raises(HostError, match="foreign notes"):
+        make(spec)
+    assert make(spec, "move_aside")[-1].startswith(f"moved {notes} aside to ")
+    assert make(spec, "move_aside") == []
+
+
+@as_root
+def test_the_former_place_goes_with_all_that_is_the_mirrors(spec: MirrorSpec, home: pathlib.Path) -> None:
+    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
+    for parent in (home / ".config", home / ".config" / "claude-hooks"):
+        parent.mkdir()
+        os.chown(parent, MAL, MAL)
+    make(old)
+    make(spec)
+    for path in (f"{old.directory}/.credentials.json", f"{old.staging}/status.json"):
+        pathlib.Path(path).touch()
+        os.chown(path, MAL, MAL)
+    records = Record(check_mode=True), Record(check_mode=False)
+    for record in records:
+        place.remove_former(record, [spec], "~/.config/claude-hooks")
+    assert records[0].changes == records[1].changes
+    assert records[1].changes[-1] == f"removed the directory {old.root}"
+    assert os.path.isdir(spec.directory) and not os.path.exists(old.root)
+    make(old)
+    last = Record(check_mode=False)
+    place.remove_former(last, [old], "~/.config/claude-hooks")
+    assert last.changes[-1] == f"removed the directory {os.path.dirname(spec.root)}" and os.path.isdir(old.directory)
+    again = Record(check_mode=False)
+    place.remove_former(again, [old], "~/.config/claude-hooks")
+    assert again.changes == []
+
+
+@as_root
+def test_what_else_is_in_the_former_place_stays(spec: MirrorSpec, home: pathlib.Path) -> None:
+    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
+    make(old)
+    make(spec)
+    hooks = pathlib.Path(old.root, "hooks.json")
+    hooks.touch()
+    record = Record(check_mode=False)
+    place.remove_former(record, [spec], "~/.config/claude-hooks")
+    assert os.listdir(old.root) == ["hooks.json"]
+
+
+def test_without_root_the_place_is_needed_and_told(spec: MirrorSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: MAL)
+    with pytest.raises(HostError, match="creds_mirror_place: system needs root"):
+        place.ensure(Record(check_mode=False), [spec], "refuse")
+
+
+@as_root
+def test_the_guard_needs_a_path_without_detours(spec: MirrorSpec, home: pathlib.Path) -> None:
+    """On 0.2.0 a link at ~/.config/claude-hooks made root mount another user's directory (attacks.md, 9b)."""
+    make(spec)
+    require_guardable(spec)
+    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
+    require_guardable(old)  # not made yet
+    make(old)
+    require_guardable(old)
+    os.rename(old.root, f"{old.root}.real")
+    os.symlink(f"{old.root}.real", old.root)
+    with pytest.raises(HostError, match=r"claude-hooks is a link.*creds_mirror_place to system"):
+        require_guardable(old)
+    os.unlink(old.root)
+    os.mkdir(old.root)
+    os.chown(old.root, MAL + 1, MAL + 1)
+    with pytest.raises(HostError, match=rf"belongs to uid {MAL + 1}.*creds_mirror_place to system"):
+        require_guardable(old)
