@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 import pytest
 
@@ -122,9 +123,31 @@ def test_a_directory_of_mals_own_with_more_than_a_login_is_not_mounted(field: Fi
 def test_a_run_warns_where_mal_can_redirect_a_mount(field: Field) -> None:
     """Attack 4b, high. On 0.2.0 mal replaced the directory by a link to /; the engine followed it, as root, at the next
     start, and nobody had said that this place allows it."""
-    outcome = field.run()
-    assert not outcome.refused
-    assert "redirect" in outcome.words, outcome.words
+    assert "redirect" in field.run("creds_mirror").words
+
+
+def test_in_the_place_of_root_mal_can_redirect_nothing(field: Field) -> None:
+    """Attack 4b, its remedy: with creds_mirror_place: system every parent of what is mounted is root's. (By eve, whose
+    mirror is made for this test; mal's is held by a container.)"""
+    eve: dict[str, Any] = {"user": "eve", "place": "system"}
+    try:
+        assert not field.run("creds_mirror", **eve).refused
+        container = {"name": "mal-late", "credentials_host_path": "~/.claude/.credentials.json"}
+        field.as_mal(
+            f"echo {shlex.quote(json.dumps({'agents': {'late': {'container': container}}}))} > agents.json", user="eve"
+        )
+        field.start_late()
+        outcome = field.run(home="~eve", path="~eve/agents.json", mirror_place="system")
+        assert not outcome.refused, outcome.output
+        source = field.mounted("mal-late")["/run/agent-credentials/claude"]
+        parents = [source.rsplit("/", depth)[0] or "/" for depth in range(1, source.count("/") + 1)]
+        assert {field.root(f"stat --format %U:%a {parent}") for parent in parents} <= {"root:755", "root:711"}
+        assert field.host.run(f"runuser -u eve -- mv {source} {source}.away").rc != 0
+        assert field.host.run(f"runuser -u eve -- rm -rf {source}; ls -d {source}").rc == 0
+    finally:
+        field.undo()
+        field.run("creds_mirror", state="absent", **eve)
+        field.root("rm -f /home/eve/agents.json")
 
 
 def test_a_hard_link_to_a_file_of_root_counts_as_a_link(field: Field) -> None:

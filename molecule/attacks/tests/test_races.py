@@ -36,13 +36,13 @@ def test_a_swap_in_the_middle_of_a_run_wins_nothing(field: Field, race: str) -> 
     field.configure({"ghost": GHOST | ({"credentials_host_dir": directory} if directory else {}), "good": GOOD})
     field.as_mal(f"ln -s {treasure} other")
     variables: dict[str, Any] = {}
-    variables |= {"agent_containers_manifest": "~/mine/agents.service"} if race == "the manifest's directory" else {}
-    variables |= {"agent_containers_manifest": "~/mine"} if race == "the manifest" else {}
+    variables |= {"manifest": "~mal/mine/agents.service"} if race == "the manifest's directory" else {}
+    variables |= {"manifest": "~mal/mine"} if race == "the manifest" else {}
     watched = field.snapshot()
     end = time.monotonic() + SECONDS
     with field.swapping(path, "other"):
         while time.monotonic() < end:
-            outcome = field.play(**variables) if variables else field.run()
+            outcome = field.run(**variables)
             assert "TREASURE" not in outcome.output
             assert field.snapshot() == watched
             field.host.run(f"runuser -u mal -- sh -c 'cd; {before}'")
