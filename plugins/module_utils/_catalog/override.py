@@ -126,6 +126,8 @@ _RULES: dict[str, _Converter] = {
     "expires_unit": _string,
     "comments": _boolean,
     "keep_warm": _strings,
+    "keep_warm_since": _string_or_none,
+    "keep_warm_variables": _texts,
 }
 _ROW: dict[str, _Converter] = {
     "name": _string,
