@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
@@ -23,8 +24,8 @@ from ._containers.options import Options, Request
 from ._containers.ports import Session
 from ._engine.client import SDK_MISSING, Engine
 from ._host.filesystem import Host
-from ._host.trust import read_configuration
-from ._host.users import find_user, owner_of
+from ._host.trust import read_configuration, redirectable
+from ._host.users import User, find_user, owner_of
 
 _SOURCES = ("path", "agents")
 
@@ -113,8 +114,9 @@ def request(module: AnsibleModule, options: Options) -> Request:
             commands=params["allow_commands"],
         ),
     )
+    parsed = config.parse(document, context)
     return Request(
-        config=config.parse(document, context),
+        config=replace(parsed, notes=(*parsed.notes, *_redirection(parsed, user))),
         context=context,
         options=options,
         require_all=params.get("require_all", False),
@@ -122,6 +124,17 @@ def request(module: AnsibleModule, options: Options) -> Request:
         check_mode=module.check_mode,
         config_path=os.path.realpath(path) if path else None,
         trusted_writers=tuple(params["trusted_writers"]),
+    )
+
+
+def _redirection(parsed: config.ParsedConfig, user: User) -> tuple[str, ...]:
+    path = redirectable(dict.fromkeys(spec.directory for spec in parsed.agents), user)
+    if path is None:
+        return ()
+    return (
+        f"{user.name} may not use root's engine, but owns a directory above {path}: by a link there he can redirect a"
+        f" mount to any directory of the host at a container's next start; see creds_mirror_place and"
+        f" agent_containers_shared_root",
     )
 
 

@@ -20,10 +20,9 @@ from .._base.changes import Changes
 from .._base.errors import HostError
 from .._base.printable import printable
 from .acl import ACL_ACCESS, ACL_DEFAULT
+from .openat2 import O_PATH
 from .reading import read_regular
 from .users import User
-
-_O_PATH = 0o10000000
 
 
 def status_of(path: str) -> os.stat_result | None:
@@ -229,14 +228,14 @@ def chown_to(changes: Changes, user: User, path: str, beneath: str | None = None
             return
         raise HostError(f"{path}: it lies outside of {beneath}, where root changes no owner; chown it yourself.")
     try:
-        descriptor = os.open(beneath, _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(beneath, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
         owners = {user.uid, os.fstat(descriptor).st_uid}
         for name in inside.split("/"):
             try:
-                deeper = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+                deeper = os.open(name, O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
             except (FileNotFoundError, NotADirectoryError):
                 return
             os.close(descriptor)

@@ -13,30 +13,28 @@ from contextlib import suppress
 from .._base.changes import Changes
 from .._base.errors import HostError
 from .._host.files import ensure_mode, status_of
+from .._host.openat2 import O_PATH
 from .._host.systemd import Manager
 from .install import ensure_unit, ensure_watching, remove_units
 from .spec import MirrorSpec
 from .units import guard_units, guard_view
 
-_O_PATH = 0o10000000
 _SYSTEM_UNITS = "/etc/systemd/system"
-
-
 _GUARD_TOP = "/run/creds-mirror"
 
 
 def require_guardable(spec: MirrorSpec) -> None:
-    """As root: the way to the directory leads through directories of root's and of the user's, and through no link.
+    """As root: require that the way to the directory leads through root's and the user's directories, and no link.
 
     :raises HostError: root would follow where somebody else leads.
     """
-    descriptor = os.open("/", _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open("/", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     path = ""
     try:
         for name in spec.directory.strip("/").split("/"):
             path = f"{path}/{name}"
             try:
-                deeper = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+                deeper = os.open(name, O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
             except FileNotFoundError:
                 return
             os.close(descriptor)
@@ -55,7 +53,7 @@ def require_guardable(spec: MirrorSpec) -> None:
 
 
 def ensure_guard(changes: Changes, spec: MirrorSpec) -> None:
-    """As root: the mounts that guard a mirror's directory, which is there."""
+    """As root: mount what guards a mirror's directory, which is there."""
     texts = guard_units(spec)
     manager = Manager(spec.user, is_users=False)
     top = status_of(_GUARD_TOP)
@@ -73,7 +71,7 @@ def ensure_guard(changes: Changes, spec: MirrorSpec) -> None:
 
 
 def remove_guard(changes: Changes, spec: MirrorSpec) -> None:
-    """As root: no guard. Nothing is done where there is none.
+    """As root: remove the guard, if there is one.
 
     :raises HostError: this process is not root's, or the guard is in use.
     """

@@ -24,7 +24,7 @@ from .spec import MirrorSpec
 
 
 def ensure(changes: Changes, specs: list[MirrorSpec], foreign_files: str) -> None:
-    """As root: the directories that only root can make or give to the user.
+    """As root: make the directories that only root can make, and have the user own what is his.
 
     :raises HostError: it needs root, or somebody else owns a directory above.
     """
@@ -66,7 +66,7 @@ def _ensure_roots(changes: Changes, path: str) -> None:
 
 
 def remove(changes: Changes, specs: list[MirrorSpec]) -> None:
-    """The directories of the mirrors, and those above them that hold nothing else."""
+    """Remove the directories of the mirrors, and those above them that hold nothing else."""
     root = specs[0].root
 
     def directories(own: Changes) -> None:
@@ -85,7 +85,7 @@ def remove(changes: Changes, specs: list[MirrorSpec]) -> None:
 
 
 def remove_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
-    """What the same mirrors had in the other place. It is the last thing that a run removes."""
+    """Remove what the same mirrors had in the other place: the last thing that a run removes."""
     user = specs[0].user
     other: mirror_paths.Place = "home" if specs[0].place == "system" else "system"
     root = mirror_paths.mirror_root(other, home_root, user.name, user.home)
@@ -93,10 +93,11 @@ def remove_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> 
 
 
 def warn_of_redirection(changes: Changes, specs: list[MirrorSpec]) -> None:
-    """Where root's engine mounts for a user who may not use it."""
+    """Warn where root's engine mounts from a home whose user may not use it."""
     spec = specs[0]
     if spec.place == "home" and os.geteuid() == 0 and may_use_engine(spec.user) is False:
         changes.warnings.append(
-            f"{spec.user.name} may not use root's engine, but owns the directories above {spec.root}: with a link there"
-            f" he makes a container mount any directory of the host at its next start; set creds_mirror_place to system"
+            f"{spec.user.name} may not use root's engine, but owns the directories above {spec.root}: by a link there"
+            f" he can redirect a mount to any directory of the host at a container's next start; set"
+            f" creds_mirror_place to system"
         )
