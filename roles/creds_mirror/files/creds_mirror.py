@@ -1145,7 +1145,13 @@ def run_client(config, lock):
     if not clients:
         return f"there is no program {command[0]} on this host", False
     minimum = rules.get("keep_warm_since")
-    place = tempfile.mkdtemp(prefix="creds-mirror-")
+    prefix = f"creds-mirror-{os.fstat(lock).st_ino}-"
+    for name in os.listdir(tempfile.gettempdir()):
+        # What a killed run has left; the lock is ours, and so nobody works there.
+        left = os.path.join(tempfile.gettempdir(), name)
+        if name.startswith(prefix) and os.lstat(left).st_uid == os.geteuid():
+            shutil.rmtree(left, ignore_errors=True)
+    place = tempfile.mkdtemp(prefix=prefix)
     try:
         # The client finds nothing of the user's own there: no servers, no hooks, no settings, no project.
         places = {"{empty}": os.path.join(place, "empty"), "{store}": os.path.dirname(config["source"])}
