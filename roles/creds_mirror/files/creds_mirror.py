@@ -321,10 +321,15 @@ def shown(path):
     return ".".join(key if key == "*" or (0 < len(key) <= 32 and not key.strip(plain)) else "?" for key in path)
 
 
+def is_number(value):
+    """Whether a value is a number that can be reckoned with; JSON has integers of any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18
+
+
 def end_at(document, path, rules, now):
     """When a token ends, in seconds since the epoch; None if that is not known, or cannot be."""
     value = first_at(document, path)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not is_number(value):
         return None
     end = value if rules.get("expires_unit") == "s" else value / 1000
     return end if EARLIEST_SECONDS < end < now + LONGEST_SECONDS else None
@@ -388,13 +393,13 @@ def logged_out(history):
 
 def as_history(document):
     """A history as it was kept; None for what is none."""
-    kinds = {"now": str, "gone": str, "replaced": (int, float)}
-    if not isinstance(document, dict) or set(document) != set(kinds):
+    if not isinstance(document, dict) or set(document) != set(NO_HISTORY):
         return None
-    for part, kind in kinds.items():
-        if not isinstance(document[part], dict) or not all(isinstance(one, kind) for one in document[part].values()):
-            return None
-    return document
+    if not all(isinstance(part, dict) for part in document.values()):
+        return None
+    logins = [*document["now"].values(), *document["gone"].values()]
+    sound = all(isinstance(one, str) for one in logins) and all(map(is_number, document["replaced"].values()))
+    return document if sound else None
 
 
 # Moments are dictionaries: ``boot`` names the boot, ``uptime`` counts its seconds, those of a suspend too, ``time`` is
@@ -564,14 +569,14 @@ def login_facts(document, rules, before, now):
 def as_moment(value):
     """A moment as it was kept; None for what is none."""
     sound = isinstance(value, dict) and isinstance(value.get("boot"), str)
-    return value if sound and all(isinstance(value.get(key), (int, float)) for key in ("uptime", "time")) else None
+    return value if sound and all(is_number(value.get(key)) for key in ("uptime", "time")) else None
 
 
 def as_login(value):
     """What was kept of a login; None for what is none."""
     if not isinstance(value, dict) or not isinstance(value.get("id"), str) or as_moment(value.get("read")) is None:
         return None
-    sound = all(value.get(key) is None or isinstance(value[key], (int, float)) for key in ("ends", "refresh_ends"))
+    sound = all(value.get(key) is None or is_number(value[key]) for key in ("ends", "refresh_ends"))
     return {key: value.get(key) for key in ("id", "ends", "refresh_ends", "read", "published")} if sound else None
 
 
@@ -945,12 +950,21 @@ class Mirror:
             pause(STEP_SECONDS)
 
     def state(self):
-        """The state file's content; empty if there is none that can be read."""
+        """The state file's content, without what is none; empty if there is none that can be read."""
         try:
             state = decode((read_small(STATUS, self.staging) or b"{}").decode("utf-8"))
-        except ValueError:
-            state = {}
-        return state if isinstance(state, dict) else {}
+        except (ValueError, RecursionError):
+            return {}
+        if not isinstance(state, dict):
+            return {}
+        kinds = {"refusal": dict, "published": dict, "source": dict, "unknown_keys": list}
+        sound = {
+            key: value for key, value in state.items() if value is None or isinstance(value, kinds.get(key, object))
+        }
+        refusal = sound.get("refusal")
+        if refusal and not all(isinstance(refusal.get(key), str) for key in ("at", "reason")):
+            del sound["refusal"]
+        return sound
 
     def keep_state(self, state):
         self.replace(STATUS, (encode(state) + "\n").encode("ascii"))
@@ -1145,7 +1159,13 @@ def run_client(config, lock):
     if not clients:
         return f"there is no program {command[0]} on this host", False
     minimum = rules.get("keep_warm_since")
-    place = tempfile.mkdtemp(prefix="creds-mirror-")
+    prefix = f"creds-mirror-{os.fstat(lock).st_ino}-"
+    for name in os.listdir(tempfile.gettempdir()):
+        # What a killed run has left; the lock is ours, and so nobody works there.
+        left = os.path.join(tempfile.gettempdir(), name)
+        if name.startswith(prefix) and os.lstat(left).st_uid == os.geteuid():
+            shutil.rmtree(left, ignore_errors=True)
+    place = tempfile.mkdtemp(prefix=prefix)
     try:
         # The client finds nothing of the user's own there: no servers, no hooks, no settings, no project.
         places = {"{empty}": os.path.join(place, "empty"), "{store}": os.path.dirname(config["source"])}

@@ -195,6 +195,13 @@ def test_the_lock_lives_as_long_as_the_client(site: Site, client: Client) -> Non
     running = subprocess.run(["pgrep", "--full", str(client.path)], capture_output=True, text=True, check=True).stdout
     for pid in running.split():
         os.killpg(int(pid), signal.SIGKILL)
+    inode = (site.staging / "keep-warm.lock").stat().st_ino
+    left = pathlib.Path(tempfile.gettempdir())
+    assert len(list(left.glob(f"creds-mirror-{inode}-*"))) == 1
+    client.does.unlink()
+    client.new.write_bytes(login("0002", expires=in_seconds(8 * 3600)))
+    assert creds_mirror.keep_warm(site.config) == 0
+    assert not list(left.glob(f"creds-mirror-{inode}-*")), "the next run sweeps what was left"
 
 
 @pytest.mark.parametrize(

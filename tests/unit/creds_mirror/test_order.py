@@ -276,6 +276,8 @@ ENDS: dict[str, tuple[Any, str, float | None]] = {
     "microseconds": (1_800_000_000_000_000, "ms", None),
     "400 days": (1_834_559_999_000, "ms", 1_834_559_999),
     "more than 400 days": (1_834_560_001_000, "ms", None),
+    "four hundred digits": (10**400, "ms", None),
+    "four hundred digits of seconds": (-(10**400), "s", None),
     "long ended": (1_500_000_000_000, "ms", 1_500_000_000),
     "zero": (0, "ms", None),
     "negative": (-1, "ms", None),

@@ -12,10 +12,13 @@ import os
 import pathlib
 import stat
 import struct
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from .conftest import END, Clock, Site, creds_mirror, login
 
@@ -263,3 +266,37 @@ def test_after_a_reboot_the_grace_period_counts_from_the_boot(tmp_path: pathlib.
     moment.sleep(60)
     site.publish()
     assert site.published is None
+
+
+KEYS = st.sampled_from(
+    "cli refusal at reason published fingerprint expires_at source path inode unknown_keys login id ends refresh_ends read"
+    " boot uptime time renewal failures rejected life missing_since now gone replaced".split()
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=25,
+)
+STATES = st.dictionaries(KEYS, JSON, max_size=8).map(json.dumps) | st.text(max_size=20) | st.just("[" * 5000)
+
+
+@given(state=STATES, history=STATES)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_in_our_own_files_the_mirror_goes_on(
+    state: str, history: str, moment: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        site = Site(pathlib.Path(home), on_logout="withdraw", keep_warm=["/bin/false"])
+        monkeypatch.setattr(creds_mirror, "run_client", lambda _config, _lock: ("failed", False))
+        site.write(login("0001"))
+        assert site.publish() == 0
+        for content in (login("0001"), login("0002", expires=int(moment.time + 60) * 1000), b"", None):
+            (site.staging / "status.json").write_text(state, errors="replace")
+            (site.staging / "logins.json").write_text(history, errors="replace")
+            if content is None:
+                site.source.unlink()
+            else:
+                site.write(content)
+            assert site.publish() == (0 if content != b"" else 75)
+            assert isinstance(creds_mirror.health(site.config)["healthy"], bool)
+            assert creds_mirror.keep_warm(site.config) in (0, 75)
