@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,27 +18,46 @@ DIRECTORY = "~/.config/claude-hooks/claude-credentials"
 GOOD = {"name": "mal-good", "credentials_host_dir": DIRECTORY}
 LATE = {"name": "mal-late", "credentials_host_dir": DIRECTORY}
 FULL = os.environ.get("FULL") == "1"
+PLAYBOOKS = {"agent_mounts": "mounts", "agent_mounts_info": "verify", "creds_mirror": "mirror"}
+MODULES: dict[tuple[str, str], dict[str, Any]] = {}
+"""The arguments that the role gives a module, by the host's name and the module's."""
 
-WATCHED = ("/usr/local", "/opt/treasure", "/root", "/home/alice", "/etc/systemd/system", "/etc/cron.d")
+WATCHED = ("/usr/local", "/opt/treasure", "/root", "/home/alice", "/etc/systemd/system", "/etc/tmpfiles.d")
 """Where nothing may change, whatever mal names or links: owner, mode, inode, name or content."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a run of a playbook has said, on all of its streams."""
+    """What a run has said: a playbook on all of its streams, a module in all texts of its result."""
 
-    code: int
+    refused: bool
     output: str
-    seconds: float
-
-    @property
-    def refused(self) -> bool:
-        return self.code != 0
+    result: dict[str, Any]
 
     @property
     def words(self) -> str:
         """The output with line breaks and indentation taken out, for messages are folded."""
         return " ".join(self.output.split())
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it ended in an exception that nobody has expected."""
+        return (
+            "Traceback" in self.output or "Module failed" in self.output or (self.refused and "msg" not in self.result)
+        )
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a module's result: its keys are agents' names, too."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    else:
+        yield str(value)
 
 
 @dataclasses.dataclass
@@ -65,8 +83,11 @@ class Field(Agents):
 
     def write(self, path: str, text: str) -> None:
         """Write a file in mal's home, as mal, whatever its size."""
+        self._send(path, text, user="mal", directory=self.home)
+
+    def _send(self, path: str, text: str, user: str = "root", directory: str = "/") -> None:
         container = self.host.backend.get_variables()["ansible_host"]
-        command = ["docker", "exec", "--interactive", "--user", "mal", "--workdir", self.home, container]
+        command = ["docker", "exec", "--interactive", "--user", user, "--workdir", directory, container]
         subprocess.run([*command, "sh", "-c", 'rm -rf "$0"; cat > "$0"', path], input=text.encode(), check=True)
 
     def start(self, name: str, *options: str, command: str = "", image: str = "agentops-agent") -> None:
@@ -82,37 +103,70 @@ class Field(Agents):
     def execute(self, container: str, command: str, user: str = "0") -> str:
         return str(self.host.check_output(f"docker exec --user {user} {container} sh -c %s", command))
 
-    def play(self, playbook: str = "mounts", *options: str, seconds: float = 60, **variables: Any) -> Outcome:
-        """Run a playbook of the collection on the host, as root; it must end within ``seconds``."""
-        name = self.host.check_output("hostname")
-        command = ["ansible-playbook", "--inventory", "testbed/inventory", "--limit", name, f"playbooks/{playbook}.yml"]
-        command += ["--extra-vars", json.dumps(variables), *options]
-        settings = {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1"}
-        started, before = time.monotonic(), self._pythons()
-        try:
-            done = subprocess.run(
-                command,
-                cwd=CHECKOUT,
-                env=os.environ | settings,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            for process in self._pythons() - before:  # what the run has started on the host
-                self.host.run(f"kill -KILL {process}")
-            raise AssertionError(f"the run did not end within {seconds} seconds") from error
-        return Outcome(done.returncode, done.stdout, time.monotonic() - started)
+    def run(
+        self, name: str = "agent_mounts", seconds: float = 30, check: bool = False, diff: bool = False, **arguments: Any
+    ) -> Outcome:
+        """Run a module as root, with the arguments that the role gives it, changed by some; it must end in time.
 
-    def _pythons(self) -> set[int]:
-        return {int(line) for line in self.host.run("pgrep -u root python3").stdout.split()}
+        Ansible left it on the host when a playbook ran it first; to run it there takes a tenth of a playbook's time.
+        """
+        modes = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_tmpdir": None}
+        given = MODULES[self.name, name] | arguments | modes
+        given = {key: value for key, value in given.items() if value is not None}
+        self._send(f"/opt/modules/{name}/debug_dir/args", json.dumps({"ANSIBLE_MODULE_ARGS": given}))
+        command = f"python3 /opt/modules/{name}/AnsiballZ_{name}.py execute < /dev/null"
+        done = self.host.run(f"timeout --kill-after=1 {seconds} {command}")
+        assert done.rc not in (124, 137), f"the run did not end within {seconds} seconds"
+        try:
+            result: dict[str, Any] = json.loads(done.stdout)
+        except ValueError:
+            return Outcome(True, done.stdout + done.stderr, {})
+        result.pop("invocation", None)  # what a person sees at -vvv alone
+        return Outcome(bool(result.get("failed")), "\n".join(texts(result)), result)
+
+    def bring_modules(self) -> None:
+        """Let the playbooks leave on the host what ``run`` runs: a module with all it needs, and its arguments."""
+        for name, playbook in PLAYBOOKS.items():
+            key = (self.name, name)
+            if key in MODULES:
+                continue
+            self.host.run("rm -rf /root/.ansible/tmp")
+            outcome = self.play(playbook, settings={"KEEP_REMOTE_FILES": "1", "PIPELINING": "0"})
+            assert not outcome.refused, outcome.output
+            self.root(
+                f"rm -rf /opt/modules/{name}; mkdir -p /opt/modules/{name}; cd /opt/modules/{name}; "
+                f"mv /root/.ansible/tmp/*/AnsiballZ_{name}.py .; python3 AnsiballZ_{name}.py explode; "
+                "cp debug_dir/args ."
+            )
+            MODULES[key] = json.loads(self.host.file(f"/opt/modules/{name}/args").content_string)["ANSIBLE_MODULE_ARGS"]
+
+    @property
+    def name(self) -> str:
+        return str(self.host.check_output("hostname"))
+
+    def play(
+        self, playbook: str = "mounts", *options: str, settings: dict[str, str] | None = None, **variables: Any
+    ) -> Outcome:
+        """Run a playbook of the collection on the host, as root."""
+        command = ["ansible-playbook", "--inventory", "testbed/inventory", "--limit", self.name]
+        command += [f"playbooks/{playbook}.yml", "--extra-vars", json.dumps(variables), *options]
+        usual = {"CONFIG": str(CHECKOUT / "ansible.cfg"), "PIPELINING": "1", "NOCOLOR": "1"}
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=os.environ | {f"ANSIBLE_{key}": value for key, value in (usual | (settings or {})).items()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Outcome(done.returncode != 0, done.stdout, {"msg": done.stdout})
 
     def snapshot(self) -> str:
         """All that must not change: kind, owner, mode, inode, link target and content of what is watched."""
-        find = f"find {' '.join(WATCHED)} -xdev -printf '%p %y %U:%G %m %i %l\\n' 2>/dev/null | sort"
-        sums = f"find {' '.join(WATCHED)} -xdev -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum"
+        watched = f"{' '.join(WATCHED)} -xdev -path /root/.ansible -prune -o"
+        find = f"find {watched} -printf '%p %y %U:%G %m %i %l\\n' 2>/dev/null | sort"
+        sums = f"find {watched} -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum"
         return self.root(f"{find}; {sums}")
 
     def containers(self) -> list[str]:
@@ -144,6 +198,7 @@ class Field(Agents):
         for command in reversed(self.undone):
             self.host.run("bash -c %s", command)
         self.undone.clear()
+        self.host.check_output("/opt/treasures restore")
         self.configure({"good": GOOD})
 
 

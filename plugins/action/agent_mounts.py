@@ -34,7 +34,7 @@ def _known(agent: Any) -> Any:
 def _program(command: Any) -> Any:
     """The words up to the first that is no assignment: arguments and variables can hold keys."""
     words = command.split() if isinstance(command, str) else command if isinstance(command, (list, tuple)) else []
-    programs = [str(word) for word in words if "=" not in str(word).split("/")[-1]]
+    programs = [str(word) for word in words if "=" not in str(word).rsplit("/", 1)[-1]]
     kept = []
     for word in programs:
         kept.append(word)

@@ -6,4 +6,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.agentops.credentials.plugins.action.agent_mounts import ActionModule  # noqa: F401
+from ansible_collections.agentops.credentials.plugins.action.agent_mounts import ActionModule
+
+__all__ = ["ActionModule"]

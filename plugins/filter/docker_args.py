@@ -84,7 +84,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._catalog.mirr
     MIRROR_ROOT,
     mirrored_directories,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 
@@ -110,7 +110,7 @@ def docker_args(
 ) -> Any:
     """The mount and environment of one agent in the form asked for."""
     try:
-        rows = extended(CATALOG, catalog or {})
+        rows = with_overrides(CATALOG, catalog or {})
         context = ConfigContext("the agent", home or "", mirrored or {}, rows, shared_root)
         if mirrored is None and home:
             usual = mirrored_directories(rows.values(), MIRROR_ROOT, {}, home)

@@ -107,27 +107,30 @@ _raw:
         How the mirror accepts and reduces the credential file. C(require) (one of these paths must hold a string),
         C(scopes), C(keep) (what is published, and nothing else: top-level keys with all below them, or paths with a dot
         to plain values), C(drop) and C(blank) (paths), C(refresh) (paths that may be published although a key is named
-        like a refresh token), C(expires), C(refresh_expires), C(expires_unit) (C(ms) or C(s)), C(comments) and
-        C(keep_warm). Paths have dots; C(*) stands for any one key or item of a list.
+        like a refresh token), C(expires), C(refresh_expires), C(expires_unit) (C(ms) or C(s)), C(comments),
+        C(keep_warm) (the command that renews a login), C(keep_warm_since) (its lowest version) and
+        C(keep_warm_variables) (its environment). Paths have dots; C(*) stands for any one key or item of a list.
       type: dict
 """
+
+from typing import Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import as_dict
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 
 class LookupModule(LookupBase):
     """Rows of the catalogue as dictionaries."""
 
-    def run(self, terms, variables=None, **kwargs):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         try:
-            catalog = extended(CATALOG, self.get_option("catalog"))
+            catalog = with_overrides(CATALOG, self.get_option("catalog"))
         except ConfigError as error:
             raise AnsibleLookupError(str(error)) from error
         unknown = [term for term in terms if term not in catalog]

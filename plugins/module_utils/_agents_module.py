@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
@@ -17,14 +18,14 @@ from ._base.errors import ConfigError
 from ._base.paths import is_below
 from ._catalog.cli import AgentCli
 from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, in_home, mirrored_directories
-from ._catalog.override import extended
+from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
 from ._containers.ports import Session
 from ._engine.client import SDK_MISSING, Engine
 from ._host.filesystem import Host
-from ._host.trust import read_configuration
-from ._host.users import find_user, owner_of
+from ._host.trust import read_configuration, redirectable
+from ._host.users import User, find_user, owner_of
 
 _SOURCES = ("path", "agents")
 
@@ -92,7 +93,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
     :raises ConfigError: the configuration cannot be read.
     """
     params = module.params
-    home, catalog = os.path.expanduser(params["home"]), extended(CATALOG, params["catalog"])
+    home, catalog = os.path.expanduser(params["home"]), with_overrides(CATALOG, params["catalog"])
     user = owner_of(home) if os.geteuid() == 0 else find_user(None)
     path = params["path"]
     if path:
@@ -106,15 +107,17 @@ def request(module: AnsibleModule, options: Options) -> Request:
         catalog=catalog,
         shared_root=params["shared_root"],
         shared_roots=_shared_roots(params["shared_root"], home),
-        owner_uid=user.uid,
+        # Inline agents are the operator's own words, a file is somebody's on the host.
+        owner_uid=user.uid if path else None,
         allowed=config.Allowed(
             directories=tuple(os.path.realpath(one) for one in params["allowed_directories"]),
             containers=tuple(params["allowed_containers"]),
             commands=params["allow_commands"],
         ),
     )
+    parsed = config.parse(document, context)
     return Request(
-        config=config.parse(document, context),
+        config=replace(parsed, notes=(*parsed.notes, *_redirection(parsed, user))),
         context=context,
         options=options,
         require_all=params.get("require_all", False),
@@ -122,6 +125,17 @@ def request(module: AnsibleModule, options: Options) -> Request:
         check_mode=module.check_mode,
         config_path=os.path.realpath(path) if path else None,
         trusted_writers=tuple(params["trusted_writers"]),
+    )
+
+
+def _redirection(parsed: config.ParsedConfig, user: User) -> tuple[str, ...]:
+    path = redirectable(dict.fromkeys(spec.directory for spec in parsed.agents), user)
+    if path is None:
+        return ()
+    return (
+        f"{user.name} may not use root's engine, but owns a directory above {path}: by a link there he can redirect a"
+        f" mount to any directory of the host at a container's next start; see creds_mirror_place and"
+        f" agent_containers_shared_root",
     )
 
 

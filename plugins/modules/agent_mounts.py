@@ -49,12 +49,12 @@ options:
   manifest:
     description:
       - Path of a file to write for launchers, with C(container), C(cli), C(mode), C(reload), C(start), C(directory),
-        C(target), C(docker_args), C(engine_api) and C(compose) of each agent that is served. V(~) and V(~user) are
-        expanded.
+        C(target), C(docker_args), C(engine_api) and C(compose) of each agent that is served. V(~), V(~user) and
+        variables are expanded.
       - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
         directory is root's.
     version_added: 0.3.0
-    type: str
+    type: path
   require_all:
     description: Fail if the container of an agent does not exist. Otherwise its verdict is V(absent).
     type: bool
@@ -92,7 +92,7 @@ options:
   max_parallel:
     description:
       - How many containers may be recreated at once. With V(1) one agent after another is without its container for the
-        time of a restart. After a failure none is begun.
+        time of a restart.
     type: int
     default: 1
   wait_for:
@@ -260,15 +260,18 @@ recovered:
 """
 
 import contextlib
-import os
 import signal
+from types import FrameType
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import (
     Provider,
     write_manifest,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
@@ -281,13 +284,13 @@ _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _end_run(number, frame):
+def _end_run(number: int, frame: FrameType | None) -> None:
     for name in _SIGNALS:
         signal.signal(name, signal.SIG_IGN)  # the rollback is not to be cut off too
     raise RunEnded(f"the run was ended by signal {number}")
 
 
-def _run(module, options):
+def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[str, Any]]:
     """What was done, and what to return of it."""
     request = _agents_module.request(module, options)
     provider = Provider(request.context.home)
@@ -299,19 +302,19 @@ def _run(module, options):
     else:
         agents, result = run.prepare_for_launchers(request, Host(), provider)
         returned = report.launchers_result(agents, result)
-    record = Record(module.check_mode)
+    changes = Changes(module.check_mode)
     if module.params["manifest"]:
         text = report.manifest(returned["agents"])
-        write_manifest(os.path.expanduser(module.params["manifest"]), text, request.context.home, record)
-        returned["changed"] = returned["changed"] or bool(record.changes)
-    return result, {**returned, "diff": provider.diff + report.diff(result) + record.diff}
+        write_manifest(module.params["manifest"], text, request.context.home, changes)
+        returned["changed"] = returned["changed"] or bool(changes.changes)
+    return result, {**returned, "diff": provider.diff + report.diff(result) + changes.diff}
 
 
-def main():
+def main() -> None:
     module = _agents_module.make_module(
         state={"type": "str", "choices": ["present", "absent"], "default": "present"},
         apply={"type": "bool", "default": True},
-        manifest={"type": "str"},
+        manifest={"type": "path"},
         require_all={"type": "bool", "default": False},
         recreate_stopped={"type": "bool", "default": False},
         recreate_dependents={"type": "bool", "default": False},

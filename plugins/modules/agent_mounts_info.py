@@ -159,6 +159,7 @@ agents:
 """
 
 import functools
+from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
@@ -166,10 +167,11 @@ from ansible_collections.agentops.credentials.plugins.module_utils._base.errors 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import AgentPlan
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
 
 
-def main():
+def main() -> None:
     module = _agents_module.make_module()
     _agents_module.require_sdk(module)
     try:
@@ -179,7 +181,7 @@ def main():
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
 
-    def look(plan):
+    def look(plan: AgentPlan) -> dict[str, Any]:
         return report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
 
     looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}

@@ -15,8 +15,8 @@ description:
   - Makes the credentials directories of a user, installs the mirror program, and the systemd units that start it
     whenever a login changes.
   - It is the whole work of the role P(agentops.credentials.creds_mirror#role), which is the way to use it.
-  - What lies in the user's home is touched with that user's rights only, but that root gives him back a directory which
-    an engine has made there.
+  - What lies in the user's home is touched with that user's rights only, except that root makes him the owner of a
+    directory that an engine has made there.
 extends_documentation_fragment:
   - agentops.credentials.attributes
 attributes:
@@ -84,7 +84,7 @@ options:
     choices: [access_only, full]
     default: access_only
   readers:
-    description: Who may read the published file beside its owner, by the host's numbers.
+    description: Who may read the published file in addition to its owner, by the host's numbers.
     type: dict
     default: {}
     suboptions:
@@ -130,7 +130,7 @@ options:
   foreign_files:
     description:
       - What to do with other files in a credentials directory. V(refuse) the run, or V(move_aside) to a directory
-        beside it.
+        next to it.
     type: str
     choices: [refuse, move_aside]
     default: refuse
@@ -176,21 +176,23 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.mirror_paths import MIRROR_ROOT, PLACES
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run as _mirror_run
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
+from ansible_collections.agentops.credentials.plugins.module_utils._host.users import fault_of
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import SCOPES
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "program": {"type": "str", "required": True},
             "start": {"type": "str", "required": True},
             "user": {"type": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "scope": {"type": "str", "choices": list(_mirror.SCOPES), "default": "user"},
+            "scope": {"type": "str", "choices": list(SCOPES), "default": "user"},
             "clis": {"type": "list", "elements": "str", "default": ["claude"]},
             "place": {"type": "str", "choices": list(PLACES), "default": "home"},
             "root": {"type": "str", "default": MIRROR_ROOT},
@@ -213,15 +215,18 @@ def main():
         },
         supports_check_mode=True,
     )
-    record = Record(module.check_mode)
+    changes = Changes(module.check_mode)
     os.umask(0o022)
     try:
-        mirrors = _mirror_run.run(module.params, record)
+        mirrors = run.run(module.params, changes)
     except AgentMountsError as error:
-        module.fail_json(msg=str(error), changes=record.changes)
-    for warning in record.warnings:
-        module.warn(warning)
-    module.exit_json(changed=bool(record.changes), changes=record.changes, mirrors=mirrors, diff=record.diff)
+        module.fail_json(msg=printable_data(str(error)), changes=printable_data(changes.changes))
+    except OSError as error:
+        module.fail_json(msg=printable_data(fault_of(error)), changes=printable_data(changes.changes))
+    for warning in changes.warnings:
+        module.warn(printable_data(warning))
+    result = {"changes": changes.changes, "mirrors": mirrors, "diff": changes.diff}
+    module.exit_json(changed=bool(changes.changes), **printable_data(result))
 
 
 if __name__ == "__main__":

@@ -128,8 +128,8 @@ def _mac(row: dict[str, Any]) -> str:
 def _process(pid: int, config: dict[str, Any], others: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     proc = pathlib.Path(f"/proc/{pid}")
     for entry in (proc / "environ").read_bytes().split(b"\0"):
-        name, _equals, value = entry.partition(b"=")
-        yield f"environment {name.decode()}", value.decode("utf-8", "replace")
+        variable, _equals, content = entry.partition(b"=")
+        yield f"environment {variable.decode()}", content.decode("utf-8", "replace")
     for line in (proc / "status").read_text().splitlines():
         field, _colon, value = line.partition(":")
         if field in _STATUS:

@@ -14,5 +14,6 @@ from testbed.attacks import Field
 def field(host: testinfra.host.Host) -> Iterator[Field]:
     field = Field(host, "mal")
     field.undo()
+    field.bring_modules()
     yield field
     field.undo()

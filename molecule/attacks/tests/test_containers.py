@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from testbed.attacks import DIRECTORY, LATE, Field, unprintable
@@ -34,12 +32,12 @@ def test_a_hostile_passwd_file_concerns_its_own_container_alone(field: Field, ca
     )
     field.start_late()
     field.configure({"evil": EVIL, "late": LATE})
-    outcome = field.play(agent_containers_writable_layer="discard")
+    outcome = field.run(writable_layer="discard")
     assert field.is_served("mal-late"), outcome.output
     assert unprintable(outcome.output) == []
-    succeeded, result = field.module("agent_mounts_info", {"path": "/home/mal/agents.json", "home": "/home/mal"})
-    assert succeeded, result
-    assert result["agents"]["late"]["fresh"]
+    info = field.run("agent_mounts_info")
+    assert not info.refused, info.output
+    assert info.result["agents"]["late"]["fresh"]
 
 
 LINKS = {
@@ -60,7 +58,7 @@ def test_root_reads_nothing_for_a_container_that_is_not_of_its_own_root(field: F
     field.start("mal-evil", "--user=12345", "--env=HOME=/tmp")
     field.execute("mal-evil", f"ln -s /proc /magic; rm /etc/passwd; ln -s {LINKS[case]} /etc/passwd")
     field.configure({"evil": {**EVIL, "passwd": True, "home": "/tmp"}})
-    outcome = field.play(agent_containers_writable_layer="discard", seconds=30)
+    outcome = field.run(writable_layer="discard", seconds=30)
     text = field.host.run("docker exec --user 0 mal-evil head -c 100000 /etc/passwd").stdout
     given = [source for place, source in field.mounted("mal-evil").items() if place == "/etc/passwd"]
     for path in given:
@@ -77,7 +75,7 @@ def test_a_fifo_as_passwd_file_holds_nobody_up(field: Field) -> None:
     field.execute("mal-evil", "rm /etc/passwd; mkfifo /etc/passwd")
     field.start_late()
     field.configure({"evil": {**EVIL, "passwd": True, "home": "/tmp"}, "late": LATE})
-    field.play(agent_containers_writable_layer="discard", seconds=30)
+    field.run(writable_layer="discard", seconds=30)
     assert field.is_served("mal-late")
 
 
@@ -113,14 +111,14 @@ def _shared(field: Field, command: str) -> None:
     field.start("mal-evil", "--user=0")
     field.start_late()
     field.configure({"evil": {"name": "mal-evil", "mode": "shared", "cli": "claude"}, "late": LATE})
-    outcome = field.play()
+    outcome = field.run()
     field.undone.append("rm -rf /home/mal/.local/share/agentops/agent-auth")
     assert field.is_served("mal-late"), outcome.output
     field.execute("mal-evil", command)
-    assert field.play(seconds=30).code == 0
-    succeeded, result = field.module("agent_mounts_info", {"path": "/home/mal/agents.json", "home": "/home/mal"})
-    assert succeeded, result
-    assert result["agents"]["late"]["fresh"]
+    assert not field.run(seconds=30).refused
+    info = field.run("agent_mounts_info")
+    assert not info.refused, info.output
+    assert info.result["agents"]["late"]["fresh"]
 
 
 def test_a_link_that_cannot_be_made_in_one_container_keeps_nobody_from_his(field: Field) -> None:
@@ -132,7 +130,7 @@ def test_a_link_that_cannot_be_made_in_one_container_keeps_nobody_from_his(field
     )
     field.start_late()
     field.configure({"evil": {**EVIL, "home": "/h"}, "late": LATE})
-    outcome = field.play(agent_containers_writable_layer="discard")
+    outcome = field.run(writable_layer="discard")
     assert field.is_served("mal-late"), outcome.output
 
 
@@ -142,7 +140,7 @@ def test_a_file_that_one_container_has_written_keeps_nobody_from_his(field: Fiel
     field.execute("mal-evil", "touch /home/claude/x")
     field.start_late()
     field.configure({"evil": EVIL, "late": LATE})
-    outcome = field.play()
+    outcome = field.run()
     assert field.is_served("mal-late"), outcome.output
     assert outcome.refused
     assert "evil" in outcome.words
@@ -166,22 +164,34 @@ def test_a_hostile_file_name_reaches_no_terminal_as_it_is(field: Field, case: st
     field.start("mal-evil", "--user=0", f"--volume={field.source}:/home/claude/.claude/.credentials.json:ro")
     field.execute("mal-evil", f'cd /home/claude; touch "$(printf "{SCREAMS[case]}")"')
     field.configure({"evil": EVIL})
-    for options in ((), ("--check", "--diff"), ("-v",)):
-        outcome = field.play("mounts", *options)
+    for check in (True, False):
+        outcome = field.run(check=check, diff=True)
         assert outcome.refused
         assert unprintable(outcome.output) == []
         assert "\nok: [trixie] => all good" not in outcome.output
+
+
+def test_a_hostile_file_name_reaches_not_the_operators_terminal(field: Field) -> None:
+    """Attack 13 by the whole playbook, as Ansible prints it."""
+    field.start("mal-evil", "--user=0", f"--volume={field.source}:/home/claude/.claude/.credentials.json:ro")
+    field.execute(
+        "mal-evil", f'cd /home/claude; touch "$(printf "{SCREAMS["clears the screen, fills the clipboard"]}")"'
+    )
+    field.configure({"evil": EVIL})
+    outcome = field.play("mounts", "--check", "--diff", "-v")
+    assert outcome.refused
+    assert unprintable(outcome.output) == []
 
 
 def test_a_hostile_link_target_reaches_no_terminal_as_it_is(field: Field) -> None:
     """A variation of attack 13: the link for older versions of the client, as the container has set it."""
     field.start_late()
     field.configure({"late": LATE})
-    assert field.play().code == 0
+    assert not field.run().refused
     link = "/home/claude/.claude/.credentials.json"
     field.execute("mal-late", f'ln -sfn "$(printf "/x\\033[2J\\033]52;c;eA==\\007")" {link}')
-    for options in (("--check", "--diff"), ()):
-        assert unprintable(field.play("mounts", *options).output) == []
+    for check in (True, False):
+        assert unprintable(field.run(check=check, diff=True).output) == []
 
 
 def test_the_link_does_not_land_on_a_bind_mount_of_the_host(field: Field) -> None:
@@ -192,9 +202,9 @@ def test_the_link_does_not_land_on_a_bind_mount_of_the_host(field: Field) -> Non
         "mal-evil", "mkdir /h; ln -s /workspace /h/.claude; sed -i 's,^root:.*,root:x:0:0::/h:/bin/sh,' /etc/passwd"
     )
     field.configure({"evil": {**EVIL, "home": "/h"}})
-    field.play(agent_containers_writable_layer="discard")
+    field.run(writable_layer="discard")
     field.host.run("docker exec --user 0 mal-evil sh -c 'mkdir -p /h; rm -rf /h/.claude; ln -s /workspace /h/.claude'")
-    field.play()
+    field.run()
     assert field.root("ls -A /opt/mal/project") == ""
 
 
@@ -202,10 +212,10 @@ def test_a_directory_where_the_link_belongs_is_not_lost(field: Field) -> None:
     """Attack 20, low. On 0.2.0 the run said ok, and the directory was gone with all that was in it but its first file."""
     field.start_late()
     field.configure({"late": LATE})
-    assert field.play().code == 0
+    assert not field.run().refused
     link = "/home/claude/.claude/.credentials.json"
     field.execute("mal-late", f"rm -f {link}; mkdir {link}; echo precious > {link}/a; echo gem > {link}/b")
-    field.play()
+    field.run()
     kept = field.execute("mal-late", "find /home/claude/.claude -type f -exec cat {} +")
     assert {"precious", "gem"} <= set(kept.split())
 
@@ -215,11 +225,11 @@ def test_an_agent_can_change_to_the_shared_mode(field: Field) -> None:
     field.as_mal("true", undo="rm -rf .local/share/agentops/agent-auth")
     field.start_late()
     field.configure({"late": LATE})
-    assert field.play().code == 0
+    assert not field.run().refused
     field.configure({"late": {"name": "mal-late", "mode": "shared", "cli": "claude"}})
-    outcome = field.play()
+    outcome = field.run()
     field.undone.append("rm -rf /home/mal/.local/share/agentops/agent-auth")
-    assert outcome.code == 0, outcome.output
+    assert not outcome.refused, outcome.output
     assert "/run/agent-auth/claude" in field.mounted("mal-late")
 
 
@@ -228,7 +238,7 @@ def test_an_idle_question_without_end_holds_nobody_up(field: Field) -> None:
     field.start("mal-evil", "--user=0", f"--volume={field.source}:/home/claude/.claude/.credentials.json:ro")
     field.start_late()
     field.configure({"evil": {**EVIL, "only_when_idle": ["sh", "-c", "yes"]}, "late": LATE})
-    field.play(seconds=60)
+    field.run(seconds=60)
     assert field.is_served("mal-late")
 
 
@@ -243,6 +253,5 @@ def test_foreign_keys_of_inline_agents_appear_at_no_verbosity(field: Field) -> N
         }
     }
     outcome = field.play("mounts", "-vvvv", "--diff", agent_containers_agents=agents, agent_containers_path="")
-    lines = [line for line in outcome.output.splitlines() if secret in line and "extra-vars" not in line]
-    assert lines == []
-    assert outcome.code == 0, json.dumps(outcome.output[-2000:])
+    assert [line for line in outcome.output.splitlines() if secret in line] == []
+    assert not outcome.refused, outcome.output[-2000:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ ROOTS = {
     "with something in it": ("/opt/treasure/login", ""),
     "not made yet": ("/opt/treasure/new", ""),
     "not made yet, deep": ("/opt/treasure/deep/new/codex", ""),
-    "where cron looks": ("/etc/cron.d", ""),
+    "where systemd looks at boot": ("/etc/tmpfiles.d", ""),
     "of another user": ("/home/alice/empty", ""),
     "with dots": ("/home/mal/../../usr/local/sbin", ""),
     "with dots behind the shared root": (f"{SHARED}/../../../../../../opt/treasure/empty", ""),
@@ -44,7 +45,7 @@ def test_a_shared_directory_of_others_is_not_given_to_mal(field: Field, case: st
     watched = field.snapshot()
     container = {"name": "mal-ghost", "mode": "shared", "cli": "codex"}
     field.configure({"ghost": container | ({"credentials_host_dir": directory} if directory else {})})
-    outcome = field.play()
+    outcome = field.run()
     assert field.snapshot() == watched
     if directory is not None:
         assert outcome.refused
@@ -62,7 +63,7 @@ def test_a_shared_directory_of_others_is_not_mounted_writable(field: Field, case
     field.start("mal-evil", "--user=0")
     container = {"name": "mal-evil", "mode": "shared", "cli": "codex"}
     field.configure({"evil": container | ({"credentials_host_dir": directory} if directory else {})})
-    field.play()
+    field.run()
     assert field.stolen_by("mal-evil") == []
     assert field.snapshot() == watched
 
@@ -89,7 +90,7 @@ def test_a_login_of_others_is_not_mounted(field: Field, case: str) -> None:
     watched = field.snapshot()
     field.start("mal-spy", "--user=0")
     field.configure({"spy": {"name": "mal-spy", "cli": cli, "credentials_host_dir": directory}})
-    outcome = field.play()
+    outcome = field.run()
     assert field.stolen_by("mal-spy") == []
     assert "fake-token-of" not in field.execute("mal-spy", "cat /run/agent-credentials/*/* /run/agent-auth/*/* || true")
     assert field.snapshot() == watched
@@ -105,8 +106,9 @@ def test_a_login_file_of_others_is_not_mounted_either(field: Field, path: str) -
     field.as_mal(f"{CLEAN}; ln -s /home/alice/.claude link", undo=CLEAN)
     field.start("mal-spy", "--user=0")
     field.configure({"spy": {"name": "mal-spy", "credentials_host_path": path}})
-    assert field.play().refused
+    outcome = field.run()
     assert field.stolen_by("mal-spy") == []
+    assert outcome.refused
 
 
 def test_a_directory_of_mals_own_with_more_than_a_login_is_not_mounted(field: Field) -> None:
@@ -114,16 +116,38 @@ def test_a_directory_of_mals_own_with_more_than_a_login_is_not_mounted(field: Fi
     field.as_mal("mkdir -p mine; echo '{}' >mine/.credentials.json; echo x >mine/id_rsa", undo="rm -rf mine")
     field.start("mal-spy", "--user=0")
     field.configure({"spy": {"name": "mal-spy", "credentials_host_dir": "~/mine"}})
-    assert field.play().refused
+    assert field.run().refused
     assert field.mounted("mal-spy") == {}
 
 
 def test_a_run_warns_where_mal_can_redirect_a_mount(field: Field) -> None:
     """Attack 4b, high. On 0.2.0 mal replaced the directory by a link to /; the engine followed it, as root, at the next
     start, and nobody had said that this place allows it."""
-    outcome = field.play()
-    assert outcome.code == 0
-    assert "redirect" in outcome.words, outcome.words
+    assert "redirect" in field.run("creds_mirror").words
+
+
+def test_in_the_place_of_root_mal_can_redirect_nothing(field: Field) -> None:
+    """Attack 4b, its remedy: with creds_mirror_place: system every parent of what is mounted is root's. (By eve, whose
+    mirror is made for this test; mal's is held by a container.)"""
+    eve: dict[str, Any] = {"user": "eve", "place": "system"}
+    try:
+        assert not field.run("creds_mirror", **eve).refused
+        container = {"name": "mal-late", "credentials_host_path": "~/.claude/.credentials.json"}
+        field.as_mal(
+            f"echo {shlex.quote(json.dumps({'agents': {'late': {'container': container}}}))} > agents.json", user="eve"
+        )
+        field.start_late()
+        outcome = field.run(home="~eve", path="~eve/agents.json", mirror_place="system")
+        assert not outcome.refused, outcome.output
+        source = field.mounted("mal-late")["/run/agent-credentials/claude"]
+        parents = [source.rsplit("/", depth)[0] or "/" for depth in range(1, source.count("/") + 1)]
+        assert {field.root(f"stat --format %U:%a {parent}") for parent in parents} <= {"root:755", "root:711"}
+        assert field.host.run(f"runuser -u eve -- mv {source} {source}.away").rc != 0
+        assert field.host.run(f"runuser -u eve -- rm -rf {source}; ls -d {source}").rc == 0
+    finally:
+        field.undo()
+        field.run("creds_mirror", state="absent", **eve)
+        field.root("rm -f /home/eve/agents.json")
 
 
 def test_a_hard_link_to_a_file_of_root_counts_as_a_link(field: Field) -> None:
@@ -133,7 +157,7 @@ def test_a_hard_link_to_a_file_of_root_counts_as_a_link(field: Field) -> None:
     field.start("mal-spy", "--user=0")
     field.configure({"spy": {"name": "mal-spy", "credentials_host_dir": "~/mine"}})
     watched = field.snapshot()
-    field.play()
+    field.run()
     assert field.mounted("mal-spy") == {}
     assert field.snapshot() == watched
 
@@ -167,12 +191,12 @@ def test_an_agents_json_that_a_container_can_write_is_refused(field: Field, case
     field.undone.insert(0, "docker volume rm --force mal-work")
     evil = {"name": "mal-evil", "mode": "shared", "cli": "codex", "credentials_host_dir": "/usr/local/sbin"}
     watched = field.snapshot()
-    outcome = field.play(agent_containers_path="~/work/config/agents.json")
+    outcome = field.run(path="~mal/work/config/agents.json")
     assert outcome.refused
     assert "mal-evil" in outcome.words
     # What the container then writes there wins nothing either.
     field.as_mal(f"echo {shlex.quote(json.dumps({'agents': {'evil': {'container': evil}}}))} > work/config/agents.json")
-    assert field.play(agent_containers_path="~/work/config/agents.json").refused
+    assert field.run(path="~mal/work/config/agents.json").refused
     assert field.stolen_by("mal-evil") == []
     assert field.snapshot() == watched
 
@@ -180,7 +204,7 @@ def test_an_agents_json_that_a_container_can_write_is_refused(field: Field, case
 def test_an_agents_json_that_a_container_can_only_read_is_taken(field: Field) -> None:
     """What is refused is writing: a read-only bind of the project harms nobody."""
     _writable(field, "--volume=/home/mal/work:/work:ro")
-    assert field.play(agent_containers_path="~/work/config/agents.json").code == 0
+    assert not field.run(path="~mal/work/config/agents.json").refused
 
 
 OPEN = {
@@ -200,7 +224,7 @@ def test_an_agents_json_that_others_can_write_is_refused(field: Field, case: str
         f"cd /home/mal; {OPEN[case]}",
         undo="setfacl -b /home/mal; chmod 700 /home/mal; rm -f /home/mal/agents.json",
     )
-    outcome = field.play()
+    outcome = field.run()
     assert outcome.refused
     assert "agents.json" in outcome.words
 
@@ -208,4 +232,4 @@ def test_an_agents_json_that_others_can_write_is_refused(field: Field, case: str
 def test_an_agents_json_of_the_private_group_is_taken(field: Field) -> None:
     """The usual mode with umask 002, where each user has a group of his own."""
     field.as_mal("chmod 664 agents.json", undo="chmod 644 agents.json")
-    assert field.play().code == 0
+    assert not field.run().refused

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -34,9 +33,8 @@ def test_a_fault_is_named_with_its_agent(field: Field, case: str, apply: bool) -
     """Attack 19, low. On 0.2.0: "Module failed: embedded null byte", and no hint which agent."""
     field.as_mal("ln -sfn loop loop", undo="rm -f loop")
     field.configure({"faulty": {"name": "mal-faulty", "credentials_host_dir": DIRECTORY, **FAULTS[case]}, "good": GOOD})
-    outcome = field.play(agent_containers_apply=apply)
-    assert "Module failed" not in outcome.output
-    assert "Traceback" not in outcome.output
+    outcome = field.run(apply=apply, seconds=15)
+    assert not outcome.crashed, outcome.output
     assert "mal-good" in field.containers()
     if outcome.refused:
         assert "faulty" in outcome.words
@@ -57,7 +55,7 @@ NAMES = [
 def test_a_hostile_name_of_an_agent_reaches_no_terminal_as_it_is(field: Field, name: str) -> None:
     """Attack 13, medium. On 0.2.0 the agent's name stood raw in the message."""
     field.configure({name: {"name": "mal-faulty", "credentials_host_dir": 7}, "good": GOOD})
-    outcome = field.play()
+    outcome = field.run()
     assert unprintable(outcome.output) == []
     assert "x" * 2000 not in outcome.output
     assert not field.host.file("/tmp/pwned").exists
@@ -69,22 +67,21 @@ def test_a_hostile_name_of_an_agent_reaches_no_terminal_as_it_is(field: Field, n
 def test_a_document_of_another_form_is_a_fault(field: Field, text: str) -> None:
     """Attack 19, low. On 0.2.0 a deep document ended in "maximum recursion depth exceeded"."""
     field.write("agents.json", text)
-    outcome = field.play()
-    assert "Module failed" not in outcome.output
-    assert "Traceback" not in outcome.output
+    outcome = field.run()
+    assert not outcome.crashed, outcome.output
 
 
 def test_roots_registry_login_that_is_broken_is_no_crash(field: Field) -> None:
     """Attack 19, low. On 0.2.0: "Module failed: Incorrect padding", from root's ~/.docker/config.json."""
     save = "cp -p /root/.docker/config.json /root/.config.json.saved"
     field.root(
-        f'{save}; echo \'{{"auths": {{"r": {{"auth": "%%%"}}}}}}\' > /root/.docker/config.json',
+        f'{save}; echo \'{{"auths": {{"r": {{"auth": "Zg"}}}}}}\' > /root/.docker/config.json',
         undo="mv /root/.config.json.saved /root/.docker/config.json",
     )
     field.start_late()
     field.configure({"late": LATE})
-    outcome = field.play()
-    assert "Module failed" not in outcome.output
+    outcome = field.run()
+    assert not outcome.crashed, outcome.output
     assert field.is_served("mal-late")
 
 
@@ -105,17 +102,16 @@ def test_a_status_of_another_form_is_no_crash(field: Field, status: str) -> None
     path = ".config/claude-hooks/.claude-credentials.staging/status.json"
     field.as_mal(f"cp {path} status.saved", undo=f"mv status.saved {path}")
     field.write(path, status)
-    outcome = field.play("mounts")
-    assert outcome.code == 0, outcome.output
-    succeeded, result = field.module("agent_mounts_info", {"path": "/home/mal/agents.json", "home": "/home/mal"})
-    assert "Module failed" not in json.dumps(result), result
-    assert succeeded, result
+    assert not field.run().refused
+    info = field.run("agent_mounts_info")
+    assert not info.crashed, info.output
+    assert not info.refused, info.output
 
 
 def test_a_home_that_is_gone_is_a_fault_of_the_mirror(field: Field) -> None:
     """Attack 19, low. On 0.2.0: "[Errno 2] ... '/home/mal'"."""
     field.root("mv /home/eve /home/eve.away", undo="mv /home/eve.away /home/eve")
-    outcome = field.play("mirror", creds_mirror_user="eve")
+    outcome = field.run("creds_mirror", user="eve")
     assert outcome.refused
     assert "Errno" not in outcome.output
     assert "/home/eve" in outcome.words

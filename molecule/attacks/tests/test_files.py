@@ -7,13 +7,13 @@ import pytest
 from testbed.attacks import Field
 
 MANIFESTS = {
-    "its directory a link": ("~/out/agents.service", "ln -s /etc/systemd/system out"),
-    "its directory a link, deep": ("~/out/empty/agents.json", "ln -s /opt/treasure/deep out"),
-    "a link to a directory": ("~/out", "ln -s /etc/systemd/system out"),
-    "a link to a directory of root's path": ("~/out", "ln -s /usr/local/sbin out"),
-    "a link to a file": ("~/out", "ln -s /opt/treasure/secret.json out"),
-    "a link to what is not there": ("~/out", "ln -s /etc/systemd/system/new.service out"),
-    "a link to a link": ("~/out", "ln -s out2 out; ln -s /etc/cron.d out2"),
+    "its directory a link": ("~mal/out/agents.service", "ln -s /etc/systemd/system out"),
+    "its directory a link, deep": ("~mal/out/empty/agents.json", "ln -s /opt/treasure/deep out"),
+    "a link to a directory": ("~mal/out", "ln -s /etc/systemd/system out"),
+    "a link to a directory of root's path": ("~mal/out", "ln -s /usr/local/sbin out"),
+    "a link to a file": ("~mal/out", "ln -s /opt/treasure/secret.json out"),
+    "a link to what is not there": ("~mal/out", "ln -s /etc/systemd/system/new.service out"),
+    "a link to a link": ("~mal/out", "ln -s out2 out; ln -s /etc/tmpfiles.d out2"),
 }
 CLEAN = "rm -rf out out2"
 
@@ -24,7 +24,7 @@ def test_the_manifest_is_not_written_through_mals_links(field: Field, case: str)
     path, before = MANIFESTS[case]
     field.as_mal(f"{CLEAN}; {before}", undo=CLEAN)
     watched = field.snapshot()
-    field.play(agent_containers_manifest=path)
+    field.run(manifest=path)
     assert field.snapshot() == watched
 
 
@@ -32,7 +32,7 @@ def test_a_hard_link_at_the_manifests_place_is_replaced_not_written(field: Field
     """A variation of attack 3, where the kernel lets mal make it."""
     field.root("ln /opt/treasure/secret.json /home/mal/out", undo="rm -f /home/mal/out")
     before = field.root("cat /opt/treasure/secret.json; stat -c %u:%a /opt/treasure/secret.json")
-    field.play(agent_containers_manifest="~/out")
+    field.run(manifest="~mal/out")
     assert field.root("cat /opt/treasure/secret.json; stat -c %u:%a /opt/treasure/secret.json") == before
 
 
@@ -40,9 +40,9 @@ def test_a_manifest_in_mals_home_is_mals(field: Field) -> None:
     """What the attack abused goes on to work, and a second run changes nothing."""
     field.as_mal("true", undo="rm -rf manifests out")
     field.as_mal("mkdir -p manifests")
-    assert field.play(agent_containers_manifest="~/manifests/launchers.json").code == 0
+    assert not field.run(manifest="~mal/manifests/launchers.json").refused
     assert field.root("stat -c %U:%a /home/mal/manifests/launchers.json") == "mal:644"
-    assert "changed=0" in field.play(agent_containers_manifest="~/manifests/launchers.json").words
+    assert not field.run(manifest="~mal/manifests/launchers.json").result["changed"]
 
 
 SOURCES = {
@@ -64,11 +64,11 @@ SOURCES = {
 def test_an_agents_json_that_is_no_small_file_of_mals_is_refused_at_once(field: Field, case: str) -> None:
     """Attack 15, medium. On 0.2.0 a FIFO held the run for ever, and a link to /dev/zero filled the memory."""
     field.as_mal(f"rm -f agents.json; {SOURCES[case]}", undo="rm -rf agents.json fifo")
-    outcome = field.play(seconds=30)
+    outcome = field.run(seconds=30)
     assert outcome.refused
     assert "agents.json" in outcome.words
     assert "TREASURE" not in outcome.output
-    assert "Module failed" not in outcome.output
+    assert not outcome.crashed, outcome.output
 
 
 def test_a_hard_link_to_a_file_of_root_is_not_read_out(field: Field) -> None:
@@ -77,6 +77,6 @@ def test_a_hard_link_to_a_file_of_root_is_not_read_out(field: Field) -> None:
         "rm -f /home/mal/agents.json; ln /opt/treasure/secret.json /home/mal/agents.json",
         undo="rm /home/mal/agents.json",
     )
-    outcome = field.play()
+    outcome = field.run()
     assert outcome.refused
     assert "TREASURE" not in outcome.output

@@ -28,7 +28,7 @@ def test_what_another_user_makes_at_the_locks_place_stops_nobody(field: Field, c
     watched = field.snapshot()
     field.start_late()
     field.configure({"late": LATE})
-    outcome = field.play(seconds=30)
+    outcome = field.run(seconds=30)
     assert field.is_served("mal-late"), outcome.output
     assert field.snapshot() == watched
 
@@ -36,7 +36,7 @@ def test_what_another_user_makes_at_the_locks_place_stops_nobody(field: Field, c
 @pytest.mark.parametrize("user", ["mal", "nobody"])
 def test_a_lock_that_another_user_holds_stalls_nobody(field: Field, user: str) -> None:
     """A variation of attack 8: whoever can open the lock's file, if only to read it, can lock it for as long as he likes."""
-    assert field.play().code == 0  # makes the lock, wherever it is
+    assert not field.run().refused  # makes the lock, wherever it is
     files = field.root("find /run -xdev -name '*agentops*' 2>/dev/null || true").split()
     holder = f"{NOBODY} " if user == "nobody" else "runuser -u mal -- "
     for path in files:
@@ -44,5 +44,5 @@ def test_a_lock_that_another_user_holds_stalls_nobody(field: Field, user: str) -
         field.host.run(f"nohup {holder} flock --exclusive {path} sleep 40 >/dev/null 2>&1 & sleep 0.2")
     field.start_late()
     field.configure({"late": LATE})
-    outcome = field.play(seconds=30)
+    outcome = field.run(seconds=30)
     assert field.is_served("mal-late"), outcome.output

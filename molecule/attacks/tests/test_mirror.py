@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from testbed.attacks import Field
+from testbed.attacks import Field, Outcome
 from testbed.hosts import Agents, wait_until
 
 CLIS = {
@@ -29,14 +29,13 @@ def eve(field: Field) -> Iterator[Agents]:
     yield eve
     field.undo()
     for scope in ("system", "user"):
-        field.play("mirror", creds_mirror_user="eve", creds_mirror_scope=scope, creds_mirror_state="absent")
+        field.run("creds_mirror", user="eve", scope=scope, state="absent")
     field.host.run("rm -rf /home/eve/.[a-z]* /home/eve/[a-z]* /tmp/pwned*")
     field.as_mal("fake-login ~/.claude/.credentials.json atomic_rename 1", user="eve")
 
 
-def mirror(field: Field, scope: str = "user", **variables: Any) -> str:
-    outcome = field.play("mirror", creds_mirror_user="eve", creds_mirror_scope=scope, **variables)
-    return outcome.output
+def mirror(field: Field, **arguments: Any) -> Outcome:
+    return field.run("creds_mirror", user="eve", **arguments)
 
 
 INJECTIONS = {
@@ -68,7 +67,7 @@ def test_a_link_does_not_inject_lines_into_roots_units(field: Field, eve: Agents
     else:
         link = f"rm -r .claude; ln -s ~/{shlex.quote(directory)} .claude"
     field.as_mal(link, user="eve")
-    mirror(field, "system")
+    mirror(field, scope="system")
     field.host.run("systemctl start 'claude-creds-mirror@eve.service' 'claude-creds-mirror-verify@eve.service'")
     units = field.host.run("cat /etc/systemd/system/claude-creds-mirror*@eve.*").stdout
     assert not [line for line in units.splitlines() if line.startswith("ExecStartPre")], units
@@ -79,7 +78,7 @@ def test_a_link_does_not_inject_lines_into_roots_units(field: Field, eve: Agents
 def test_the_mirrors_service_shows_its_user_nothing_that_he_may_not_read(field: Field, eve: Agents) -> None:
     """Attack 9a, high. On 0.2.0 PID 1 bound the directory of the login, as root, where the user's link led to; the user
     looked through /proc/PID/root of the service, which runs as her, and read alice's diary below her closed home."""
-    assert "failed=0" in mirror(field, "system")
+    assert not mirror(field, scope="system").refused
     wait_until(lambda: field.host.file(eve.published).exists, "no login is published")
     staging = "~/.config/claude-hooks/.claude-credentials.staging"
     look = (
@@ -105,7 +104,7 @@ def test_the_mirrors_service_shows_its_user_nothing_that_he_may_not_read(field: 
 def test_the_guards_mount_shows_nothing_that_the_user_may_not_read(field: Field, eve: Agents, place: str) -> None:
     """Attack 9b, high. On 0.2.0 the guard's mount unit, at its next start, followed the user's link as root, and all
     local users could read alice's directory in /run/creds-mirror, for good."""
-    assert "failed=0" in mirror(field, creds_mirror_guard_directory=True)
+    assert not mirror(field, guard_directory=True).refused
     units = field.root("systemctl list-units --plain --no-legend 'run-creds*eve*.mount' | cut -d ' ' -f 1").split()
     assert units
     quoted = " ".join(shlex.quote(unit) for unit in reversed(units))
@@ -133,7 +132,7 @@ def test_a_full_disk_does_not_cost_the_login_at_a_rotation(field: Field, eve: Ag
         "json.dump(login, open(path, 'w'))"
     )
     field.root(f"runuser -u eve -- python3 -c {shlex.quote(grow)} {eve.source}")
-    assert "failed=0" in mirror(field)
+    assert not mirror(field).refused
     # One block is left, and the login needs two.
     field.root(
         "cd /home/eve/.claude; dd if=/dev/zero of=fill bs=1k count=$(( $(df -k --output=avail . | tail -1) - 4 ))"
@@ -171,8 +170,7 @@ def test_unknown_keys_of_a_login_are_not_published(field: Field, eve: Agents, ca
         text = field.root(f"grep -v '^//' {path}")
         login = merged(json.loads(text), EXTRA[case])
         field.as_mal(f"printf %s {shlex.quote(json.dumps(login))} > {path}", user="eve")
-    output = mirror(field, creds_mirror_clis=list(CLIS))
-    assert "failed=0" in output
+    assert not mirror(field, clis=list(CLIS)).refused
     for cli, source in CLIS.items():
         name = source.rpartition("/")[2]
         published = field.host.run(f"cat /home/eve/.config/claude-hooks/{cli}-credentials/{name}").stdout
@@ -195,7 +193,7 @@ def test_an_absurd_end_does_not_pin_the_mirror(field: Field, eve: Agents, end: s
     start, _key, rest = text.partition('"expiresAt": ')
     pinned = f'{start}"expiresAt": {end}{rest[len(rest.split(",")[0]) :]}'.replace("000001", "000002")
     field.as_mal(f"printf %s {shlex.quote(pinned)} > .claude/.credentials.json", user="eve")
-    assert "failed=0" in mirror(field)
+    assert not mirror(field).refused
     time.sleep(1)
     eve.login("atomic_rename", 3)
     eve.wait_until_published(3)
@@ -217,7 +215,7 @@ def test_a_clock_that_was_set_does_not_change_the_grace_of_a_logout(field: Field
     """Attack 21. On 0.2.0 on_logout: withdraw counted by the wall clock: six hours back, and the login stayed published
     for six hours more; six hours on, and it went at once."""
     grace = 5
-    assert "failed=0" in mirror(field, creds_mirror_on_logout="withdraw", creds_mirror_logout_grace=grace)
+    assert not mirror(field, on_logout="withdraw", logout_grace=grace).refused
     wait_until(lambda: field.host.file(eve.published).exists, "no login is published")
     status = "/home/eve/.config/claude-hooks/.claude-credentials.staging/status.json"
     field.as_mal("rm .claude/.credentials.json", user="eve")
@@ -246,7 +244,7 @@ def test_a_clock_that_was_set_does_not_change_the_grace_of_a_logout(field: Field
 
 def test_a_killed_mirror_leaves_no_part_of_a_login(field: Field, eve: Agents) -> None:
     """Attack 21. On 0.2.0 a full disk left new.PID, with a part of a login, until the next run; then it was swept."""
-    assert "failed=0" in mirror(field)
+    assert not mirror(field).refused
     wait_until(lambda: field.host.file(eve.published).exists, "no login is published")
     staging = "/home/eve/.config/claude-hooks/.claude-credentials.staging"
     field.as_mal(f"echo fake-token-of-a-part > {staging}/new.4711", user="eve")

@@ -36,13 +36,13 @@ def test_a_swap_in_the_middle_of_a_run_wins_nothing(field: Field, race: str) -> 
     field.configure({"ghost": GHOST | ({"credentials_host_dir": directory} if directory else {}), "good": GOOD})
     field.as_mal(f"ln -s {treasure} other")
     variables: dict[str, Any] = {}
-    variables |= {"agent_containers_manifest": "~/mine/agents.service"} if race == "the manifest's directory" else {}
-    variables |= {"agent_containers_manifest": "~/mine"} if race == "the manifest" else {}
+    variables |= {"manifest": "~mal/mine/agents.service"} if race == "the manifest's directory" else {}
+    variables |= {"manifest": "~mal/mine"} if race == "the manifest" else {}
     watched = field.snapshot()
     end = time.monotonic() + SECONDS
     with field.swapping(path, "other"):
         while time.monotonic() < end:
-            outcome = field.play(**variables)
+            outcome = field.run(**variables)
             assert "TREASURE" not in outcome.output
             assert field.snapshot() == watched
             field.host.run(f"runuser -u mal -- sh -c 'cd; {before}'")
@@ -57,7 +57,7 @@ def test_a_swap_of_the_credentials_directory_mounts_nothing_of_others(field: Fie
     while time.monotonic() < end:
         field.start("mal-spy", "--user=0")
         with field.swapping("mine", "other"):
-            field.play()
+            field.run()
             seen = field.host.run("docker exec --user 0 mal-spy sh -c 'cat /run/agent-credentials/*/*'").stdout
         field.host.run("docker rm --force mal-spy")
         assert "fake-token-of-alice" not in seen
@@ -75,8 +75,8 @@ def test_a_swap_in_the_middle_of_the_mirrors_run_wins_nothing(field: Field, path
     try:
         with field.swapping(path, "other"):
             while time.monotonic() < end:
-                field.play("mirror")
+                field.run("creds_mirror")
                 assert field.snapshot() == watched
     finally:
         field.as_mal(f"[ -L {path} ] && {{ mv {path} link; mv other {path}; rm link; }} || rm -rf other")
-        assert field.play("mirror").code == 0
+        assert not field.run("creds_mirror").refused

@@ -19,7 +19,7 @@ from typing import Any, Literal, Mapping, cast
 from .._base.errors import ConfigError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._base.paths import normalise
-from .._catalog.cli import AgentCli, match
+from .._catalog.cli import AgentCli, cli_of_command
 from .._catalog.rows import CATALOG
 
 Mode = Literal["mirror", "shared"]
@@ -67,7 +67,7 @@ class ConfigContext:
     """The same with links resolved; none where a link of the user's leads it out of his home."""
     owner_uid: int | None = None
     """Whose directories the configuration may name; ``None`` where no host is looked at."""
-    allowed: Allowed = field(default_factory=lambda: Allowed())
+    allowed: Allowed = field(default_factory=Allowed)
 
     def path(self, path: str) -> str:
         """A host path of the user's, ``~/`` replaced."""
@@ -277,7 +277,7 @@ class _Entry:
         if chosen:
             return catalog[chosen]
         command = container.get("command") or self.agent.get("command") or ()
-        row = match(command if isinstance(command, (str, list, tuple)) else str(command), catalog)
+        row = cli_of_command(command if isinstance(command, (str, list, tuple)) else str(command), catalog)
         if row is not None:
             return row
         login = container.get("credentials_host_dir") or container.get("credentials_host_path")

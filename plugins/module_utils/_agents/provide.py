@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .._base.changes import Record
+from .._base.changes import Changes
 from .._base.errors import HostError
 from .._host import files
 from .._host.openat2 import O_PATH, open_beneath
@@ -34,17 +34,17 @@ class Provider:
 
         :raises HostError: it cannot be done; the sentence names the agent and the fix.
         """
-        predicted = Record(check_mode=True)
+        predicted = Changes(check_mode=True)
         prepare(needs, self.home, predicted)
         self.diff += predicted.diff
         return tuple(predicted.changes)
 
     def provide(self, needs: HostNeeds) -> None:
         """:raises HostError: it cannot be done; the sentence names the agent and the fix."""
-        prepare(needs, self.home, Record(check_mode=False))
+        prepare(needs, self.home, Changes(check_mode=False))
 
 
-def prepare(needs: HostNeeds, home: str, record: Record) -> None:
+def prepare(needs: HostNeeds, home: str, changes: Changes) -> None:
     """Make one agent's shared auth directory and passwd file; nothing to do for those that are there.
 
     :raises HostError: it cannot be done; the sentence names the agent and the fix.
@@ -52,9 +52,9 @@ def prepare(needs: HostNeeds, home: str, record: Record) -> None:
     user = owner_of(home)
     try:
         if needs.directory is not None:
-            _shared_directory(needs, needs.directory, user, record)
+            _shared_directory(needs, needs.directory, user, changes)
         if needs.passwd is not None:
-            _passwd(needs.passwd, user, record)
+            _passwd(needs.passwd, user, changes)
     except HostError as error:
         raise HostError(f"{needs.agent}: {error}") from None
     except OSError as error:
@@ -63,7 +63,7 @@ def prepare(needs: HostNeeds, home: str, record: Record) -> None:
         ) from None
 
 
-def _shared_directory(needs: HostNeeds, directory: str, user: User, record: Record) -> None:
+def _shared_directory(needs: HostNeeds, directory: str, user: User, changes: Changes) -> None:
     """The directory, made by ``user`` and given to the uid that writes it. One that is there is never given away."""
     is_users = needs.uid in (None, 0, user.uid)  # root in a container can write anywhere
     writer = user.uid if is_users else needs.uid or 0
@@ -72,12 +72,12 @@ def _shared_directory(needs: HostNeeds, directory: str, user: User, record: Reco
             f"{directory} must belong to uid {writer}, as which the container runs, and only root can see to that; "
             f"use become."
         )
-    made = as_user(user, partial(_make_as_user, directory, dict(needs.initial_files), writer), record)
-    if made and not is_users and not record.check_mode:
+    made = as_user(user, partial(_make_as_user, directory, dict(needs.initial_files), writer), changes)
+    if made and not is_users and not changes.check_mode:
         _give_away(made, writer, needs.gid or 0)
 
 
-def _make_as_user(directory: str, initial_files: dict[str, str], writer: int, own: Record) -> list[list[Any]]:
+def _make_as_user(directory: str, initial_files: dict[str, str], writer: int, own: Changes) -> list[list[Any]]:
     """Make the directory and its files; the path and identity of each thing that was made, the directory first."""
     try:
         status = os.lstat(directory)
@@ -132,15 +132,15 @@ def _missing_parents(directory: str) -> list[str]:
     return missing[::-1]
 
 
-def _passwd(passwd: Passwd, user: User, record: Record) -> None:
-    def make(own: Record) -> None:
+def _passwd(passwd: Passwd, user: User, changes: Changes) -> None:
+    def make(own: Changes) -> None:
         if not os.path.exists(passwd.path):
             files.ensure_file(own, passwd.path, passwd.text, 0o644)
 
-    as_user(user, make, record)
+    as_user(user, make, changes)
 
 
-def write_manifest(path: str, text: str, home: str, record: Record) -> None:
+def write_manifest(path: str, text: str, home: str, changes: Changes) -> None:
     """Write what launchers must mount, with the rights of the user whose home it is in.
 
     Only where every parent is root's, it is root's file: no link of the user's can be on the way.
@@ -149,10 +149,10 @@ def write_manifest(path: str, text: str, home: str, record: Record) -> None:
     """
     user = owner_of(home)
     if os.geteuid() == 0 and is_roots(os.path.dirname(path)):
-        files.ensure_file(record, path, text, 0o644)
+        files.ensure_file(changes, path, text, 0o644)
         return
 
-    def write(own: Record) -> None:
+    def write(own: Changes) -> None:
         files.ensure_file(own, path, text, 0o644)
 
-    as_user(user, write, record)
+    as_user(user, write, changes)

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
-"""What is known of an agent CLI: the catalogue's row as a type, rows of the user's own, whose command it is. Pure."""
+"""What is known of an agent CLI: the catalogue's row as a type, and whose program a command starts. Pure."""
 
 from __future__ import annotations
 
@@ -11,83 +10,99 @@ import posixpath
 import re
 import shlex
 from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Literal, Mapping, Sequence
+
+Placement = Literal["store", "link", "config_dir"]
+"""Where in a container the credentials directory is used, see docs/agents-json.md."""
+PLACEMENTS: tuple[Placement, ...] = ("store", "link", "config_dir")
+Reload = Literal["request", "rejected", "process"]
+"""When a running process uses a new login: at its next request, after the server answered 401, or never."""
+RELOADS: tuple[Reload, ...] = ("request", "rejected", "process")
+Unit = Literal["ms", "s"]
+UNITS: tuple[Unit, ...] = ("ms", "s")
 
 
 @dataclass(frozen=True)
 class MirrorRules:
-    """How the mirror accepts and reduces a source. Dotted paths; ``*`` stands for any one key or item of a list.
+    """How the mirror accepts and reduces a source.
 
-    ``require``  alternatives: at least one of these paths must hold a non-empty string
-    ``scopes``   a path that must hold a non-empty list or string, else the client counts as logged out
-    ``keep``     what is published, and nothing else: a top-level key with all that is below it, or a path with a dot
-                 (``tokens.access``, ``.access``) that holds a text, a number or a list of these; empty means all
-    ``drop``     paths removed before publication: what is known and not told as unknown
-    ``blank``    paths set to the empty string before publication (the client insists on the key)
-    ``refresh``  paths that may be published although a key's name looks like a refresh token's (``refresh`` in it):
-                 an end time, a name, or the token itself where the client needs it; ``**`` stands for all below
-    ``expires``  path of the access token's end, ``refresh_expires`` that of the refresh token's
-    ``expires_unit``  ``ms`` or ``s``: what both are counted in since the epoch
-    ``comments`` the file is JSON with ``//`` comment lines
-    ``keep_warm`` command with which the CLI refreshes its own login without any use of a model
+    Paths have dots; ``*`` stands for any one key or item of a list, ``**`` for all below.
     """
 
+    # Alternatives: at least one of these paths must hold a non-empty string.
     require: tuple[str, ...]
+    # A path that must hold a non-empty list or string, else the client counts as logged out.
     scopes: str | None = None
+    # What is published, and nothing else: a top-level key with all that is below it, or a path with a dot
+    # (``tokens.access``, ``.access``) that holds a text, a number or a list of these. Empty means all.
     keep: tuple[str, ...] = ()
+    # Paths that are removed before publication: what is known, and so not reported as unknown.
     drop: tuple[str, ...] = ()
+    # Paths that are set to the empty string before publication: the client insists on the key.
     blank: tuple[str, ...] = ()
+    # Paths that may be published although a key's name looks like a refresh token's (``refresh`` in it): an end time, a
+    # name, or the token itself where the client needs it.
     refresh: tuple[str, ...] = ("**",)
+    # Paths of the access token's and the refresh token's end.
     expires: str | None = None
     refresh_expires: str | None = None
-    expires_unit: str = "ms"
+    # What both ends are counted in since the epoch.
+    expires_unit: Unit = "ms"
+    # The file is JSON with ``//`` comment lines.
     comments: bool = False
+    # The command with which the CLI renews its own login without any use of a model, and whose end implies that the new
+    # login is saved; the lowest version of which that holds.
     keep_warm: tuple[str, ...] = ()
+    keep_warm_since: str | None = None
+    # Its environment; ``{store}`` is the directory of the login, ``{empty}`` a new empty one.
+    keep_warm_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class VersionLimit:
     """Versions below ``minimum`` were measured to fail with ``placement``; ``effect`` says how."""
 
-    placement: str
+    placement: Placement
     minimum: str
     effect: str
 
 
 @dataclass(frozen=True)
 class AgentCli:
-    """One agent CLI. Paths are relative to the home directory: the host user's for ``source``, else the container's.
-
-    ``commands`` are the names of its program. ``config_dir`` is the directory the CLI keeps its state in,
-    ``credential`` the credential file's path inside it. ``config_dir_variable`` moves it: to the variable's value
-    itself, plus ``config_dir_suffix``. ``store_variable`` moves the credential file alone.
-    ``placements`` are those that were measured to work, the default first; ``limits`` the versions that fail with one.
-    ``reload`` tells when a running process uses a new login: ``request`` (its next request), ``rejected`` (after the
-    server answered 401) or ``process`` (only a new process); versions below ``reload_since`` always need a new one.
-    ``start`` is what a person must do beside the mount; ``passwd`` what fails for a uid without an entry in
-    ``/etc/passwd``.
-    For mode shared: ``shared_dir`` is the directory that is mounted, where that is not the config directory but its
-    parent; ``seeds`` are files of the mounted directory that must be there before the first start.
-    """
+    """One agent CLI. Paths are relative to the home directory: the host user's for ``source``, else the container's."""
 
     name: str
+    # The credential file on the host.
     source: str
+    # The credential file's path in the config directory.
     credential: str
+    # The directory in which the CLI keeps its state.
     config_dir: str
     mirror: MirrorRules = field(repr=False)
+    # The version on which the row was measured.
     measured: str = ""
+    # Names of its program.
     commands: tuple[str, ...] = ()
+    # The environment variable that moves the config directory: to its value itself, plus config_dir_suffix.
     config_dir_variable: str | None = None
     config_dir_suffix: str = ""
+    # The environment variable that moves the credential file alone.
     store_variable: str | None = None
-    placements: tuple[str, ...] = ("link",)
+    # The placements that were measured to work, the default first, and the versions that fail with one.
+    placements: tuple[Placement, ...] = ("link",)
     limits: tuple[VersionLimit, ...] = ()
-    reload: str = "process"
+    # When a running process uses a new login. Versions below reload_since always need a new process.
+    reload: Reload = "process"
     reload_since: str | None = None
+    # What a person must do in addition to the mount.
     start: str | None = None
+    # What fails for a uid without an entry in /etc/passwd.
     passwd: str | None = None
+    # Environment variables that mask the mirrored login.
     masking_variables: tuple[str, ...] = ()
+    # In mode shared: the directory that is mounted, where that is the config directory's parent.
     shared_dir: str | None = None
+    # In mode shared: files of the mounted directory that must be there before the first start.
     seeds: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -96,17 +111,13 @@ class AgentCli:
         return self.credential.rsplit("/", 1)[-1]
 
 
-PLACEMENTS = ("store", "link", "config_dir")
-RELOADS = ("request", "rejected", "process")
-
-
 def as_dict(row: AgentCli) -> dict[str, Any]:
     """A row as plain data, for playbooks and templates."""
     return {**asdict(row), "file": row.file}
 
 
-def match(command: str | Sequence[str], catalog: Mapping[str, AgentCli]) -> AgentCli | None:
-    """Whose program a command starts: by the basename of its first word, after ``env`` and ``NAME=value``.
+def cli_of_command(command: str | Sequence[str], catalog: Mapping[str, AgentCli]) -> AgentCli | None:
+    """Find whose program a command starts: by the basename of its first word, after ``env`` and ``NAME=value``.
 
     ``command`` is a shell line or a list of words. ``None`` if it is no agent CLI of the catalogue.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import Iterable, Mapping
+from typing import Iterable, Literal, Mapping
 
 from .cli import AgentCli
 
@@ -17,7 +17,8 @@ MIRROR_ROOT = "~/.config/claude-hooks"
 
 SYSTEM_PLACE = "/var/lib/agentops-credentials"
 """Holds the directories of the place ``system``, one for each user; every parent of them is root's."""
-PLACES = ("home", "system")
+Place = Literal["home", "system"]
+PLACES: tuple[Place, ...] = ("home", "system")
 
 
 def in_home(path: str, home: str) -> str:
@@ -27,7 +28,7 @@ def in_home(path: str, home: str) -> str:
     return os.path.normpath(path)
 
 
-def mirror_root(place: str, root: str, user: str, home: str) -> str:
+def mirror_root(place: Place, root: str, user: str, home: str) -> str:
     """The directory that holds a user's credentials directories; ``root`` says where in the place ``home``."""
     return f"{SYSTEM_PLACE}/{user}" if place == "system" else in_home(root, home)
 
@@ -54,7 +55,7 @@ def mirrored_directories(
     sources: Mapping[str, str],
     home: str,
     *,
-    place: str = "home",
+    place: Place = "home",
     user: str = "",
 ) -> dict[str, str]:
     """Source → credentials directory, as the role creds_mirror makes them with the same settings."""

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, asdict, fields
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from .._base.errors import ConfigError
-from .cli import PLACEMENTS, RELOADS, AgentCli, MirrorRules, VersionLimit
+from .cli import PLACEMENTS, RELOADS, UNITS, AgentCli, MirrorRules, VersionLimit
 
 
-def extended(
+def with_overrides(
     catalog: Mapping[str, AgentCli], overrides: Mapping[str, Any], option: str = "catalog"
 ) -> dict[str, AgentCli]:
-    """``catalog`` with rows of the user's own: those of a known name override single fields, others are new rows.
+    """Lay rows of the user's own over ``catalog``: those of a known name override single fields, others are new rows.
 
     :param overrides: name → the fields to set, in the form of :func:`as_dict`.
     :param option: what the user calls it, for messages.
@@ -29,13 +29,8 @@ def extended(
         where = f"{option}.{name}"
         try:
             if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-                raise ConfigError(
-                    f"{where}: a name is made of a-z, 0-9 and -, for it becomes part of unit names; rename it."
-                )
-            base = asdict(catalog[name]) if name in catalog else {"commands": [name]}
-            row: AgentCli = _built(AgentCli, {**base, "name": name}, settings, where)
-            _check(row, where)
-            result[name] = row
+                raise ConfigError(f"{where}: a name becomes part of unit names; make it of a-z, 0-9 and - only.")
+            result[name] = _row(name, catalog.get(name), settings, where)
         except ConfigError as error:
             faults += error.faults
     if faults:
@@ -43,60 +38,117 @@ def extended(
     return result
 
 
-def _built(kind: type, base: Mapping[str, Any], settings: Any, where: str) -> Any:
-    """A dataclass out of plain data over ``base``."""
+def _row(name: str, known: AgentCli | None, settings: Any, where: str) -> AgentCli:
+    base: dict[str, Any] = asdict(known) if known else {"commands": [name]}
+    values = _merged(AgentCli, _ROW, {**base, "name": name}, settings, where, computed=("file",))
+    rules = settings.get("mirror") or {}
+    values["mirror"] = MirrorRules(**_merged(MirrorRules, _RULES, base.get("mirror") or {}, rules, f"{where}.mirror"))
+    row = AgentCli(**values)
+    _check(row, where)
+    return row
+
+
+def _merged(
+    kind: type,
+    converters: Mapping[str, _Converter],
+    base: Mapping[str, Any],
+    settings: Any,
+    where: str,
+    computed: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """The fields of a dataclass: those that are set over those of ``base``, each converted from plain data."""
     if not isinstance(settings, Mapping):
         raise ConfigError(f"{where} is not a dictionary; write the fields to set below it.")
-    known = {one.name: one for one in fields(kind)}
-    computed = {"file"} if kind is AgentCli else set()
-    unknown = sorted(str(key) for key in set(settings) - set(known) - computed)
+    known = [one.name for one in fields(kind)]
+    unknown = sorted(str(key) for key in set(settings) - set(known) - set(computed))
     if unknown:
         raise ConfigError(f"{where} has the unknown field {', '.join(unknown)}; the fields are {', '.join(known)}.")
-    values = {}
-    for name, one in known.items():
-        if name in settings or name in base:
-            here = f"{where}.{name}"
-            if name == "mirror":
-                values[name] = _built(MirrorRules, base.get(name) or {}, settings.get(name) or {}, here)
-            else:
-                values[name] = _value(str(one.type), settings.get(name, base.get(name)), here)
-    missing = [
-        name
-        for name, one in known.items()
-        if name not in values and one.default is MISSING and one.default_factory is MISSING
-    ]
+    given = {**base, **settings}
+    required = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
+    missing = [name for name in required if name not in given]
     if missing:
         raise ConfigError(f"{where} is a new row and lacks {', '.join(missing)}; set each of them.")
-    return kind(**values)
-
-
-def _value(kind: str, value: Any, where: str) -> Any:
-    """One field's value, by the text of its annotation."""
-    strings = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-    if kind == "str" and isinstance(value, str):
-        return value
-    if kind == "str | None" and (value is None or isinstance(value, str)):
-        return value or None
-    if kind == "bool" and isinstance(value, bool):
-        return value
-    if kind == "tuple[str, ...]" and strings:
-        return tuple(value)
-    if kind == "tuple[VersionLimit, ...]" and isinstance(value, (list, tuple)):
-        return tuple(_built(VersionLimit, {}, item, f"{where}[{index}]") for index, item in enumerate(value))
-    if (
-        kind == "Mapping[str, str]"
-        and isinstance(value, Mapping)
-        and all(isinstance(item, str) for item in value.values())
-    ):
-        return {str(key): item for key, item in value.items()}
-    names = {
-        "str": "a string",
-        "str | None": "a string",
-        "bool": "true or false",
-        "tuple[str, ...]": "a list of strings",
+    return {
+        name: converters[name](given[name], f"{where}.{name}") for name in known if name in given and name in converters
     }
-    wanted = names.get(kind, "a dictionary of strings" if kind.startswith("Mapping") else "a list of dictionaries")
-    raise ConfigError(f"{where} is not {wanted}; write it so.")
+
+
+# Each converts a value of plain data, or says in one sentence what it must be.
+
+
+def _string(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{where} is not a string; write one.")
+    return value
+
+
+def _string_or_none(value: Any, where: str) -> str | None:
+    return _string(value, where) or None if value is not None else None
+
+
+def _boolean(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{where} is not true or false; write one of them.")
+    return value
+
+
+def _strings(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise ConfigError(f"{where} is not a list of strings; write one.")
+    return tuple(value)
+
+
+def _texts(value: Any, where: str) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+        raise ConfigError(f"{where} is not a dictionary of strings; write one.")
+    return {str(key): item for key, item in value.items()}
+
+
+def _limits(value: Any, where: str) -> tuple[VersionLimit, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{where} is not a list of dictionaries; write one.")
+    return tuple(
+        VersionLimit(**_merged(VersionLimit, _LIMIT, {}, item, f"{where}[{index}]")) for index, item in enumerate(value)
+    )
+
+
+_Converter = Callable[[Any, str], Any]
+_LIMIT: dict[str, _Converter] = {"placement": _string, "minimum": _string, "effect": _string}
+_RULES: dict[str, _Converter] = {
+    "require": _strings,
+    "scopes": _string_or_none,
+    "keep": _strings,
+    "drop": _strings,
+    "blank": _strings,
+    "refresh": _strings,
+    "expires": _string_or_none,
+    "refresh_expires": _string_or_none,
+    "expires_unit": _string,
+    "comments": _boolean,
+    "keep_warm": _strings,
+    "keep_warm_since": _string_or_none,
+    "keep_warm_variables": _texts,
+}
+_ROW: dict[str, _Converter] = {
+    "name": _string,
+    "source": _string,
+    "credential": _string,
+    "config_dir": _string,
+    "measured": _string,
+    "commands": _strings,
+    "config_dir_variable": _string_or_none,
+    "config_dir_suffix": _string,
+    "store_variable": _string_or_none,
+    "placements": _strings,
+    "limits": _limits,
+    "reload": _string,
+    "reload_since": _string_or_none,
+    "start": _string_or_none,
+    "passwd": _string_or_none,
+    "masking_variables": _strings,
+    "shared_dir": _string_or_none,
+    "seeds": _texts,
+}
 
 
 def _check(row: AgentCli, where: str) -> None:
@@ -114,14 +166,14 @@ def _check(row: AgentCli, where: str) -> None:
             f"{where}.shared_dir: {row.shared_dir} with config_dir_suffix is not config_dir; name the directory that "
             f"config_dir_variable moves."
         )
-    wrong = [placement for placement in row.placements if placement not in PLACEMENTS]
+    wrong: list[str] = [placement for placement in row.placements if placement not in PLACEMENTS]
     if wrong or not row.placements:
         faults.append(f"{where}.placements: {', '.join(wrong) or 'none'} is not known; use {', '.join(PLACEMENTS)}.")
     if row.reload not in RELOADS:
         faults.append(f"{where}.reload: {row.reload} is not known; use {', '.join(RELOADS)}.")
-    if row.mirror.expires_unit not in ("ms", "s"):
+    if row.mirror.expires_unit not in UNITS:
         faults.append(f"{where}.mirror.expires_unit: {row.mirror.expires_unit} is not known; use ms or s.")
     if not row.mirror.require:
-        faults.append(f"{where}.mirror.require is empty; name a path that every login holds, so that a logout is told.")
+        faults.append(f"{where}.mirror.require is empty; name a path that every login holds, so that a logout is seen.")
     if faults:
         raise ConfigError(*faults)

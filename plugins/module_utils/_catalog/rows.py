@@ -6,7 +6,7 @@
 """The catalogue of agent CLIs: one row of data each, no code.
 
 Every rule was measured on the real client at the version named in ``measured``, but where a comment says otherwise;
-``docs/agent-clis.md`` tells how, and its table is made from these rows.
+``docs/agent-clis.md`` says how, and its table is made from these rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CATALOG: dict[str, AgentCli] = {
             limits=(VersionLimit("config_dir", "2.1.175", "it ends with status 0 and without any output, or crashes"),),
             reload="request",
             reload_since="2.1.90",
-            # Without it, beside the config directory, claude asks the questions of a first start each time.
+            # Without it, next to the config directory, claude asks the questions of a first start each time.
             seeds={".claude.json": "{}\n"},
             masking_variables=("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
             mirror=MirrorRules(
@@ -47,7 +47,7 @@ CATALOG: dict[str, AgentCli] = {
                     "claudeAiOauth.accountUuid",
                     "claudeAiOauth.organizationUuid",
                 ),
-                # Beside the refresh token: other secrets that the client's code saves in the same file.
+                # The refresh token, and other secrets that the client's code saves in the same file.
                 drop=(
                     "claudeAiOauth.refreshToken",
                     "mcpOAuth",
@@ -62,7 +62,11 @@ CATALOG: dict[str, AgentCli] = {
                 refresh=("claudeAiOauth.refreshTokenExpiresAt",),
                 expires="claudeAiOauth.expiresAt",
                 refresh_expires="claudeAiOauth.refreshTokenExpiresAt",
-                keep_warm=("claude", "auth", "status"),
+                # Not `auth status`, which ends without waiting for the answer: versions to 2.1.268 lose it. With an
+                # empty configuration directory there are no servers, hooks or settings of the user to start.
+                keep_warm=("claude", "mcp", "list"),
+                keep_warm_since="2.1.145",
+                keep_warm_variables={"CLAUDE_SECURESTORAGE_CONFIG_DIR": "{store}", "CLAUDE_CONFIG_DIR": "{empty}"},
             ),
         ),
         AgentCli(
@@ -132,7 +136,7 @@ CATALOG: dict[str, AgentCli] = {
             placements=("link",),
             reload="request",
             masking_variables=("OPENCODE_AUTH_CONTENT",),
-            # The last three are those of the client's code beside what was measured: other kinds of providers.
+            # The last three are from the client's code, not measured: other kinds of providers.
             mirror=MirrorRules(
                 require=("*.access", "*.key"),
                 keep=(

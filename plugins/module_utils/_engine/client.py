@@ -91,6 +91,12 @@ class Engine:
                 f"the Docker engine at {docker_host} cannot be reached ({reason}); "
                 f"start it, set docker_host, or use become if the socket is not open to this user."
             ) from None
+        except ValueError as error:
+            # It decodes the logins of registries, which nobody needs here (docker/docker-py, auth.parse_auth).
+            raise EngineError(
+                f"the Docker SDK for Python cannot read ~/.docker/config.json of the user who runs this module "
+                f"({error}); correct or remove that file."
+            ) from None
         self._timeout = timeout
         self.is_local = docker_host.startswith("unix://")
         if self.is_local:

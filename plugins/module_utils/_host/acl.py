@@ -26,6 +26,16 @@ class Readers:
         """The access ACL of a directory of the owner's that they may enter."""
         return encode(self, 7, READ_ENTER) if self else None
 
+    @property
+    def default_acl(self) -> bytes | None:
+        """The default ACL of a directory in which what they may read is made."""
+        return encode(self, 7, READ) if self else None
+
+    @property
+    def file_acl(self) -> bytes | None:
+        """The access ACL of a file of the owner's that they may read."""
+        return encode(self, 6, READ) if self else None
+
 
 # The extended attributes of ACLs, see linux/posix_acl_xattr.h.
 ACL_ACCESS, ACL_DEFAULT = "system.posix_acl_access", "system.posix_acl_default"

@@ -20,10 +20,10 @@ import time
 from typing import Iterator
 
 from .._base.errors import EngineError
+from .openat2 import O_PATH
 
 _STEP_SECONDS = 0.1
 _NAME = "agentops-credentials"
-_O_PATH = 0o10000000
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def _open(directory: str, name: str) -> int:
     with contextlib.suppress(FileExistsError):
         os.mkdir(directory, 0o700)
         os.chmod(directory, 0o755 if os.geteuid() == 0 else 0o700)  # whatever the umask
-    parent = os.open(directory, _O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    parent = os.open(directory, O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         _require_trusted(directory, os.fstat(parent))
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

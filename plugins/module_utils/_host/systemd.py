@@ -2,33 +2,52 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The systemd of a host or of a user: asked, told, and kept running by lingering."""
+"""The systemd of a host or of a user: queried, commanded, and kept running by lingering."""
 
 from __future__ import annotations
 
 import os
+import shlex
+import socket
 import subprocess
 import time
 
-from .._base.changes import Record
+from .._base.changes import Changes
 from .._base.errors import HostError
-from .._base.printable import printable
 from .users import User
 
 _MANAGER_SECONDS = 15.0
+_CONNECT_SECONDS = 5.0
 _LINGER = "/var/lib/systemd/linger"
 NO_SANDBOX = (217, 218, 226)
 """systemd's exit statuses of a service whose user namespace, capabilities or mount namespace it could not make."""
+CANNOT_START = range(200, 244)
+"""systemd's exit statuses of a service whose program was never started."""
+
+
+def escaped_name(name: str) -> str:
+    """A name as it stands in a unit's name (systemd-escape)."""
+    return "".join(
+        "-" if char == "/" else char if char in _PLAIN and not (char == "." and index == 0) else _escaped(char)
+        for index, char in enumerate(name)
+    )
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
 
 class Manager:
     """The systemd that a scope's units belong to: the user's own, or the host's."""
 
-    def __init__(self, scope: str, user: User) -> None:
+    def __init__(self, user: User, *, is_users: bool) -> None:
         self.user = user
-        self.is_users = scope == "user"
+        self.is_users = is_users
         self.environment = dict(os.environ)
-        if self.is_users:
+        if is_users:
             runtime = f"/run/user/{user.uid}"
             self.environment.update(XDG_RUNTIME_DIR=runtime, HOME=user.home, USER=user.name, LOGNAME=user.name)
             self.environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={runtime}/bus"
@@ -37,46 +56,40 @@ class Manager:
             self.socket = "/run/systemd/private"
 
     @property
-    def answers(self) -> bool:
-        return os.path.exists(self.socket)
+    def is_reachable(self) -> bool:
+        """Whether it runs. Its socket alone is no proof: that stays when it is killed."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_CONNECT_SECONDS)
+            try:
+                connection.connect(self.socket)
+            except OSError:
+                return False
+            return True
 
-    def run(self, *arguments: str, fails: bool = False) -> str:
-        """Standard output of systemctl; ``fails`` tells that it may fail."""
+    def run(self, *arguments: str, check: bool = True) -> str:
+        """Run systemctl, and return its standard output.
+
+        :raises HostError: it failed, unless ``check`` is false.
+        """
         command = ["systemctl", *(["--user"] if self.is_users else []), *arguments]
-        ended = self._run(command)
-        if ended.returncode and not fails:
-            words = ended.stderr.decode("utf-8", "replace").strip()
-            raise HostError(f"{' '.join(command)} failed: {words}")
+        ended = _run(command, self.environment)
+        if ended.returncode and check:
+            raise HostError(f"{' '.join(command)} failed: {_output(ended)}")
         return ended.stdout.decode("utf-8", "replace")
 
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(
-                command,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=120,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise HostError(f"this host has no {command[0]}; the mirror needs systemd.") from None
-        except subprocess.TimeoutExpired:
-            raise HostError(f"{' '.join(command)} did not end within 120 seconds; look at the host.") from None
-
-    def can(self, settings: tuple[str, ...]) -> bool:
-        """Whether a service with these settings can be started; tried with one that is not kept."""
+    def supports(self, settings: tuple[str, ...]) -> bool:
+        """Whether a service with these settings can be started: tried with one that is not kept."""
         name = f"creds-mirror-trial-{os.getpid()}.service"
         # Not --wait: that needs the session bus, which may come later than the user's systemd.
         command = ["systemd-run", *(["--user"] if self.is_users else []), "--quiet", f"--unit={name}"]
         command += [f"--property={setting}" for setting in ("Type=oneshot", *settings)]
-        ended = self._run([*command, "true"])
+        ended = _run([*command, "true"], self.environment)
         if ended.returncode == 0:
             return True
         status = self.show((name,))[name].get("ExecMainStatus")
-        self.run("reset-failed", name, fails=True)
+        self.run("reset-failed", name, check=False)
         if int(status or 0) not in NO_SANDBOX:
-            raise HostError(f"systemd-run failed: {ended.stderr.decode('utf-8', 'replace').strip()}")
+            raise HostError(f"systemd-run failed: {_output(ended)}")
         return False
 
     def show(self, names: tuple[str, ...]) -> dict[str, dict[str, str]]:
@@ -86,114 +99,116 @@ class Manager:
         properties = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
         return dict(zip(names, properties))
 
+    def wait_until_reachable(self) -> None:
+        """:raises HostError: the user's systemd does not come."""
+        end = time.monotonic() + _MANAGER_SECONDS
+        while not self.is_reachable:
+            if time.monotonic() > end:
+                raise HostError(
+                    f"{self.user.name} has no systemd instance on this host ({self.socket} does not answer);"
+                    f" install libpam-systemd and dbus-user-session, or set creds_mirror_scope to system."
+                )
+            time.sleep(0.1)
 
-def linger_file(name: str) -> str:
-    """Where logind notes that a user lingers: under the name, escaped as in C, byte by byte."""
-    plain = {ord("\\"): r"\\", ord('"'): r"\"", ord("'"): r"\'"}
-    controls = dict(zip(range(7, 14), (r"\a", r"\b", r"\t", r"\n", r"\v", r"\f", r"\r")))
-    escapes = {**plain, **controls}
-    escaped = (escapes.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}") for byte in os.fsencode(name))
-    return f"{_LINGER}/{''.join(escaped)}"
+
+def _run(
+    command: list[str], environment: dict[str, str] | None = None, seconds: int = 120
+) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise HostError(f"this host has no {command[0]}; the mirror needs systemd.") from None
+    except subprocess.TimeoutExpired:
+        raise HostError(f"{' '.join(command)} did not end within {seconds} seconds; look at the host.") from None
 
 
-def ensure_running(record: Record, user: User, manager: Manager) -> None:
-    """Start the user's systemd with the host, and now.
+def _output(ended: subprocess.CompletedProcess[bytes]) -> str:
+    return ended.stderr.decode("utf-8", "replace").strip()
 
-    :raises HostError: this process may not, or the user gets no systemd.
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Lingering: the user's systemd starts with the host, and stays when the user logs out.
+
+
+def is_lingering(user: User) -> bool:
+    """It says nothing about whether the user's systemd runs: that may have been ended since."""
+    return os.path.exists(f"{_LINGER}/{c_escaped(user.name)}")
+
+
+def c_escaped(name: str) -> str:
+    """A user's name as logind names the file by which he lingers (cescape)."""
+    return "".join(
+        _C_ESCAPES.get(byte) or (chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03o}") for byte in os.fsencode(name)
+    )
+
+
+_C_ESCAPES = {
+    **{ord(char): f"\\{letter}" for char, letter in zip("\a\b\f\n\r\t\v", "abfnrtv")},
+    **{ord(char): f"\\{char}" for char in "\\\"'"},
+}
+
+
+def ensure_user_manager(changes: Changes, manager: Manager) -> None:
+    """Let the user's systemd start with the host, and run now.
+
+    :raises HostError: it does not run, and may not be started.
     """
-    if os.path.exists(linger_file(user.name)):
-        if not manager.answers:
-            _ensure_started(record, user, manager)
-        return
-    refusal = _enable_linger(record, user)
-    advice = f"run 'loginctl enable-linger {user.name}' as root once, or set creds_mirror_scope to system"
-    if refusal and not manager.answers:
-        raise HostError(
-            f"{user.name} has no systemd instance on this host, and it cannot be started ({refusal}); {advice}."
-        )
-    if refusal:
-        record.warnings.append(
-            f"the mirror stops when {user.name} logs out, for lingering cannot be enabled ({refusal}); {advice}"
-        )
-
-
-def _enable_linger(record: Record, user: User) -> str:
-    """Why the user does not linger now, or nothing; a change that is recorded has happened."""
-    # By number: a name can look like another user's.
-    command = ["loginctl", "--no-ask-password", "enable-linger", str(user.uid)]
-    if record.check_mode:
-        refusal = "" if os.geteuid() == 0 or _would_be_allowed() else "Access denied"
-    else:
-        refusal = _refusal_of(command)
-    if not refusal:
-        record.change(f"enabled lingering of {user.name}", linger_file(user.name), "linger off\n", "linger on\n")
-    return refusal
-
-
-def _would_be_allowed() -> bool:
-    """Whether this process's user may let himself linger; without polkit only root may."""
-    action = "org.freedesktop.login1.set-self-linger"
-    return not _refusal_of(["pkcheck", "--action-id", action, "--process", str(os.getpid())])
-
-
-def _ensure_started(record: Record, user: User, manager: Manager) -> None:
-    """A systemd that was ended (loginctl terminate-user, out of memory), although the user lingers."""
-    unit = f"user@{user.uid}.service"
-    state = _output_of(["systemctl", "show", "--property=ActiveState", unit]).strip()
-    if state in ("ActiveState=activating", "ActiveState=active"):
-        return  # it comes, or its socket does
-    if os.geteuid() != 0:
-        raise HostError(
-            f"{user.name}'s systemd has ended, and only root can start it; run 'systemctl start {unit}' as root, or set"
-            f" creds_mirror_scope to system."
-        )
-    refusal = "" if record.check_mode else _refusal_of(["systemctl", "start", unit])
-    if refusal:
-        raise HostError(f"{user.name}'s systemd has ended, and cannot be started: {refusal}; look at {unit}.")
-    record.change(f"started {user.name}'s systemd", unit, "inactive\n", "active\n")
-
-
-def _refusal_of(command: list[str]) -> str:
-    """What a command that changes something says when it fails, or nothing."""
-    try:
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"{command[0]}: {type(error).__name__}"
-    return printable(ended.stderr.decode("utf-8", "replace").strip() or "failed") if ended.returncode else ""
-
-
-def _output_of(command: list[str]) -> str:
-    try:
-        ended = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return ended.stdout.decode("utf-8", "replace")
-
-
-def await_manager(manager: Manager) -> None:
-    """:raises HostError: the user's systemd does not come."""
-    end = time.monotonic() + _MANAGER_SECONDS
-    while not manager.answers:
-        if time.monotonic() > end:
-            unit = f"user@{manager.user.uid}.service"
-            failed = _output_of(["systemctl", "show", "--property=ActiveState", unit]).strip() == "ActiveState=failed"
-            advice = f"look at its journal ({unit})" if failed else "install libpam-systemd and dbus-user-session"
-            raise HostError(
-                f"{manager.user.name} has no systemd instance on this host ({manager.socket} does not exist);"
-                f" {advice}, or set creds_mirror_scope to system."
+    user, is_root = manager.user, os.geteuid() == 0
+    if not is_lingering(user):
+        if not is_root and not _may_linger():
+            if not manager.is_reachable:
+                raise HostError(_no_instance(user, "not allowed to this user"))
+            changes.warnings.append(
+                f"{user.name}'s systemd ends when {user.name} logs out, and the mirror with it: run"
+                f" 'loginctl enable-linger {shlex.quote(user.name)}' as root once"
             )
-        time.sleep(0.1)
+            return
+        path = f"{_LINGER}/{c_escaped(user.name)}"
+        what = f"enabled lingering of {user.name}"
+        changes.make(what, path, "linger off\n", "linger on\n", lambda: _enable_linger(user))
+    elif not manager.is_reachable:
+        host, unit = Manager(user, is_users=False), f"user@{user.uid}.service"
+        if host.show((unit,))[unit].get("ActiveState") in ("active", "activating"):
+            return  # it is starting, and will answer
+
+        def start() -> None:
+            if is_root:
+                host.run("start", unit)
+            else:
+                _enable_linger(user)  # which starts it too
+
+        if not is_root and not _may_linger():
+            raise HostError(
+                f"{user.name}'s systemd has ended; run 'systemctl start {unit}' as root, or set creds_mirror_scope to"
+                f" system."
+            )
+        changes.make(f"started {user.name}'s systemd", manager.socket, "not running\n", "running\n", start)
+
+
+def _may_linger() -> bool:
+    """Whether logind would let this process, which is not root's, switch its own user's lingering on."""
+    command = ["pkcheck", "--action-id", "org.freedesktop.login1.set-self-linger", "--process", str(os.getpid())]
+    try:
+        return _run(command, seconds=10).returncode == 0
+    except HostError:  # no polkit: then logind lets root alone
+        return False
+
+
+def _enable_linger(user: User) -> None:
+    ended = _run(["loginctl", "--no-ask-password", "enable-linger", str(user.uid)], seconds=60)
+    if ended.returncode:
+        raise HostError(_no_instance(user, _output(ended)))
+
+
+def _no_instance(user: User, reason: str) -> str:
+    return (
+        f"{user.name} has no systemd instance on this host, and it cannot be started ({reason}); run"
+        f" 'loginctl enable-linger {shlex.quote(user.name)}' as root once, or set creds_mirror_scope to system."
+    )

@@ -10,12 +10,13 @@ import grp
 import os
 import pwd
 import stat
+from typing import Iterable
 
-from .._base.changes import Record
+from .._base.changes import Changes
 from .._base.errors import ConfigError
 from .acl import writers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
-from .users import User, as_user
+from .users import User, as_user, may_use_engine
 
 _LIMIT = 4 << 20
 """Bytes of a configuration. That of 300 agents has some 100 KiB."""
@@ -32,7 +33,7 @@ def read_configuration(path: str, user: User) -> str:
     try:
         real = within(LOOK_SECONDS, os.path.realpath, path)
         if os.geteuid() == 0 and user.uid != 0 and not within(LOOK_SECONDS, is_roots, real):
-            result = as_user(user, lambda _own: _read(path, user.uid), Record(check_mode=False))
+            result = as_user(user, lambda _own: _read(path, user.uid), Changes(check_mode=False))
         else:
             result = within(LOOK_SECONDS, _read, path, user.uid)
     except NoAnswerError as error:
@@ -40,6 +41,20 @@ def read_configuration(path: str, user: User) -> str:
     if "fault" in result:
         raise ConfigError(f"{path} {result['fault']}")
     return str(result["text"])
+
+
+def redirectable(paths: Iterable[str], user: User) -> str | None:
+    """Find the first of the directories whose mount ``user`` can redirect and so win what he does not have.
+
+    Root's engine follows a mount's path at each start of its container. Who may not use that engine, but owns a
+    directory above, wins the whole host by a link in it.
+    """
+    if os.geteuid() != 0 or may_use_engine(user) is not False:
+        return None
+    try:
+        return next((path for path in paths if not within(LOOK_SECONDS, is_roots, os.path.dirname(path))), None)
+    except NoAnswerError:
+        return None
 
 
 def is_roots(path: str) -> bool:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The users of a host, and how root does their work with their rights alone."""
+"""The users of a host, and how root does their work with nothing but their rights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ import contextlib
 import json
 import os
 import pwd
+import select
+import signal
+import time
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from .._base.changes import Record
-from .._base.errors import AgentMountsError, HostError
+from .._base.changes import Changes
+from .._base.errors import AgentMountsError, HostError, unexpected
+from .._base.printable import printable
+
+_SECONDS = 300.0
+"""How long the work of one user may take. Each call of systemctl in it ends within 120 seconds."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,20 @@ class User:
 
 
 def find_user(name: str | None) -> User:
-    """:raises HostError: there is no such user on the host."""
+    """Find a user by name, or the one who runs this process.
+
+    :raises HostError: there is no such user on the host.
+    """
     try:
         entry = pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())
-    except KeyError:
-        raise HostError(f"creds_mirror_user: this host has no user {name}; create it, or name another.") from None
+    except (KeyError, ValueError):
+        who = f"user {printable(name)}" if name else f"user with the uid {os.geteuid()}"
+        raise HostError(f"creds_mirror_user: this host has no {who}; create it, or name another.") from None
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir.rstrip("/"))
 
 
 def owner_of(home: str) -> User:
-    """The user whose home directory a path is, by its owner.
+    """Find the user whose home directory a path is, by its owner.
 
     :raises HostError: there is none.
     """
@@ -65,7 +76,7 @@ def may_use_engine(user: User) -> bool | None:
     return may
 
 
-def as_user(user: User, work: Callable[[Record], Any], record: Record) -> Any:
+def as_user(user: User, work: Callable[[Changes], Any], changes: Changes) -> Any:
     """Do ``work`` with the rights of ``user``: in this process if it has them, else in a child that drops root's.
 
     Returns what ``work`` returns, which must be plain data.
@@ -73,7 +84,7 @@ def as_user(user: User, work: Callable[[Record], Any], record: Record) -> Any:
     :raises HostError: as ``work`` does, and where this process may not act for the user.
     """
     if os.geteuid() == user.uid:
-        return work(record)
+        return work(changes)
     if os.geteuid() != 0:
         raise HostError(
             f"creds_mirror_user: {pwd.getpwuid(os.geteuid()).pw_name} may not act for {user.name};"
@@ -83,32 +94,56 @@ def as_user(user: User, work: Callable[[Record], Any], record: Record) -> Any:
     child = os.fork()
     if child == 0:
         os.close(reading)
+        own = Changes(changes.check_mode, made=set(changes.made), chowned=set(changes.chowned))
         with os.fdopen(writing, "w") as pipe:
-            json.dump(_work_in_child(user, work, Record(record.check_mode, given_back=record.given_back)), pipe)
+            json.dump(_work_in_child(user, work, own), pipe)
             pipe.flush()
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading) as pipe:
-        answer = pipe.read()
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        answer = _answer(pipe.fileno())
+    if answer is None:
+        os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    result = json.loads(answer or '{"error": "the user\'s part of the work ended without an answer"}')
-    if "changes" in result:
-        record.add(result)
+    if not answer:
+        how = f"did not end within {_SECONDS:.0f} seconds" if answer is None else "ended without an answer"
+        raise HostError(f"what is done as {user.name} {how}; look at the user's processes, and run again.")
+    result = json.loads(answer)
+    changes.add(result)
     if "error" in result:
         raise HostError(result["error"])
     return result["value"]
 
 
-def _work_in_child(user: User, work: Callable[[Record], Any], record: Record) -> dict[str, Any]:
+def _answer(descriptor: int) -> bytes | None:
+    """Read to the end, but not for ever: the user may stop a process that has his rights. ``None`` if time is up."""
+    end, answer = time.monotonic() + _SECONDS, b""
+    while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
+        piece = os.read(descriptor, 1 << 16)
+        if not piece:
+            return answer
+        answer += piece
+    return None
+
+
+def _work_in_child(user: User, work: Callable[[Changes], Any], changes: Changes) -> dict[str, Any]:
     result: dict[str, Any] = {}
     try:
         os.initgroups(user.name, user.gid)
         os.setgid(user.gid)
         os.setuid(user.uid)
         os.chdir("/")
-        result["value"] = work(record)
+        result["value"] = work(changes)
     except AgentMountsError as error:
         result["error"] = str(error)
+    except OSError as error:
+        result["error"] = fault_of(error)
     except Exception as error:  # the parent has nothing but this answer
-        result["error"] = f"{type(error).__name__}: {error}"
-    return {**result, "changes": record.changes, "diff": record.diff, "warnings": record.warnings}
+        result["error"] = unexpected(error)
+    return {**result, **changes.as_dict()}
+
+
+def fault_of(error: OSError) -> str:
+    """One sentence for a system call that failed."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or type(error).__name__}; fix that and run again."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bring a host to what ``_mirror`` draws: one mirror's directories, program, units, guard and sandbox."""
+"""Bring a host to one mirror's desired state: its directories, program and units."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from .._base.changes import Record
+from .._base.changes import Changes
 from .._base.errors import HostError
 from .._base.printable import printable
 from .._host import acl
@@ -29,74 +29,74 @@ from .._host.files import (
     ensure_file,
     ensure_link,
     ensure_mode,
+    remove_directory,
     remove_file,
     status_of,
 )
-from .._host.systemd import NO_SANDBOX, Manager, await_manager
-from . import spec as _mirror
+from .._host.systemd import CANNOT_START, NO_SANDBOX, Manager
 from .spec import MirrorSpec, Paths
 from .unit_text import UnitText
-
-_O_PATH = 0o10000000
-_SYSTEMDS_OWN = 200
-"""From here on a service's exit status is systemd's own: it could not start it."""
+from .units import PYTHON, trial, units
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Directories
 
 
-def ensure_directories(record: Record, spec: MirrorSpec, foreign_files: str) -> None:
-    """The credentials directory with nothing foreign in it, the staging directory, and who may read them."""
+def ensure_directories(changes: Changes, spec: MirrorSpec, foreign_files: str) -> None:
+    """Make the credentials directory, with nothing foreign in it, and the staging directory, for who may read them."""
     readers = spec.readers
-    directory, default, file = readers.directory_acl, None, None
-    if readers:
-        default = acl.encode(readers, 7, acl.READ)
-        file = acl.encode(readers, 6, acl.READ)
-    ensure_directory(record, spec.root, 0o700, exactly=False)
-    ensure_directory(record, spec.directory, 0o700, access=directory)
-    ensure_directory(record, spec.staging, 0o700)
-    if os.path.isdir(spec.directory) and spec.directory not in record.given_back:
-        _clear_foreign(record, spec, foreign_files)
+    ensure_directory(changes, spec.root, 0o700, exactly=False)
+    ensure_directory(changes, spec.directory, 0o700, access=readers.directory_acl)
+    ensure_directory(changes, spec.staging, 0o700)
+    if os.path.isdir(spec.directory) and spec.directory not in changes.chowned:
+        _clear_foreign(changes, spec, foreign_files)
     if os.path.isdir(spec.staging):
-        ensure_acl(record, spec.staging, acl.ACL_DEFAULT, default)
-    elif default is not None:
-        record.change(f"set the default ACL of {spec.staging}", spec.staging, "", "")
-    # Check mode cannot look into a directory that it only pretends to have given back.
-    status = None if spec.directory in record.given_back else status_of(spec.published)
+        ensure_acl(changes, spec.staging, acl.ACL_DEFAULT, readers.default_acl)
+    elif readers.default_acl is not None:
+        changes.make(f"set the default ACL of {spec.staging}", spec.staging, "", "", lambda: None)
+    # Check mode cannot look into a directory that it has only said to chown.
+    status = None if spec.directory in changes.chowned else status_of(spec.published)
     if status is not None and stat.S_ISREG(status.st_mode):
-        if status.st_uid != os.geteuid():
-            # Never given to the user by root: who can write a directory can move others' files to this name.
-            before = f"owner uid {status.st_uid}\n"
-            if record.change(f"removed {spec.published}, which was not the user's", spec.published, before, "absent\n"):
-                os.unlink(spec.published)
-            return
-        ensure_access(record, spec.published, 0o600, file)
+        if status.st_uid == os.geteuid():
+            ensure_access(changes, spec.published, 0o600, readers.file_acl)
+        else:
+            # Never chowned by root: who can write a directory can move others' files to this name.
+            changes.make(
+                f"removed {spec.published}, which was not the user's",
+                spec.published,
+                f"owner uid {status.st_uid}\n",
+                "absent\n",
+                lambda: os.unlink(spec.published),
+            )
 
 
-def _clear_foreign(record: Record, spec: MirrorSpec, foreign_files: str) -> None:
-    """Agents see whatever lies in the credentials directory, so nothing else may."""
+def _clear_foreign(changes: Changes, spec: MirrorSpec, foreign_files: str) -> None:
+    """Refuse or move aside what agents would see in the credentials directory in addition to the login."""
     foreign = foreign_names(spec)
     if not foreign:
         return
     if foreign_files == "refuse":
-        names = ", ".join(foreign)
+        names = printable(", ".join(foreign))
         raise HostError(
             f"{spec.directory}: agents would see the foreign {names} in it; move it elsewhere,"
             f" or set creds_mirror_foreign_files to move_aside."
         )
-    aside = spec.aside
-    ensure_directory(record, aside, 0o700)
+    ensure_directory(changes, spec.aside, 0o700)
     for name in foreign:
-        path, number, target = f"{spec.directory}/{name}", 1, f"{aside}/{name}"
+        path, number, target = f"{spec.directory}/{name}", 1, f"{spec.aside}/{name}"
         while status_of(target) is not None:
             number += 1
-            target = f"{aside}/{name}.{number}"
-        if record.change(f"moved {path} aside to {target}", path, "present\n", f"moved to {target}\n"):
-            os.rename(path, target)
+            target = f"{spec.aside}/{name}.{number}"
+        _move(changes, path, target)
+
+
+def _move(changes: Changes, path: str, target: str) -> None:
+    what = f"moved {path} aside to {target}"
+    changes.make(what, path, "present\n", f"moved to {target}\n", lambda: os.rename(path, target))
 
 
 def foreign_names(spec: MirrorSpec) -> list[str]:
-    """What lies in the credentials directory, if it is there, and is not the CLI's file."""
+    """Names of what is in the credentials directory, if that is there, and is not the CLI's file."""
     status = status_of(spec.directory)
     if status is None or not stat.S_ISDIR(status.st_mode):
         return []
@@ -107,81 +107,96 @@ def foreign_names(spec: MirrorSpec) -> list[str]:
     return foreign
 
 
-def remove_directories(record: Record, spec: MirrorSpec) -> None:
-    """The credentials directory and the staging directory; foreign files stay, and so does what holds them."""
-    if spec.directory not in record.given_back:
-        remove_file(record, spec.published)
+def remove_directories(changes: Changes, spec: MirrorSpec) -> None:
+    """Remove the credentials and staging directories; foreign files stay, and so does what holds them."""
+    if spec.directory not in changes.chowned:
+        remove_file(changes, spec.published)
     if os.path.isdir(spec.staging) and not os.path.islink(spec.staging):
-        if not record.check_mode:
-            for name in os.listdir(spec.staging):
-                os.unlink(f"{spec.staging}/{name}")
-        if record.change(f"removed the directory {spec.staging}", spec.staging, "directory\n", "absent\n"):
-            os.rmdir(spec.staging)
-    if os.path.isdir(spec.directory):
-        seen = [] if spec.directory in record.given_back else os.listdir(spec.directory)
-        left = [name for name in seen if name != spec.cli.file]
+        _empty_staging(changes, spec)
+        changes.make(
+            f"removed the directory {spec.staging}",
+            spec.staging,
+            "directory\n",
+            "absent\n",
+            lambda: os.rmdir(spec.staging),
+        )
+    if os.path.isdir(spec.directory) and not os.path.islink(spec.directory):
+        names = [] if spec.directory in changes.chowned else os.listdir(spec.directory)
+        left = sorted(name for name in names if name != spec.cli.file)
         if left:
-            record.warnings.append(f"{spec.directory} is kept: it holds the foreign {', '.join(sorted(left))}")
-        elif record.change(f"removed the directory {spec.directory}", spec.directory, "directory\n", "absent\n"):
-            os.rmdir(spec.directory)
+            changes.warnings.append(f"{spec.directory} is kept: it holds the foreign {printable(', '.join(left))}")
+        else:
+            remove_directory(changes, spec.directory, set(names))
+
+
+def _empty_staging(changes: Changes, spec: MirrorSpec) -> None:
+    if not changes.check_mode:
+        for name in os.listdir(spec.staging):
+            os.unlink(f"{spec.staging}/{name}")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The program
 
 
-def ensure_program(record: Record, paths: Paths, program: str, start: str) -> None:
-    """The program, how the services start it, its byte code for the host's Python, and the link for people."""
+def ensure_program(changes: Changes, paths: Paths, program: str, start: str) -> None:
+    """Install the program, how the services start it, its byte code for the host's Python, and the link for people."""
     files = ((paths.program, program, 0o755), (paths.start, start, 0o644))
     rewritten = any(content_of(path) != content for path, content, _mode in files)
     for path, content, mode in files:
-        ensure_file(record, path, content, mode, show=False)
-    # The host's Python tells whether the byte code fits, for it may have been upgraded.
+        ensure_file(changes, path, content, mode, show=False)
+
+    def compile_program() -> None:
+        fault = _python(paths.start, "--keep")
+        if fault:
+            raise HostError(f"{paths.program}: cannot be compiled: {fault}")
+
+    # The host's Python says whether the byte code fits, for it may have been upgraded.
     if rewritten or os.path.islink(paths.code) or _python(paths.start, "--kept"):
-        if record.change(f"compiled {paths.program}", paths.code, "absent or outdated\n", "current\n"):
-            fault = _python(paths.start, "--keep")
-            if fault:
-                raise HostError(f"{paths.program}: cannot be compiled: {fault}")
+        what = f"compiled {paths.program}"
+        changes.make(what, paths.code, "absent or outdated\n", "current\n", compile_program)
     else:
-        ensure_mode(record, paths.code, os.lstat(paths.code), 0o644)
-    ensure_link(record, paths.command, paths.program)
+        ensure_mode(changes, paths.code, os.lstat(paths.code), 0o644)
+    ensure_link(changes, paths.command, paths.program)
 
 
 _PYTHON_SECONDS = 60.0
+_ERROR_BYTES = 4096
 
 
 def _python(*arguments: str) -> str:
-    """Run the host's Python as the services do; what is wrong, or nothing.
+    """Run the host's Python as the services do, and return what is wrong, or nothing.
 
-    The user can replace what it runs, so nothing of that is waited for longer, and nothing is left behind.
+    The user can replace what it runs: it is waited for within bounds, and leaves no process behind.
     """
-    command = [*_mirror.PYTHON, *arguments]
-    with tempfile.TemporaryFile() as words:  # not a pipe, which a grandchild could keep open
+    command = [*PYTHON, *arguments]
+    # Not a pipe: a process that is left over could hold it open, and the run with it.
+    with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
             )
         except FileNotFoundError:
-            raise HostError(f"this host has no {_mirror.PYTHON[0]}; the mirror needs it: install Python 3.") from None
-        ended = _has_ended(process.pid, time.monotonic() + _PYTHON_SECONDS)
+            raise HostError(f"this host has no {PYTHON[0]}; the mirror needs it: install Python 3.") from None
+        has_ended = _has_ended(process.pid, time.monotonic() + _PYTHON_SECONDS)
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # the number is not reused before wait()
+            os.killpg(process.pid, signal.SIGKILL)  # its number is not used again before wait()
         process.wait()
-        if not ended:
+        if not has_ended:
             raise HostError(f"{' '.join(command)} did not end within {_PYTHON_SECONDS:.0f} seconds; look at the host.")
         if process.returncode == 0:
             return ""
-        words.seek(-min(4096, words.seek(0, os.SEEK_END)), os.SEEK_END)
-        last = words.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
-    return printable(last[-200:]) or "it ended with an error"
+        errors.seek(-min(_ERROR_BYTES, errors.seek(0, os.SEEK_END)), os.SEEK_END)
+        last = errors.read(_ERROR_BYTES).decode("utf-8", "replace").strip().rpartition("\n")[2]
+    return printable(last) or "it ended with an error"
 
 
 def _has_ended(pid: int, end: float) -> bool:
-    """Whether a child has ended in time; it is not reaped."""
+    """Whether a child ends in time; it is not reaped."""
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        time.sleep(0.005)
     return True
 
 
@@ -189,171 +204,116 @@ def _has_ended(pid: int, end: float) -> bool:
 # Units
 
 
-def _ensure_unit(record: Record, directory: str, name: str, text: UnitText) -> bool:
-    """The file of a unit. Whether it was, or would be, changed."""
-    return ensure_file(record, f"{directory}/{name}", text, 0o644)
+def ensure_unit(changes: Changes, directory: str, name: str, text: UnitText) -> bool:
+    """Write a unit's file. Returns whether it was, or would be, changed."""
+    return ensure_file(changes, f"{directory}/{name}", text, 0o644)
 
 
-def ensure_units(record: Record, spec: MirrorSpec, manager: Manager) -> None:
-    """Every unit of one mirror: its text, and that the watching ones are enabled and active."""
-    texts = _mirror.units(spec)
+def ensure_units(changes: Changes, spec: MirrorSpec, manager: Manager) -> None:
+    """Write every unit of one mirror, and have those that watch enabled and active."""
+    texts = units(spec)
     directory = spec.paths.units
-    written = {name for name, text in texts.items() if _ensure_unit(record, directory, name, text)}
-    remove_units(record, manager, directory, tuple(name for name in spec.all_units if name not in texts))
-    if record.check_mode and not manager.answers:
-        for name in spec.watching:
-            # When its manager comes, it starts what is enabled.
-            if not _is_wanted(directory, name):
-                record.change(f"enabled {name}", name, "not enabled\n", "enabled\n")
-                record.change(f"started {name}", name, "inactive\n", "active\n")
-        return
-    if not manager.answers:
-        await_manager(manager)
-    if written and not record.check_mode:
+    written = {name for name, text in texts.items() if ensure_unit(changes, directory, name, text)}
+    remove_units(changes, manager, directory, tuple(name for name in spec.all_units if name not in texts))
+    if not manager.is_reachable:
+        if changes.check_mode:
+            _predict_watching(changes, spec, directory)
+            return
+        manager.wait_until_reachable()
+    if written and not changes.check_mode:
         manager.run("daemon-reload")
-    observed = manager.show(tuple(texts))
-    outdated = [name for name in texts if observed[name].get("NeedDaemonReload") == "yes" and name not in written]
-    if outdated and record.change(f"reloaded {', '.join(outdated)}", directory, "outdated\n", "current\n"):
-        manager.run("daemon-reload")
-        observed = manager.show(tuple(texts))
-    masked = [name for name in texts if observed[name].get("LoadState") == "masked" and name not in written]
-    unmask = [name for name in masked if record.change(f"unmasked {name}", name, "masked\n", "not masked\n")]
-    if unmask:
-        manager.run("unmask", "--runtime", *unmask)
-        manager.run("daemon-reload")
-        observed = manager.show(tuple(texts))
+    observed = _loaded(changes, manager, directory, tuple(texts), written)
     if any(observed[name].get("ActiveState") != "active" for name in spec.watching):
         # A manager that has just come may still be starting what is enabled.
-        manager.run("is-system-running", "--wait", fails=True)
+        manager.run("is-system-running", "--wait", check=False)
         observed = manager.show(tuple(texts))
     for name in spec.watching:
-        _ensure_watching(record, manager, name, observed[name], rewritten=name in written)
+        ensure_watching(changes, manager, name, observed[name], rewritten=name in written)
+
+
+def _predict_watching(changes: Changes, spec: MirrorSpec, directory: str) -> None:
+    """In check mode, where the manager does not run yet: it starts what is enabled when it comes."""
+    for name in spec.watching:
+        if not _is_wanted(directory, name):
+            changes.make(f"enabled {name}", name, "not enabled\n", "enabled\n", lambda: None)
+            changes.make(f"started {name}", name, "inactive\n", "active\n", lambda: None)
 
 
 def _is_wanted(directory: str, name: str) -> bool:
-    """Whether a unit is enabled, told without its manager: that starts it when it comes."""
+    """Whether a unit is enabled, found out without its manager."""
     with suppress(OSError):
         wants = [entry for entry in os.listdir(directory) if entry.endswith(".wants")]
         return any(os.path.lexists(f"{directory}/{entry}/{name}") for entry in wants)
     return False
 
 
-def _ensure_watching(record: Record, manager: Manager, name: str, unit: dict[str, str], *, rewritten: bool) -> None:
-    enabled, active = unit.get("UnitFileState") == "enabled", unit.get("ActiveState") == "active"
-    if not enabled and record.change(f"enabled {name}", name, "not enabled\n", "enabled\n"):
-        manager.run("enable", name)
-    if not active:
-        if record.change(f"started {name}", name, f"{unit.get('ActiveState') or 'inactive'}\n", "active\n"):
-            manager.run("reset-failed", name, fails=True)
-            manager.run("start", name)
-    elif rewritten and not record.check_mode:
+def _loaded(
+    changes: Changes, manager: Manager, directory: str, names: tuple[str, ...], written: set[str]
+) -> dict[str, dict[str, str]]:
+    """Have the manager know the units as they are written, and return their properties."""
+    observed = manager.show(names)
+    before = len(changes.changes)
+    outdated = [name for name in names if observed[name].get("NeedDaemonReload") == "yes" and name not in written]
+    if outdated:
+        what = f"reloaded {', '.join(outdated)}"
+        changes.make(what, directory, "outdated\n", "current\n", lambda: manager.run("daemon-reload"))
+    for name in names:
+        if observed[name].get("LoadState") == "masked" and name not in written:
+            _unmask(changes, manager, name)
+    return manager.show(names) if len(changes.changes) > before and not changes.check_mode else observed
+
+
+def _unmask(changes: Changes, manager: Manager, name: str) -> None:
+    def unmask() -> None:
+        manager.run("unmask", "--runtime", name)
+        manager.run("daemon-reload")
+
+    changes.make(f"unmasked {name}", name, "masked\n", "not masked\n", unmask)
+
+
+def ensure_watching(changes: Changes, manager: Manager, name: str, unit: dict[str, str], *, rewritten: bool) -> None:
+    """Have a unit enabled and active, and running what is written."""
+
+    def start() -> None:
+        manager.run("reset-failed", name, check=False)
+        manager.run("start", name)
+
+    if unit.get("UnitFileState") != "enabled":
+        changes.make(f"enabled {name}", name, "not enabled\n", "enabled\n", lambda: manager.run("enable", name))
+    if unit.get("ActiveState") != "active":
+        changes.make(f"started {name}", name, f"{unit.get('ActiveState') or 'inactive'}\n", "active\n", start)
+    elif rewritten and not changes.check_mode:
         manager.run("restart", name)
 
 
-def remove_units(record: Record, manager: Manager, directory: str, names: tuple[str, ...]) -> None:
+def verify_now(spec: MirrorSpec, manager: Manager) -> None:
+    """Start the verify service: after a reload or restart of the watch systemd may have missed a change.
+
+    What the program itself says of the login stands in its state file.
+
+    :raises HostError: this systemd cannot start the service.
+    """
+    manager.run("start", spec.verify_service, check=False)
+    status = int(manager.show((spec.verify_service,))[spec.verify_service].get("ExecMainStatus") or 0)
+    if status in CANNOT_START:
+        raise HostError(
+            f"{spec.verify_service} cannot be started on this host (systemd's exit status {status});"
+            f" look at its journal (journalctl, SYSLOG_IDENTIFIER=creds-mirror), and run again."
+        )
+
+
+def remove_units(changes: Changes, manager: Manager, directory: str, names: tuple[str, ...]) -> None:
     """Stop units, disable them and remove their files, if they are there."""
     present = [name for name in names if status_of(f"{directory}/{name}") is not None]
     if not present:
         return
-    if not record.check_mode and manager.answers:
-        manager.run("disable", "--now", *present, fails=True)
+    if not changes.check_mode and manager.is_reachable:
+        manager.run("disable", "--now", *present, check=False)
     for name in present:
-        remove_file(record, f"{directory}/{name}")
-    if not record.check_mode and manager.answers:
+        remove_file(changes, f"{directory}/{name}")
+    if not changes.check_mode and manager.is_reachable:
         manager.run("daemon-reload")
-        manager.run("reset-failed", *present, fails=True)
-
-
-def require_working(record: Record, spec: MirrorSpec, manager: Manager) -> None:
-    """The program's own exit status is told elsewhere.
-
-    :raises HostError: systemd could not start the service that was started last.
-    """
-    if record.check_mode:
-        return
-    status = int(manager.show((spec.verify_service,))[spec.verify_service].get("ExecMainStatus") or 0)
-    if status >= _SYSTEMDS_OWN:
-        raise HostError(
-            f"{spec.verify_service}: systemd cannot start it (exit status {status}), so nothing of an earlier mirror"
-            f" was removed; look at its journal."
-        )
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The guard: a mount on the credentials directory
-
-_SYSTEM_UNITS = "/etc/systemd/system"
-
-
-_GUARD_TOP = "/run/creds-mirror"
-
-
-def require_guardable(spec: MirrorSpec) -> None:
-    """As root: the way to the directory leads through directories of root's and of the user's, and through no link.
-
-    :raises HostError: root would follow where somebody else leads.
-    """
-    descriptor = os.open("/", _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    path = ""
-    try:
-        for name in spec.directory.strip("/").split("/"):
-            path = f"{path}/{name}"
-            try:
-                deeper = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
-            except FileNotFoundError:
-                return
-            os.close(descriptor)
-            descriptor = deeper
-            status = os.fstat(descriptor)
-            fault = "is a link" if stat.S_ISLNK(status.st_mode) else ""
-            if status.st_uid not in (0, spec.user.uid):
-                fault = f"belongs to uid {status.st_uid}"
-            if fault:
-                raise HostError(
-                    f"creds_mirror_guard_directory: {path} {fault}, and root mounts nothing by a way that others can"
-                    f" redirect; set creds_mirror_place to system."
-                )
-    finally:
-        os.close(descriptor)
-
-
-def ensure_guard(record: Record, spec: MirrorSpec) -> None:
-    """As root: the mounts that guard a mirror's directory, which is there."""
-    texts = _mirror.guard_units(spec)
-    manager = Manager("system", spec.user)
-    top = status_of(_GUARD_TOP)
-    if top is not None:
-        # Nobody shall look through the view, wherever it leads. Systemd makes the directory so after a boot.
-        ensure_mode(record, _GUARD_TOP, top, 0o700)
-    written = [_ensure_unit(record, _SYSTEM_UNITS, name, text) for name, text in texts.items()]
-    if any(written) and not record.check_mode:
-        manager.run("daemon-reload")
-    guard = list(texts)[-1]
-    unit = manager.show((guard,))[guard]
-    _ensure_watching(record, manager, guard, unit, rewritten=False)
-    if any(written) and unit.get("ActiveState") == "active" and not record.check_mode:
-        manager.run("restart", *texts)
-
-
-def remove_guard(record: Record, spec: MirrorSpec) -> None:
-    """As root: no guard. Nothing is done where there is none.
-
-    :raises HostError: this process is not root's, or the guard is in use.
-    """
-    names = tuple(_mirror.guard_units(spec))
-    if all(status_of(f"{_SYSTEM_UNITS}/{name}") is None for name in names):
-        return
-    if os.geteuid() != 0:
-        raise HostError(f"{spec.directory}: only root can remove its guard; set become.")
-    manager = Manager("system", spec.user)
-    if not record.check_mode:
-        manager.run("stop", *names, fails=True)
-        if any(unit.get("ActiveState") == "active" for unit in manager.show(names).values()):
-            raise HostError(f"{spec.directory}: its guard is in use and cannot be removed; end what uses it.")
-    remove_units(record, manager, _SYSTEM_UNITS, names)
-    if not record.check_mode:
-        with suppress(OSError):
-            os.removedirs(_mirror.guard_view(spec))
+        manager.run("reset-failed", *present, check=False)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -362,22 +322,22 @@ def remove_guard(record: Record, spec: MirrorSpec) -> None:
 _CLONE_NEWNS, _CLONE_NEWUSER, _MS_REC, _MS_PRIVATE = 0x00020000, 0x10000000, 0x4000, 1 << 18
 
 
-def can_sandbox(record: Record, spec: MirrorSpec, manager: Manager) -> bool:
+def can_sandbox(changes: Changes, spec: MirrorSpec, manager: Manager) -> bool:
     """Whether the user's systemd can make the mount sandbox. Its ability counts, not this process's.
 
-    Services that are installed with the sandbox tell it by how they ended. Only where there are none it is tried.
+    How services that are installed with the sandbox have ended shows it. Only where there are none it is tried.
     """
-    if not manager.answers and not record.check_mode:
-        await_manager(manager)
-    if not manager.answers:
-        return _can_make_namespaces()
-    texts = _mirror.units(replace(spec, sandbox=True))
+    if not manager.is_reachable:
+        if changes.check_mode:
+            return _can_make_namespaces()
+        manager.wait_until_reachable()
+    texts = units(replace(spec, sandbox=True))
     services = (spec.unit("mirror", "service"), spec.verify_service)
     if all(content_of(f"{spec.paths.units}/{name}") == texts[name] for name in services):
         unit = manager.show((spec.verify_service,))[spec.verify_service]
         if int(unit.get("ExecMainStatus") or 0) not in NO_SANDBOX:
             return True
-    return manager.can(_mirror.trial())
+    return manager.supports(trial())
 
 
 def _can_make_namespaces() -> bool:

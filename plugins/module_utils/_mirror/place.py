@@ -14,7 +14,7 @@ import os
 import stat
 from dataclasses import replace
 
-from .._base.changes import Record
+from .._base.changes import Changes
 from .._base.errors import HostError
 from .._catalog import mirror_paths
 from .._host import files
@@ -23,53 +23,53 @@ from . import install
 from .spec import MirrorSpec
 
 
-def ensure(record: Record, specs: list[MirrorSpec], foreign_files: str) -> None:
-    """As root: the directories that only root can make or give to the user.
+def ensure(changes: Changes, specs: list[MirrorSpec], foreign_files: str) -> None:
+    """As root: make the directories that only root can make, and have the user own what is his.
 
     :raises HostError: it needs root, or somebody else owns a directory above.
     """
     if specs[0].place == "system":
-        _ensure_system(record, specs, foreign_files)
+        _ensure_system(changes, specs, foreign_files)
     if os.geteuid() == 0:
         for spec in specs:
             for path in (spec.directory, spec.staging):
-                files.give_back(record, spec.user, path, beneath=spec.root if spec.place == "system" else None)
+                files.chown_to(changes, spec.user, path, beneath=spec.root if spec.place == "system" else None)
 
 
-def _ensure_system(record: Record, specs: list[MirrorSpec], foreign_files: str) -> None:
+def _ensure_system(changes: Changes, specs: list[MirrorSpec], foreign_files: str) -> None:
     user, root = specs[0].user, specs[0].root
     if os.geteuid() != 0:
         if any(not os.path.isdir(path) for spec in specs for path in (spec.directory, spec.staging)):
             raise HostError("creds_mirror_place: system needs root; set become, or choose the place home.")
         return
     for path in (os.path.dirname(root), root):
-        _ensure_roots(record, path)
+        _ensure_roots(changes, path)
     for spec in specs:
         leaves = [(spec.directory, spec.readers.directory_acl), (spec.staging, None)]
         if foreign_files == "move_aside" and install.foreign_names(spec):
             leaves.append((spec.aside, None))
         for path, access in leaves:
             if files.status_of(path) is None:
-                files.ensure_directory(record, path, 0o700, access=access)
-                if not record.check_mode:
+                files.ensure_directory(changes, path, 0o700, access=access)
+                if not changes.check_mode:
                     os.chown(path, user.uid, user.gid, follow_symlinks=False)  # nobody else can have replaced it
 
 
-def _ensure_roots(record: Record, path: str) -> None:
+def _ensure_roots(changes: Changes, path: str) -> None:
     status = files.status_of(path)
     if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != 0):
         raise HostError(
             f"{path}: it belongs to uid {status.st_uid}, and every directory above the credentials must be root's;"
             f" move it away."
         )
-    files.ensure_directory(record, path, 0o755)
+    files.ensure_directory(changes, path, 0o755)
 
 
-def remove(record: Record, specs: list[MirrorSpec]) -> None:
-    """The directories of the mirrors, and those above them that hold nothing else."""
+def remove(changes: Changes, specs: list[MirrorSpec]) -> None:
+    """Remove the directories of the mirrors, and those above them that hold nothing else."""
     root = specs[0].root
 
-    def directories(own: Record) -> None:
+    def directories(own: Changes) -> None:
         for spec in specs:
             install.remove_directories(own, spec)
         ours = {os.path.basename(path) for spec in specs for path in (spec.directory, spec.staging)}
@@ -77,26 +77,27 @@ def remove(record: Record, specs: list[MirrorSpec]) -> None:
             files.remove_directory(own, os.path.dirname(root), {os.path.basename(root)})
 
     if specs[0].place == "home":
-        as_user(specs[0].user, directories, record)
+        as_user(specs[0].user, directories, changes)
     elif files.status_of(root) is not None:
         if os.geteuid() != 0:
             raise HostError(f"{root}: only root can remove the place system; set become.")
-        directories(record)
+        directories(changes)
 
 
-def remove_former(record: Record, specs: list[MirrorSpec], home_root: str) -> None:
-    """What the same mirrors had in the other place. It is the last thing that a run removes."""
+def remove_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
+    """Remove what the same mirrors had in the other place: the last thing that a run removes."""
     user = specs[0].user
-    other = "home" if specs[0].place == "system" else "system"
+    other: mirror_paths.Place = "home" if specs[0].place == "system" else "system"
     root = mirror_paths.mirror_root(other, home_root, user.name, user.home)
-    remove(record, [replace(spec, place=other, root=root) for spec in specs])
+    remove(changes, [replace(spec, place=other, root=root) for spec in specs])
 
 
-def warn_of_redirection(record: Record, specs: list[MirrorSpec]) -> None:
-    """Where root's engine mounts for a user who may not use it."""
+def warn_of_redirection(changes: Changes, specs: list[MirrorSpec]) -> None:
+    """Warn where root's engine mounts from a home whose user may not use it."""
     spec = specs[0]
     if spec.place == "home" and os.geteuid() == 0 and may_use_engine(spec.user) is False:
-        record.warnings.append(
-            f"{spec.user.name} may not use root's engine, but owns the directories above {spec.root}: with a link there"
-            f" he makes a container mount any directory of the host at its next start; set creds_mirror_place to system"
+        changes.warnings.append(
+            f"{spec.user.name} may not use root's engine, but owns the directories above {spec.root}: by a link there"
+            f" he can redirect a mount to any directory of the host at a container's next start; set"
+            f" creds_mirror_place to system"
         )

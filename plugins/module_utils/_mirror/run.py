@@ -9,44 +9,45 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from typing import Any, Mapping
 
-from .._base.changes import Record
+from .._base.changes import Changes
 from .._base.errors import ConfigError, HostError
 from .._base.paths import is_below
+from .._base.printable import printable
 from .._catalog.mirror_paths import mirror_root, source_of
-from .._catalog.override import extended
+from .._catalog.override import with_overrides
 from .._catalog.rows import CATALOG
-from .._host import files
 from .._host.acl import Readers
-from .._host.systemd import Manager, ensure_running
+from .._host.files import content_of, ensure_file, remove_directory, remove_file
+from .._host.systemd import Manager, ensure_user_manager
 from .._host.users import User, as_user, find_user
-from . import install as host
-from . import place
-from . import spec as _mirror
-from .spec import MirrorSpec
+from . import guard, install, place
+from .check import require
+from .spec import SCOPES, MirrorSpec, Scope, Source, configuration, paths
 
 _Options = Mapping[str, Any]
 
 
-def run(options: _Options, record: Record) -> dict[str, Any]:
-    """Bring the host to what the module's options ask for; what the module returns as ``mirrors``.
+def run(options: _Options, changes: Changes) -> dict[str, Any]:
+    """Bring the host to what the module's options ask for, and return what the module returns as ``mirrors``.
 
-    :raises AgentMountsError: nothing, or only part, could be done; the sentence tells what.
+    :raises AgentMountsError: nothing, or only part, could be done; the sentence says what.
     """
     user = find_user(options["user"])
     specs = specifications(options, user)
-    _mirror.require(specs)
+    require(specs)
     if options["state"] == "absent":
-        _remove(specs, user, options, record)
+        _remove(specs, options, changes)
         return {}
-    return _install(specs, user, options, record)
+    return _install(specs, options, changes)
 
 
 def specifications(options: _Options, user: User) -> list[MirrorSpec]:
     """:raises ConfigError: an agent CLI is not in the catalogue, or a row of the user's own has a fault."""
     sources = options["sources"]
-    catalog = extended(CATALOG, options["catalog"], "creds_mirror_catalog")
+    catalog = with_overrides(CATALOG, options["catalog"], "creds_mirror_catalog")
     unknown = [name for name in [*options["clis"], *sources] if name not in catalog]
     if unknown:
         known = ", ".join(catalog)
@@ -65,7 +66,7 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
                 scope=options["scope"],
                 root=mirror_root(options["place"], options["root"], user.name, user.home),
                 place=options["place"],
-                source=_mirror.Source(path, path),
+                source=Source(path, path),
                 publish=options["publish"],
                 readers=readers,
                 on_logout=options["on_logout"],
@@ -78,64 +79,74 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
     return result
 
 
-def _install(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> dict[str, Any]:
-    scope = options["scope"]
-    if scope == "system" and os.geteuid() != 0:
-        raise HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
-    if options["guard_directory"] and os.geteuid() != 0:
-        raise HostError("creds_mirror_guard_directory: a mount needs root; set become, or leave the guard out.")
-    if options["guard_directory"]:
-        for spec in specs:
-            host.require_guardable(spec)
+# ---------------------------------------------------------------------------------------------------------------------
+# Present
 
-    def sources(own: Record) -> list[str]:
-        if not os.path.isdir(user.home):
-            raise HostError(
-                f"creds_mirror_user: the home of {user.name}, {user.home or '/'}, does not exist; create it, or name"
-                f" another user."
-            )
-        return [_real(spec.source.path, user.home) for spec in specs]
 
-    def directories(own: Record) -> None:
-        for spec in specs:
-            host.ensure_directories(own, spec, options["foreign_files"])
-
-    real = as_user(user, sources, record)
-    specs = [replace(spec, source=_mirror.Source(spec.source.path, path)) for spec, path in zip(specs, real)]
-    _mirror.require(specs)  # once more, for the user decides where his links lead
+def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> dict[str, Any]:
+    user, scope = specs[0].user, specs[0].scope
+    _require_rights(specs, options)
+    specs = _resolved(specs, changes)
+    require(specs)  # once more, for the user decides where his links lead
+    manager = Manager(user, is_users=scope == "user")
     if scope == "user":
-        manager = Manager(scope, user)
-        ensure_running(record, user, manager)  # first: where it may not, nothing else is touched
-        sandbox = as_user(user, lambda own: host.can_sandbox(own, specs[0], manager), record)
+        ensure_user_manager(changes, manager)  # first: where it may not, nothing else is touched
+        sandbox = as_user(user, lambda own: install.can_sandbox(own, specs[0], manager), changes)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
-    place.ensure(record, specs, options["foreign_files"])
-    as_user(user, directories, record)
+    place.ensure(changes, specs, options["foreign_files"])
+    as_user(user, partial(_ensure_directories, specs, options), changes)
     for spec in specs:
         if options["guard_directory"]:
-            host.ensure_guard(record, spec)
+            guard.ensure_guard(changes, spec)
         else:
-            host.remove_guard(record, spec)
-    changed = bool(record.changes)
-
-    def units(own: Record) -> None:
-        _install_units(specs, user, options, own, changed=changed)
-
+            guard.remove_guard(changes, spec)
     if scope == "user":
-        as_user(user, units, record)
+        as_user(user, partial(_ensure_units, specs, options, manager, bool(changes.changes)), changes)
     else:
-        units(record)
+        _ensure_units(specs, options, manager, bool(changes.changes), changes)
     # What worked until now goes last.
-    _remove_scope(specs, user, "system" if scope == "user" else "user", record)
+    _remove_scope(specs, "system" if scope == "user" else "user", changes)
     if scope == "system":
-        host.remove_units(record, Manager(scope, user), specs[0].paths.units, _former_units(specs))
-    place.remove_former(record, specs, options["root"])
-    place.warn_of_redirection(record, specs)
+        for spec in specs:
+            install.remove_units(changes, manager, spec.paths.units, spec.former_units)
+    place.remove_former(changes, specs, options["root"])
+    place.warn_of_redirection(changes, specs)
     if not all(spec.sandbox for spec in specs):
-        record.warnings.append(
+        changes.warnings.append(
             f"this host forbids {user.name} user namespaces: the mirror's services run without mount sandbox;"
             " set creds_mirror_scope to system for the whole sandbox"
         )
-    return _result(specs, user, record)
+    return _result(specs, changes)
+
+
+def _require_rights(specs: list[MirrorSpec], options: _Options) -> None:
+    is_root = os.geteuid() == 0
+    if specs[0].scope == "system" and not is_root:
+        raise HostError("creds_mirror_scope: system needs root; set become, or choose the scope user.")
+    if options["guard_directory"]:
+        if not is_root:
+            raise HostError("creds_mirror_guard_directory: a mount needs root; set become, or leave the guard out.")
+        for spec in specs:
+            guard.require_guardable(spec)
+
+
+def _resolved(specs: list[MirrorSpec], changes: Changes) -> list[MirrorSpec]:
+    """The specifications with what links at the sources lead to, looked at with the user's rights."""
+    user = specs[0].user
+    real = as_user(user, partial(_real_sources, [spec.source.path for spec in specs], user.home), changes)
+    if real is None:
+        raise HostError(
+            f"creds_mirror_user: {user.name} has no home directory ({user.home or '/'} is none); make it, or name"
+            f" another user."
+        )
+    return [replace(spec, source=Source(spec.source.path, path)) for spec, path in zip(specs, real)]
+
+
+def _real_sources(paths_of_sources: list[str], home: str, _own: Changes) -> list[str] | None:
+    """Where links at the sources lead to; ``None`` where there is no home."""
+    if not home or not os.path.isdir(home):
+        return None
+    return [_real(path, home) for path in paths_of_sources]
 
 
 def _real(path: str, home: str) -> str:
@@ -149,97 +160,105 @@ def _real(path: str, home: str) -> str:
     return home + real[len(real_home) :] if is_below(real, real_home) else real
 
 
-def _former_units(specs: list[MirrorSpec]) -> tuple[str, ...]:
-    return tuple(name for spec in specs for name in spec.former_units)
-
-
-def _install_units(specs: list[MirrorSpec], user: User, options: _Options, record: Record, *, changed: bool) -> None:
-    """:param changed: whether anything before this has been changed."""
-    manager = Manager(specs[0].scope, user)
-    before = len(record.changes)
-    host.ensure_program(record, specs[0].paths, options["program"], options["start"])
+def _ensure_directories(specs: list[MirrorSpec], options: _Options, own: Changes) -> None:
     for spec in specs:
-        mode = 0o600 if spec.scope == "user" else 0o644
-        files.ensure_file(record, spec.config, _mirror.configuration(spec), mode)
-        host.ensure_units(record, spec, manager)
-    if (changed or len(record.changes) > before) and not record.check_mode:
+        install.ensure_directories(own, spec, options["foreign_files"])
+
+
+def _ensure_units(specs: list[MirrorSpec], options: _Options, manager: Manager, is_changed: bool, own: Changes) -> None:
+    """:param is_changed: whether anything before this has been changed."""
+    before = len(own.changes)
+    install.ensure_program(own, specs[0].paths, options["program"], options["start"])
+    for spec in specs:
+        ensure_file(own, spec.config, configuration(spec), 0o600 if spec.scope == "user" else 0o644)
+        install.ensure_units(own, spec, manager)
+    if (is_changed or len(own.changes) > before) and not own.check_mode:
         for spec in specs:
-            # After a reload or restart of the watch systemd may have missed a change. The program's own exit status
-            # is told below, by its state file.
-            manager.run("start", spec.verify_service, fails=True)
-            host.require_working(record, spec, manager)
+            install.verify_now(spec, manager)
 
 
-def _result(specs: list[MirrorSpec], user: User, record: Record) -> dict[str, Any]:
-    def observe(_own: Record) -> dict[str, Any]:
-        return {spec.cli.name: _mirror_result(spec) for spec in specs}
-
-    result: dict[str, Any] = as_user(user, observe, record)
+def _result(specs: list[MirrorSpec], changes: Changes) -> dict[str, Any]:
+    result: dict[str, Any] = as_user(specs[0].user, partial(_observe, specs), changes)
     for name, mirror in result.items():
         if not mirror["login"]:
-            record.warnings.append(
-                f"{name}: no login exists yet ({mirror['source']} does not exist); log in as {user.name},"
+            changes.warnings.append(
+                f"{name}: no login exists yet ({mirror['source']} does not exist); log in as {specs[0].user.name},"
                 f" and it is published at once"
             )
         elif mirror["refusal"]:
-            record.warnings.append(f"{name}: {mirror['source']} is not published: {mirror['refusal']}")
+            changes.warnings.append(f"{name}: {mirror['source']} is not published: {mirror['refusal']}")
     return result
 
 
-def _mirror_result(spec: MirrorSpec) -> dict[str, Any]:
-    try:
-        with open(f"{spec.staging}/status.json", encoding="utf-8") as file:
-            refusal = (json.load(file).get("refusal") or {}).get("reason")
-    except (OSError, ValueError, AttributeError):
-        refusal = None
+def _observe(specs: list[MirrorSpec], _own: Changes) -> dict[str, Any]:
     return {
-        "source": spec.source.path,
-        "directory": spec.directory,
-        "login": os.path.lexists(spec.source.path),
-        "refusal": refusal,
-        "sandbox": spec.sandbox,
+        spec.cli.name: {
+            "source": spec.source.path,
+            "directory": spec.directory,
+            "login": os.path.lexists(spec.source.path),
+            "refusal": _refusal(spec),
+            "sandbox": spec.sandbox,
+        }
+        for spec in specs
     }
 
 
-def _remove(specs: list[MirrorSpec], user: User, options: _Options, record: Record) -> None:
-    for scope in _mirror.SCOPES:
-        _remove_scope(specs, user, scope, record)
+def _refusal(spec: MirrorSpec) -> str | None:
+    """Why the mirror does not publish what the source holds now, by its state file."""
+    try:
+        reason = json.loads(content_of(f"{spec.staging}/status.json") or "null")["refusal"]["reason"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return printable(reason) if isinstance(reason, str) else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Absent
+
+
+def _remove(specs: list[MirrorSpec], options: _Options, changes: Changes) -> None:
+    for scope in SCOPES:
+        _remove_scope(specs, scope, changes)
     for spec in specs:
-        host.remove_guard(record, spec)
+        guard.remove_guard(changes, spec)
     if os.geteuid() == 0 and options["place"] == "home":
-        place.ensure(record, specs, "refuse")
-    place.remove(record, specs)
-    place.remove_former(record, specs, options["root"])
+        place.ensure(changes, specs, "refuse")
+    place.remove(changes, specs)
+    place.remove_former(changes, specs, options["root"])
 
 
-def _remove_scope(specs: list[MirrorSpec], user: User, scope: str, record: Record) -> None:
+def _remove_scope(specs: list[MirrorSpec], scope: Scope, changes: Changes) -> None:
     """Remove what mirrors have in one scope: units, configurations, and the program if nothing else uses it."""
+    user = specs[0].user
     specs = [replace(spec, scope=scope) for spec in specs]
-    paths = _mirror.paths(scope, user)
-
-    def remove(own: Record) -> None:
-        manager = Manager(scope, user)
-        for spec in specs:
-            host.remove_units(own, manager, paths.units, (*spec.all_units, *spec.former_units))
-            files.remove_file(own, spec.config)
-        unused = files.remove_directory(own, paths.configs, {os.path.basename(spec.config) for spec in specs})
-        if scope == "system":
-            # The program is shared by all users who have mirrors.
-            top, name = os.path.split(paths.configs)
-            unused = files.remove_directory(own, top, {name} if unused else set())
-        if unused:
-            files.remove_file(own, paths.command)
-            for path in paths.library_files:
-                files.remove_file(own, path)
-            files.remove_directory(own, paths.library, {os.path.basename(path) for path in paths.library_files})
-
+    units = paths(scope, user).units
     if scope == "user":
-        as_user(user, remove, record)
+        as_user(user, partial(_remove_files, specs), changes)
     elif os.geteuid() == 0:
-        remove(record)
-    elif any(
-        os.path.lexists(f"{paths.units}/{name}") for spec in specs for name in (*spec.all_units, *spec.former_units)
-    ):
+        _remove_files(specs, changes)
+    elif any(os.path.lexists(f"{units}/{name}") for spec in specs for name in _names(spec)):
         raise HostError(
-            f"{paths.units}: {user.name} has mirrors of the system scope, which only root can remove; set become."
+            f"{units}: {user.name} has mirrors of the system scope, which only root can remove them; set become."
         )
+
+
+def _names(spec: MirrorSpec) -> tuple[str, ...]:
+    return (*spec.all_units, *spec.former_units)
+
+
+def _remove_files(specs: list[MirrorSpec], own: Changes) -> None:
+    user, scope = specs[0].user, specs[0].scope
+    where = paths(scope, user)
+    for spec in specs:
+        install.remove_units(own, Manager(user, is_users=scope == "user"), where.units, _names(spec))
+        remove_file(own, spec.config)
+    unused = remove_directory(own, where.configs, {os.path.basename(spec.config) for spec in specs})
+    if scope == "system":
+        # The program is shared by all users who have mirrors.
+        top, name = os.path.split(where.configs)
+        unused = remove_directory(own, top, {name} if unused else set())
+    if unused:
+        remove_file(own, where.command)
+        for path in where.library_files:
+            remove_file(own, path)
+        remove_directory(own, where.library, {os.path.basename(path) for path in where.library_files})

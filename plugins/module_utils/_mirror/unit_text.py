@@ -22,7 +22,7 @@ _REFUSED = frozenset(("Cc", "Cs", "Zl", "Zp"))
 
 
 class Form(enum.Enum):
-    """How systemd reads the setting in which a word stands: what is escaped, beside the specifiers of every setting."""
+    """How systemd reads the setting in which a word stands, and so what is escaped in it; specifiers are in each."""
 
     LINE = "the rest of a line, as it is"
     LIST = "one of several words"

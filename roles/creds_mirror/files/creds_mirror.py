@@ -5,11 +5,12 @@
 """Publish an agent CLI's credentials into the directory that agent containers mount.
 
     creds-mirror publish CONFIG      what the path unit starts
-    creds-mirror verify CONFIG       the same, but silent about a refusal that was told before
-    creds-mirror keep-warm CONFIG    let the agent CLI refresh its own login shortly before it expires
+    creds-mirror verify CONFIG       the same, but silent about a refusal that was reported before
+    creds-mirror keep-warm CONFIG    let the agent CLI renew its own login shortly before it ends
     creds-mirror accept [CONFIG...]  publish the login that the source holds, although it is an earlier one
     creds-mirror rotate [CONFIG...]  give the source a new inode with the same content, as a drill
-    creds-mirror status [CONFIG...]  tell a person whether all is well
+    creds-mirror status [--json] [CONFIG...]  show whether all is well
+    creds-mirror --version
 
 The algorithm of ``publish``; the same numbers stand at the code:
 
@@ -27,10 +28,12 @@ The algorithm of ``publish``; the same numbers stand at the code:
 
 A refusal keeps the last good version. A source that is gone is a logout; what then happens is configured.
 Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, replaced);
-77 refused (type, owner, size, permission); 78 configuration or dangling symlink. ``status``: 0 healthy, 1 not.
+77 refused (type, owner, size, permission, a refresh token); 78 configuration or dangling symlink. ``status``: 0
+healthy, 1 not. ``keep-warm``: 0 renewed, not due, or known already; 75 failed, to be tried again; 77 rejected.
 
 CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
-(seconds), keep_warm (a command or null), units (systemd units to ask about), scope (user or system).
+(seconds), keep_warm (a command or null), units (systemd units to ask about), scope (user or system); it may have
+keep_warm_environment (variables for that command).
 
 It must start fast (a login is visible tens of milliseconds after it was saved), so the units run it by ``python3 -I
 -S`` and ``start.py``, which does not compile it, and it imports late, or not at all, what takes long to import.
@@ -48,7 +51,7 @@ STEP_SECONDS = 0.01
 LEFTOVER = "new."
 ROTATION = ".rotate."
 UNKNOWN_KEYS = 20
-# How many replaced logins are remembered, for how long, and of how many tokens in one file.
+# How many replaced logins are remembered, for how long, and how many tokens of one file are distinguished.
 REPLACED = 256
 REPLACED_SECONDS = 90 * 24 * 3600
 PLACES = 32
@@ -57,10 +60,20 @@ LONGEST_SECONDS = 400 * 24 * 3600
 EARLIEST_SECONDS = 100_000_000
 STATUS = "status.json"
 LOGINS = "logins.json"
-TRIED = "keep-warm"
-# Clients refresh a token that ends within about five minutes.
-KEEP_WARM_SECONDS = 290
-KEEP_WARM_CLIENT_SECONDS = 90
+VERSION = "0.2.0"
+WARM_LOCK = "keep-warm.lock"
+# Clients refresh a token that ends within about five minutes; one that lives shorter is refreshed half-way.
+LEAD_SECONDS = 290
+# A failed refresh is tried again after so long, the last one for ever: until the refresh token has ended.
+RETRY_SECONDS = (5, 15, 30, 60, 120, 300, 600)
+# One run waits for a try that is due so soon after its start; the timer starts the next one a minute after its end.
+WAIT_SECONDS = 75
+CLIENT_SECONDS = 90
+# A person must log in again before the refresh token ends; so long before that it is announced.
+WARN_SECONDS = 3 * 24 * 3600
+# What a client prints when the vendor has rejected its refresh token. Claude blanks its file, too.
+REJECTED = ("invalid_grant",)
+BLANK = "its file holds no token any more, for the vendor has rejected them or its client has logged out"
 
 PUBLISHED, CANNOT_WRITE, TRY_LATER, REFUSED, CONFIGURATION = 0, 74, 75, 77, 78
 
@@ -199,8 +212,8 @@ NOTHING = object()
 def picked(document, rules):
     """What the rules let through of a document, and the paths of what they do not know.
 
-    An allow-list: what no rule names is not published. It is told, so that somebody looks what a new version of the CLI
-    saves; ``drop`` names what is known and not published.
+    An allow-list: what no rule names is not published. It is reported, so that somebody looks what a new version of
+    the CLI saves; ``drop`` names what is known and not published.
     """
     if not rules.get("keep"):
         return document, []
@@ -216,7 +229,7 @@ def pick(value, patterns, above, unknown):
     if isinstance(value, dict):
         part = {}
         for key, child in value.items():
-            # What stands for any key may be a person's or a provider's name: it is not told.
+            # What stands for any key may be a person's or a provider's name: it is not shown.
             is_any = all(keys[0] != key for keys, _does in patterns) and any(keys[0] == "*" for keys, _does in patterns)
             kept = pick_one(child, patterns, (key, "*"), (*above, "*" if is_any else key), unknown)
             if kept is not NOTHING:
@@ -237,7 +250,7 @@ def pick_one(child, patterns, names, path, unknown):
         return child
     if isinstance(child, (dict, list)) and any(does != DROP for _keys, does in deeper):
         return pick(child, deeper, path, unknown)
-    if child is None and deeper:  # such as Codex's tokens beside an API key
+    if child is None and deeper:  # such as Codex's tokens where there is an API key
         return None
     unknown.append(path)
     return NOTHING
@@ -303,22 +316,27 @@ def holds_text(value):
 
 
 def shown(path):
-    """A path for people. A key that does not look like a field's name is not told: it may be somebody's secret."""
+    """A path for people. A key that does not look like a field's name is not shown: it may be somebody's secret."""
     plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
     return ".".join(key if key == "*" or (0 < len(key) <= 32 and not key.strip(plain)) else "?" for key in path)
 
 
+def is_number(value):
+    """Whether a value is a number that can be reckoned with; JSON has integers of any length."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e18
+
+
 def end_at(document, path, rules, now):
-    """When a token ends, in seconds since the epoch; None if that is not told, or cannot be."""
+    """When a token ends, in seconds since the epoch; None if that is not known, or cannot be."""
     value = first_at(document, path)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not is_number(value):
         return None
     end = value if rules.get("expires_unit") == "s" else value / 1000
     return end if EARLIEST_SECONDS < end < now + LONGEST_SECONDS else None
 
 
 def logins_of(document, rules):
-    """What tells a document's logins from others: a digest of each token, by a digest of its place in the file."""
+    """What distinguishes a document's logins from others: a digest of each token, by a digest of its place."""
     found = {}
     for path in rules["require"]:
         for place, value in found_at(document, keys_of(path)):
@@ -328,8 +346,16 @@ def logins_of(document, rules):
     return found if len(found) <= PLACES else {"": digest("".join(sorted(found.values())))}
 
 
+def is_blank(content, rules):
+    """Whether a file is a login without tokens: its client takes them out when the vendor has rejected them."""
+    try:
+        return not logins_of(parse(content, rules), rules)
+    except Refusal:
+        return False
+
+
 # The order of logins is not that of their ends: an account's next login may end earlier, and so may another account's.
-# A history tells which logins were read, as digests: ``now`` those of the last accepted file, ``gone`` those that the
+# A history holds which logins were read, as digests: ``now`` those of the last accepted file, ``gone`` those that the
 # host was logged out of since, ``replaced`` those that others have replaced, each with the time.
 NO_HISTORY = {"now": {}, "gone": {}, "replaced": {}}
 
@@ -367,27 +393,153 @@ def logged_out(history):
 
 def as_history(document):
     """A history as it was kept; None for what is none."""
-    kinds = {"now": str, "gone": str, "replaced": (int, float)}
-    if not isinstance(document, dict) or set(document) != set(kinds):
+    if not isinstance(document, dict) or set(document) != set(NO_HISTORY):
         return None
-    for part, kind in kinds.items():
-        if not isinstance(document[part], dict) or not all(isinstance(one, kind) for one in document[part].values()):
-            return None
-    return document
+    if not all(isinstance(part, dict) for part in document.values()):
+        return None
+    logins = [*document["now"].values(), *document["gone"].values()]
+    sound = all(isinstance(one, str) for one in logins) and all(map(is_number, document["replaced"].values()))
+    return document if sound else None
+
+
+# Moments are dictionaries: ``boot`` names the boot, ``uptime`` counts its seconds, those of a suspend too, ``time`` is
+# the wall clock's. The wall clock can be wrong and be put right at any time; the uptime cannot, but says nothing across
+# a boot.
+
+
+def same_boot(then, now):
+    return then["boot"] == now["boot"] and then["uptime"] <= now["uptime"]
+
+
+def elapsed(then, now):
+    """Seconds since a moment, at least: of one in another boot it is only known that this boot came after it."""
+    return now["uptime"] - (then["uptime"] if same_boot(then, now) else 0)
+
+
+def seconds_left(end, read, now):
+    """Seconds until a time of the wall clock, by the clock that leaves less: a clock that is set back hides no end.
+
+    ``read`` is the moment at which the login was read first, if that is known. Its client has reckoned its end by the
+    clock of then.
+    """
+    left = end - now["time"]
+    if read is None or not same_boot(read, now):
+        return left
+    return min(left, end - read["time"] - elapsed(read, now))
+
+
+def lead_of(login):
+    """How long before its end a login is to be renewed."""
+    if login["read"] is None:
+        return LEAD_SECONDS
+    return min(LEAD_SECONDS, (login["ends"] - login["read"]["time"]) / 2)
+
+
+def is_dead(login, renewal, now):
+    """Whether nobody can renew a login: the vendor has rejected its refresh token, or that has ended."""
+    rejected = renewal is not None and renewal["login"] == login["id"] and renewal["rejected"]
+    return rejected or (
+        login["refresh_ends"] is not None and seconds_left(login["refresh_ends"], login["read"], now) <= 0
+    )
+
+
+def seconds_to_try(login, renewal, now):
+    """When to renew a login, in seconds from now; None if that is of no use.
+
+    ``renewal`` holds the tries that have failed.
+    """
+    if login["ends"] is None or is_dead(login, renewal, now):
+        return None
+    wait = seconds_left(login["ends"], login["read"], now) - lead_of(login)
+    if renewal is not None and renewal["login"] == login["id"] and same_boot(renewal["at"], now):
+        pause = RETRY_SECONDS[min(renewal["failures"], len(RETRY_SECONDS)) - 1]
+        wait = max(wait, pause - elapsed(renewal["at"], now))
+    return max(0, wait)
+
+
+def failed_renewal(login, renewal, reason, rejected, now):
+    """What is kept of a try that failed."""
+    failures = renewal["failures"] if renewal is not None and renewal["login"] == login["id"] else 0
+    return {
+        "login": login["id"],
+        "failures": failures + 1,
+        "reason": reason,
+        "rejected": rejected,
+        "at": now,
+    }
+
+
+def life(login, renewal, is_there, is_warm, now):
+    """(state, sentence, whether all is well) of the login that agents have.
+
+    The states: ``none``, ``logged_out``, ``good``, ``ending``, ``ended``, ``log_in``. ``login`` is None before the
+    first one, ``is_there`` is whether the host has one, ``is_warm`` whether the host is asked to renew it.
+    """
+    if login is None:
+        return "none", "there is no login yet: log in on this host", False
+    end, left = login["ends"], None
+    if end is not None:
+        left = seconds_left(end, login["read"], now)
+    if not is_there:
+        rest = (
+            "its end is unknown"
+            if left is None
+            else f"it ended {span(-left)} ago"
+            if left <= 0
+            else f"it ends at {utc(end)}"
+        )
+        rest = f"agents keep the last login, {rest}" if login["published"] else "nothing is published"
+        return "logged_out", f"logged out: {rest}", False
+    failing = renewal if renewal is not None and renewal["login"] == login["id"] else None
+    if failing and failing["rejected"]:
+        why = f": {failing['reason']}"
+    else:
+        why = f", renewal failed {times(failing['failures'])}: {failing['reason']}" if failing else ""
+    if left is not None and left <= 0:
+        advice = "; log in again" if is_dead(login, renewal, now) or not is_warm else ""
+        return "ended", f"ended {span(-left)} ago{why}{advice}", False
+    if is_dead(login, renewal, now):
+        when = utc(end) if left is not None else "its access token ends"
+        return "log_in", f"log in again before {when}{why or ': its refresh token has ended'}", False
+    if failing:
+        return "ending", f"ends in {span(left)}{why}", False
+    if login["refresh_ends"] is not None and seconds_left(login["refresh_ends"], login["read"], now) <= WARN_SECONDS:
+        return "log_in", f"log in again before {utc(login['refresh_ends'])}: nobody can renew it after that", True
+    if left is None:
+        return "good", "good, its end is unknown", True
+    if left <= LEAD_SECONDS and not is_warm:
+        return "ending", f"ends in {span(left)}: nobody is asked to renew it", True
+    return "good", f"good until {utc(end)}", True
+
+
+def span(seconds):
+    """A length of time for people."""
+    for name, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds / length)} {name}"
+    return "1 min" if seconds >= 60 else "less than 1 min"
+
+
+def times(number):
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+ALGORITHM = []
 
 
 def sha256(content):
     """The SHA-256 of bytes, in hexadecimal."""
-    # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
-    try:
-        from _sha2 import sha256 as algorithm
-    except ImportError:
+    if not ALGORITHM:  # once: a search for a module that is not there takes longer than the digest
+        # Not by hashlib where it can be had without: that loads the whole of OpenSSL.
         try:
-            from _sha256 import sha256 as algorithm
+            from _sha2 import sha256 as algorithm
         except ImportError:
-            from hashlib import sha256 as algorithm
-
-    return algorithm(content).hexdigest()
+            try:
+                from _sha256 import sha256 as algorithm
+            except ImportError:
+                from hashlib import sha256 as algorithm
+        ALGORITHM.append(algorithm)
+    return ALGORITHM[0](content).hexdigest()
 
 
 def fingerprint(content):
@@ -396,8 +548,68 @@ def fingerprint(content):
 
 
 def digest(text):
-    """Tells texts apart without telling anything of them."""
+    """Distinguishes texts without a word of them."""
     return sha256(text.encode("utf-8", "surrogatepass"))[:24]
+
+
+def login_facts(document, rules, before, now):
+    """What is known of a login: ``before`` is what was known of the last one."""
+    facts = {
+        "id": digest("".join(sorted(logins_of(document, rules).values())))[:12],
+        "ends": end_at(document, rules.get("expires"), rules, now["time"]),
+        "refresh_ends": end_at(document, rules.get("refresh_expires"), rules, now["time"]),
+        "read": now,
+        "published": True,
+    }
+    if before is not None and before["id"] == facts["id"]:
+        facts["read"] = before["read"]
+    return facts
+
+
+def as_moment(value):
+    """A moment as it was kept; None for what is none."""
+    sound = isinstance(value, dict) and isinstance(value.get("boot"), str)
+    return value if sound and all(is_number(value.get(key)) for key in ("uptime", "time")) else None
+
+
+def as_login(value):
+    """What was kept of a login; None for what is none."""
+    if not isinstance(value, dict) or not isinstance(value.get("id"), str) or as_moment(value.get("read")) is None:
+        return None
+    sound = all(value.get(key) is None or is_number(value[key]) for key in ("ends", "refresh_ends"))
+    return {key: value.get(key) for key in ("id", "ends", "refresh_ends", "read", "published")} if sound else None
+
+
+def as_renewal(value):
+    """What was kept of failed tries; None for what is none."""
+    if not isinstance(value, dict) or as_moment(value.get("at")) is None:
+        return None
+    kinds = {"login": str, "failures": int, "reason": str, "rejected": bool}
+    return (
+        value
+        if all(isinstance(value.get(key), kind) for key, kind in kinds.items()) and value["failures"] > 0
+        else None
+    )
+
+
+def with_life(state, config, now):
+    """A state file's content with the login's life in it, for a moment."""
+    login = as_login(state.get("login"))
+    renewal = as_renewal(state.get("renewal"))
+    source = state.get("source")
+    is_there = not isinstance(source, dict) or source.get("inode") is not None
+    name, sentence, is_well = life(login, renewal, is_there, bool(config["keep_warm"]), now)
+    return {
+        **state,
+        "renewal": renewal,
+        "login": login
+        and {
+            **login,
+            "ends_at": login["ends"] and utc(login["ends"]),
+            "refresh_ends_at": login["refresh_ends"] and utc(login["refresh_ends"]),
+        },
+        "life": {"state": name, "sentence": sentence, "well": is_well},
+    }
 
 
 def published_form(content, config):
@@ -427,6 +639,27 @@ def utc(seconds):
 
 # --------------------------------------------------------------------------------------------------------------------
 # Files
+
+
+def clock():
+    """This moment."""
+    import time
+
+    # In the sandbox of the system scope there is no /proc/sys; its units give the boot.
+    boot = os.environ.get("CREDS_MIRROR_BOOT_ID") or (read_small("/proc/sys/kernel/random/boot_id") or b"").decode(
+        "ascii"
+    )
+    return {
+        "boot": boot.strip().replace("-", ""),
+        "uptime": round(time.clock_gettime(time.CLOCK_BOOTTIME), 3),
+        "time": round(time.time(), 3),
+    }
+
+
+def pause(seconds):
+    import time
+
+    time.sleep(seconds)
 
 
 def identity(status):
@@ -480,7 +713,8 @@ def read_all(descriptor, limit):
     """At most ``limit`` bytes."""
     content = b""
     while len(content) < limit:
-        chunk = os.read(descriptor, limit - len(content))
+        # In pieces: a buffer of the whole limit takes longer to get than a login to read.
+        chunk = os.read(descriptor, min(limit - len(content), 65536))
         if not chunk:
             break
         content += chunk
@@ -576,7 +810,20 @@ class Mirror:
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise Refusal("another mirror holds the lock") from None
-                time.sleep(STEP_SECONDS)
+                pause(STEP_SECONDS)
+
+    def only_refresher(self):
+        """A descriptor that is locked while somebody renews the login; None if somebody does already."""
+        import fcntl
+
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(WARM_LOCK, flags, 0o600, dir_fd=self.staging)
+        self.descriptors.append(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        return descriptor
 
     def sweep(self):
         # 2. Nobody else writes here: the lock is ours.
@@ -618,13 +865,11 @@ class Mirror:
 
     def settle(self, content, state):
         """One reading of the source brought to an end; ``state`` is brought up to date. Raises Refusal."""
-        import time
-
         # 5. and 6.
         document, wanted = published_form(content, self.config)
         # 7.
-        published, now = self.published(), time.time()
-        history, logins = self.history(published), logins_of(document, self.config["rules"])
+        rules, published, now = self.config["rules"], self.published(), clock()
+        history, logins = self.history(published), logins_of(document, rules)
         replaced = is_replaced(history, logins)
         if replaced and published not in (None, wanted) and not self.accepts:
             raise Refusal(
@@ -632,41 +877,46 @@ class Mirror:
                 " accept"
             )
         if published != wanted or not replaced or self.accepts:
-            new = followed(history, logins, now)
+            new = followed(history, logins, now["time"])
             if new != history:
                 # Before the publication: a run that is killed between the two leaves no gap for an earlier login.
                 self.keep_history(new)
         if published != wanted:
             self.publish(wanted)
         status = os.stat(self.config["file"], dir_fd=self.directory, follow_symlinks=False)
-        end = end_at(document, self.config["rules"].get("expires"), self.config["rules"], now)
+        login = login_facts(document, rules, as_login(state.get("login")), now)
+        state["login"] = login
+        renewal = as_renewal(state.get("renewal"))
+        if renewal is not None and (renewal["login"] != login["id"] or renewal["reason"] == BLANK):
+            state["renewal"] = None
         state["published"] = {
             "at": utc(status.st_mtime),
             "fingerprint": fingerprint(wanted),
-            "expires_at": None if end is None else utc(end),
+            "expires_at": None if login["ends"] is None else utc(login["ends"]),
         }
         state["unknown_keys"] = unknown_keys(document, self.config)
 
     def logout(self, state):
         """The source is gone: keep what is published, or withdraw it when the grace period is over."""
-        import time
-
         published = self.published()
         history = self.history(published)
         if history["now"]:
             self.keep_history(logged_out(history))
         if self.config["on_logout"] != "withdraw" or published is None:
             return
-        now = time.time()
-        state["missing_since"] = state.get("missing_since") or now
-        if now - state["missing_since"] >= self.config["grace"]:
+        now = clock()
+        missing = as_moment(state.get("missing_since")) or now
+        state["missing_since"] = missing
+        if elapsed(missing, now) >= self.config["grace"]:
             self.withdraw()
             state["published"] = None
+            login = as_login(state.get("login"))
+            state["login"] = login and {**login, "published": False}
             say(5, "{}: withdrew the credentials: there is no login any more".format(self.config["cli"]))
 
     def once(self, state):
         """One pass: (identity of the source, exit status, reason of the refusal or None). Raises SourceChanged."""
-        seen = look(self.config["source"])
+        seen, content = look(self.config["source"]), None
         try:
             content = read_source(self.config["source"], seen)
             if content is None:
@@ -675,6 +925,9 @@ class Mirror:
                 state.pop("missing_since", None)
                 self.settle(content, state)
         except Refusal as refusal:
+            login = as_login(state.get("login"))
+            if login is not None and content is not None and is_blank(content, self.config["rules"]):
+                state["renewal"] = as_renewal(state.get("renewal")) or failed_renewal(login, None, BLANK, True, clock())
             return seen, refusal.status, str(refusal)
         return seen, PUBLISHED, None
 
@@ -694,15 +947,24 @@ class Mirror:
                 pass
             if time.monotonic() > end:
                 return TRY_LATER, "it does not stop changing"
-            time.sleep(STEP_SECONDS)
+            pause(STEP_SECONDS)
 
     def state(self):
-        """The state file's content; empty if there is none that can be read."""
+        """The state file's content, without what is none; empty if there is none that can be read."""
         try:
             state = decode((read_small(STATUS, self.staging) or b"{}").decode("utf-8"))
-        except ValueError:
-            state = {}
-        return state if isinstance(state, dict) else {}
+        except (ValueError, RecursionError):
+            return {}
+        if not isinstance(state, dict):
+            return {}
+        kinds = {"refusal": dict, "published": dict, "source": dict, "unknown_keys": list}
+        sound = {
+            key: value for key, value in state.items() if value is None or isinstance(value, kinds.get(key, object))
+        }
+        refusal = sound.get("refusal")
+        if refusal and not all(isinstance(refusal.get(key), str) for key in ("at", "reason")):
+            del sound["refusal"]
+        return sound
 
     def keep_state(self, state):
         self.replace(STATUS, (encode(state) + "\n").encode("ascii"))
@@ -725,9 +987,10 @@ class Mirror:
 
 
 def say(priority, message):
-    """One line for the journal; the number in angle brackets is the priority that systemd reads."""
-    prefix = "" if sys.stderr.isatty() else f"<{priority}>"
-    sys.stderr.write(f"{prefix}{message}\n")
+    """One line for the journal, with the priority that it reads, or for people."""
+    status = os.fstat(2)
+    is_journal = os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+    sys.stderr.write(f"<{priority}>{message}\n" if is_journal else f"{message}\n")
 
 
 def publish(config, verify=False, accepts=False):
@@ -749,6 +1012,7 @@ def publish(config, verify=False, accepts=False):
                 state["refusal"] = None
             elif reason != told:
                 state["refusal"] = {"at": utc(time.time()), "reason": reason}
+            state = with_life(state, config, clock())
             if state != before:
                 mirror.keep_state(state)
     except Refusal as refusal:
@@ -778,141 +1042,411 @@ def describe(published):
 
 
 def keep_warm(config):
-    """Start the agent CLI shortly before its access token ends: it refreshes its own login. Returns the exit status.
+    """Let the agent CLI renew its own login shortly before it ends. Returns the exit status.
 
-    One try for each token: a client that cannot refresh is not asked again until the login changes.
+    A run with nothing due ends at once. One that waits for a try, or tries again after a failure, ends after some two
+    minutes; the timer starts the next one, which goes on with what is kept in the state file.
     """
-    import time
-
-    cli, source = config["cli"], config["source"]
-
-    def remaining():
-        """(seconds to the end of the access token, the source's fingerprint); raises Refusal."""
-        content = read_source(source, look(source))
-        if content is None:
-            raise Refusal("there is no login", PUBLISHED)
-        document = parse(content, config["rules"])
-        accept(document, config["rules"])
-        end = end_at(document, config["rules"].get("expires"), config["rules"], time.time())
-        if end is None:
-            raise Refusal("its login does not tell when it ends", PUBLISHED)
-        return end - time.time(), fingerprint(content)
-
     os.umask(0o077)
     try:
-        left, login = remaining()
         with Mirror(config) as mirror:
-            if left > KEEP_WARM_SECONDS or read_small(TRIED, mirror.staging) == login.encode("ascii"):
+            lock = mirror.only_refresher()
+            if lock is None:
                 return PUBLISHED
-            mirror.lock()
-            mirror.replace(TRIED, login.encode("ascii"))
-        reason = run_client(config["keep_warm"])
-        if reason is None and remaining()[0] <= max(left, KEEP_WARM_SECONDS):
-            reason = "it ended well but did not refresh the login"
-    except SourceChanged:
-        return PUBLISHED
+            return Warmer(config, mirror, lock).run()
     except Refusal as refusal:
-        if refusal.status != PUBLISHED:
-            say(4, f"{cli}: cannot be kept warm: {source}: {refusal}")
+        say(4, f"{config['cli']}: cannot be kept warm: {refusal}")
         return refusal.status
     except OSError as error:
-        say(3, f"{cli}: cannot be kept warm: {error}")
+        say(3, f"{config['cli']}: cannot be kept warm: {error}")
         return CANNOT_WRITE
-    if reason is not None:
-        say(4, "{}: {}: {}; log in again on this host".format(cli, " ".join(config["keep_warm"]), reason))
-        return TRY_LATER
-    say(5, f"{cli}: refreshed its login")
-    return PUBLISHED
 
 
-def run_client(command):
-    """Run the agent CLI without its output, which may name the account; why it failed, or None."""
+class Warmer:
+    """The tries of one run."""
+
+    def __init__(self, config, mirror, lock):
+        self.config, self.mirror, self.lock = config, mirror, lock
+        self.renewed = {}  # when, by login: the mirror may not have read it yet
+
+    def run(self):
+        start, status = clock(), PUBLISHED
+        while True:
+            now = clock()
+            login, renewal = self.login(now), as_renewal(self.mirror.state().get("renewal"))
+            wait = None if login is None else seconds_to_try(login, renewal, now)
+            if wait is None or elapsed(start, now) + wait > WAIT_SECONDS:
+                return status
+            if wait > 0:
+                # In short steps: the clock of sleep stands still in a suspend.
+                pause(min(wait, 5))
+            else:
+                status = self.renew(login, renewal)
+
+    def login(self, now):
+        """What is known of the source's login; None if there is none that could be renewed."""
+        try:
+            document = parse(self.content(), self.config["rules"])
+            accept(document, self.config["rules"])
+        except Refusal:  # the mirror reports it
+            return None
+        # The refresh token of a login that was replaced is spent: to send it again may log the host out.
+        if is_replaced(self.mirror.history(None), logins_of(document, self.config["rules"])):
+            return None
+        before = as_login(self.mirror.state().get("login"))
+        login = login_facts(document, self.config["rules"], before, now)
+        if before is None or before["id"] != login["id"]:
+            # Else nobody knows how long it has been there.
+            login["read"] = self.renewed.get(login["id"])
+        return login
+
+    def content(self):
+        """The source's bytes; none if there are none that hold still. Raises Refusal."""
+        for _attempt in range(20):
+            try:
+                return read_source(self.config["source"], look(self.config["source"])) or b""
+            except SourceChanged:
+                pause(STEP_SECONDS)
+        return b""
+
+    def renew(self, login, renewal):
+        """One try. Returns the exit status."""
+        reason, rejected = run_client(self.config, self.lock)
+        now = clock()
+        after = self.login(now)
+        if after is not None and after["id"] != login["id"]:
+            if after["ends"] is None or after["ends"] > now["time"]:
+                self.renewed[after["id"]] = now
+                self.keep(None)
+                say(5, f"{self.config['cli']}: renewed its login")
+                return PUBLISHED
+            # As if it had failed: what ends at once would be renewed without a pause.
+            renewal = renewal and {**renewal, "login": after["id"]}
+            login, reason = after, "the new login ends at once"
+        elif after is None:
+            if look(self.config["source"]) is None:
+                return PUBLISHED  # logged out meanwhile
+            rejected = rejected or is_blank(self.content(), self.config["rules"])
+        if rejected:
+            reason = "the vendor has rejected its refresh token"
+        kept = failed_renewal(login, renewal, reason or "it ended well but did not renew the login", rejected, now)
+        self.keep(kept)
+        if renewal is None or kept["reason"] != renewal["reason"]:
+            command, advice = " ".join(self.config["keep_warm"]), "; log in again on this host" if rejected else ""
+            say(4, f"{self.config['cli']}: {command}: {kept['reason']}{advice}")
+        return REFUSED if rejected else TRY_LATER
+
+    def keep(self, renewal):
+        """Keep what is known of the tries, and what follows from it for the login."""
+        with Mirror(self.config) as mirror:
+            mirror.lock()
+            mirror.sweep()
+            before = mirror.state()
+            state = with_life({**before, "renewal": renewal}, self.config, clock())
+            if state != before:
+                mirror.keep_state(state)
+
+
+def run_client(config, lock):
+    """Run the agent CLI so that it renews its login: (why it failed or None, whether the vendor has said no)."""
+    import re
+    import shutil
+    import subprocess
+    import tempfile
+
+    command, rules = config["keep_warm"], config["rules"]
+    clients = find_clients(command[0])
+    if not clients:
+        return f"there is no program {command[0]} on this host", False
+    minimum = rules.get("keep_warm_since")
+    prefix = f"creds-mirror-{os.fstat(lock).st_ino}-"
+    for name in os.listdir(tempfile.gettempdir()):
+        # What a killed run has left; the lock is ours, and so nobody works there.
+        left = os.path.join(tempfile.gettempdir(), name)
+        if name.startswith(prefix) and os.lstat(left).st_uid == os.geteuid():
+            shutil.rmtree(left, ignore_errors=True)
+    place = tempfile.mkdtemp(prefix=prefix)
+    try:
+        # The client finds nothing of the user's own there: no servers, no hooks, no settings, no project.
+        places = {"{empty}": os.path.join(place, "empty"), "{store}": os.path.dirname(config["source"])}
+        os.mkdir(places["{empty}"])
+        work = os.path.join(place, "work")
+        os.mkdir(work)
+        environment = client_environment(config.get("keep_warm_environment") or {})
+        for name, value in (rules.get("keep_warm_variables") or {}).items():
+            environment[name] = places.get(value, value)
+        old = []
+        for client in clients:
+            environment["PATH"] = ":".join([os.path.dirname(client), environment["PATH"]])
+            if minimum:
+                output = os.path.join(place, "version")
+                reason = run_program([client, "--version"], environment, work, output, lock)
+                if reason:
+                    return f"{client} --version: {reason}", False
+                found = re.search(r"(?<![\d.])\d+\.\d+\.\d+", read_end(output))
+                if not found or numbers(found.group()) < numbers(minimum):
+                    old.append(f"{client} is {found.group() if found else 'of an unknown version'}")
+                    continue
+            output = os.path.join(place, "output")
+            reason = run_program([client, *command[1:]], environment, work, output, lock)
+            said = read_end(output)
+            return reason, any(word in said for word in REJECTED)
+        return f"it takes {minimum} or newer to renew a login without losing it, and {', '.join(old)}", False
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"it cannot be started: {error}", False
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def run_program(command, environment, directory, output, lock):
+    """Run a program with its output in a file, for it may name the account; why it failed, or None."""
+    import contextlib
+    import signal
+    import subprocess
+
+    with open(output, "wb") as file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            cwd=directory,
+            env=environment,
+            # With all that it starts; and while it lives no other refresher starts, even if this program is killed.
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
+        try:
+            status = process.wait(CLIENT_SECONDS)
+        except subprocess.TimeoutExpired:
+            # It may be about to save what the vendor has answered.
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            return f"it did not end within {CLIENT_SECONDS} seconds"
+        finally:
+            # Nothing that it has left behind holds the lock.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return f"it ended with status {status}" if status else None
+
+
+def read_end(path):
+    """The last 64 KiB of a file, as text."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 65536))
+        return file.read(65536).decode("utf-8", "replace")
+
+
+def numbers(version):
+    return [int(part) for part in version.split(".")]
+
+
+def client_environment(more):
+    """What a client gets of our environment: what leads to the vendor, but no token that would mask the login."""
+    import pwd
+
+    user = pwd.getpwuid(os.geteuid())
+    kept = {"LANG", "LC_ALL", "TZ", "XDG_RUNTIME_DIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"}
+    kept |= {form(f"{name}_proxy") for name in ("http", "https", "all", "no") for form in (str.lower, str.upper)}
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        **{name: value for name, value in os.environ.items() if name in kept or name == "PATH"},
+        "HOME": user.pw_dir,
+        "USER": user.pw_name,
+        "LOGNAME": user.pw_name,
+        **more,
+    }
+
+
+def find_clients(name):
+    """The paths of a program as the user would find it, the likeliest first."""
+    import glob
+    import pwd
+
+    if "/" in name:
+        return [name] if os.access(name, os.X_OK) else []
+    user = pwd.getpwuid(os.geteuid())
+    home = user.pw_dir
+    found = login_shell_path(user)
+    found += [f"{home}/{place}" for place in (".local/bin", f".{name}/local", "bin", ".npm-global/bin")]
+    found += npm_prefixes(home)
+    nodes = glob.glob(f"{os.environ.get('NVM_DIR') or home + '/.nvm'}/versions/node/*/bin")
+    found += sorted(nodes, key=node_version, reverse=True)
+    found += [f"{home}/{place}" for place in (".volta/bin", ".bun/bin", ".local/share/pnpm", ".asdf/shims")]
+    found += (os.environ.get("PATH") or "").split(":") + ["/usr/local/bin", "/usr/bin"]
+    programs = {}
+    for directory in found:
+        path = f"{directory}/{name}"
+        if directory.startswith("/") and os.path.isfile(path) and os.access(path, os.X_OK):
+            programs.setdefault(os.path.realpath(path), path)
+    return list(programs.values())
+
+
+def node_version(path):
+    """Orders the directories of nvm: their names are v and a version."""
+    name = path.split("/")[-2]
+    return [int(part) for part in name[1:].split(".") if part.isdigit()]
+
+
+def login_shell_path(user):
+    """The directories in which the user's login shell looks for programs."""
     import subprocess
 
     try:
         ended = subprocess.run(
-            command,
+            [user.pw_shell or "/bin/sh", "-l", "-c", 'printf "\\nPATH=%s\\n" "$PATH"'],
             check=False,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=KEEP_WARM_CLIENT_SECONDS,
+            cwd="/",
+            env={
+                "HOME": user.pw_dir,
+                "USER": user.pw_name,
+                "LOGNAME": user.pw_name,
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+            },
+            timeout=10,
         )
-    except FileNotFoundError:
-        return "there is no such program on this host"
-    except subprocess.TimeoutExpired:
-        return f"it did not end within {KEEP_WARM_CLIENT_SECONDS} seconds"
-    return f"it ended with status {ended.returncode}" if ended.returncode else None
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    lines = [line[5:] for line in ended.stdout.decode("utf-8", "replace").split("\n") if line.startswith("PATH=")]
+    # fish has a list, which it prints with blanks.
+    return lines[-1].replace(" /", ":/").split(":") if lines else []
+
+
+def npm_prefixes(home):
+    """Where npm installs programs for this user."""
+    lines = (read_small(f"{home}/.npmrc") or b"").decode("utf-8", "replace").split("\n")
+    prefixes = [line.partition("=")[2].strip() for line in lines if line.partition("=")[0].strip() == "prefix"]
+    return [
+        "{}/bin".format(prefix.replace("${HOME}", home).replace("~", home, prefix.startswith("~")))
+        for prefix in prefixes
+    ]
 
 
 def health(config):
-    """What a person wants to know: (lines to print, complaints). A healthy mirror has no complaints."""
-    import subprocess
-
-    complaints = []
+    """What a person wants to know of a mirror."""
+    problems = []
+    report = {
+        "cli": config["cli"],
+        "healthy": False,
+        "state": "unknown",
+        "login": "unknown",
+        "ends_at": None,
+        "refresh_ends_at": None,
+        "source": config["source"],
+        "directory": config["directory"],
+        "published": None,
+        "kept_warm": bool(config["keep_warm"]),
+        "renewal": None,
+        "left_out": [],
+        "units": {},
+        "problems": problems,
+    }
     try:
         with Mirror(config) as mirror:
             state, published = mirror.state(), mirror.published()
     except OSError as error:
-        return [], [f"cannot be read: {error}"]
-    if state.get("refusal"):
-        complaints.append("refused since {at}: {reason}".format(**state["refusal"]))
+        problems.append(f"cannot be read: {error}")
+        return report
     try:
         content = read_source(config["source"], look(config["source"]))
         if content is not None and published != published_form(content, config)[1] and not state.get("refusal"):
-            complaints.append("what is published is not what the source holds")
+            problems.append("what is published is not what the source holds")
+        is_there = content is not None
     except (Refusal, SourceChanged) as problem:
+        is_there = True
         if not state.get("refusal"):
-            complaints.append(f"the source: {str(problem) or 'it is changing now'}")
-        content = b""
-    lines = [
-        "source     {}{}".format(config["source"], "" if content is not None else " (no login yet)"),
-        "directory  {}".format(config["directory"]),
-        f"published  {'nothing' if published is None else describe_now(state, published)}",
-    ]
-    if state.get("unknown_keys"):
-        lines.append("left out   {}: the catalogue does not know them".format(", ".join(state["unknown_keys"])))
-    manager = ["systemctl"] + (["--user"] if config["scope"] == "user" else [])
-    os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")  # sudo and runuser do not set it
+            problems.append(f"the source: {str(problem) or 'it is changing now'}")
+    if not is_there:
+        state = {**state, "source": {"path": config["source"], "inode": None}}
+    state = with_life(state, config, clock())
+    if state.get("refusal"):
+        problems.append("refused since {at}: {reason}".format(**state["refusal"]))
+    login = state["login"] or {}
+    report.update(
+        state=state["life"]["state"],
+        login=state["life"]["sentence"],
+        ends_at=login.get("ends_at"),
+        refresh_ends_at=login.get("refresh_ends_at"),
+        renewal=state["renewal"] and {key: state["renewal"][key] for key in ("failures", "reason", "rejected")},
+        left_out=state.get("unknown_keys") or [],
+    )
+    if published is not None:
+        kept = state.get("published") or {}
+        is_kept = kept.get("fingerprint") == fingerprint(published)
+        report["published"] = {"login": fingerprint(published), "at": kept.get("at") if is_kept else None}
+    if not state["life"]["well"]:
+        problems.append(state["life"]["sentence"])
+    left = rotations(config["source"])
+    if left:
+        problems.append(f"a killed rotation has left {', '.join(left)}: run creds-mirror rotate, which sweeps it")
     for unit in config["units"]:
-        try:
-            answer = (
-                subprocess.run(
-                    manager + ["is-active", unit],
-                    check=False,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    timeout=10,
-                )
-                .stdout.decode("ascii", "replace")
-                .strip()
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            answer = ""
-        lines.append("unit       {}: {}".format(unit, answer or "unknown"))
+        report["units"][unit] = answer = unit_state(unit, config["scope"])
         if answer != "active":
-            complaints.append("{} is {}".format(unit, answer or "unknown"))
-    return lines, complaints
+            problems.append(f"{unit} is {answer}")
+    report["healthy"] = not problems
+    return report
 
 
-def describe_now(state, published):
-    kept = state.get("published") or {}
-    if kept.get("fingerprint") != fingerprint(published):
-        return f"login {fingerprint(published)}"
-    return "{}, published {}".format(describe(kept), kept["at"])
+def unit_state(unit, scope):
+    """What systemd says of a unit."""
+    import subprocess
+
+    manager = ["systemctl"] + (["--user"] if scope == "user" else [])
+    os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")  # sudo and runuser do not set it
+    try:
+        ended = subprocess.run(
+            [*manager, "is-active", unit],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return ended.stdout.decode("ascii", "replace").strip() or "unknown"
 
 
-def status(paths):
+def report_lines(report):
+    """A report for people."""
+    published = report["published"]
+    lines = [
+        ("login", report["login"]),
+        ("source", report["source"]),
+        ("directory", report["directory"]),
+        (
+            "published",
+            "nothing"
+            if published is None
+            else f"login {published['login']}" + (f", since {published['at']}" if published["at"] else ""),
+        ),
+        ("renewal", "by this host's client, shortly before its end" if report["kept_warm"] else "nobody is asked to"),
+    ]
+    if report["left_out"]:
+        lines.append(("left out", "{}: the catalogue does not know them".format(", ".join(report["left_out"]))))
+    lines += [("unit", f"{unit}: {answer}") for unit, answer in report["units"].items()]
+    lines += [("problem", problem) for problem in report["problems"]]
+    head = "{}: {}\n".format(report["cli"], "healthy" if report["healthy"] else "not healthy")
+    return head + "".join(f"  {name:<11}{text}\n" for name, text in lines)
+
+
+def status(arguments):
     """Print the health of each mirror. Returns the exit status."""
-    healthy = True
-    for path in paths or known_configurations():
-        config = read_configuration(path)
-        lines, complaints = health(config)
-        sys.stdout.write("{}: {}\n".format(config["cli"], "not healthy" if complaints else "healthy"))
-        for line in lines + [f"problem    {complaint}" for complaint in complaints]:
-            sys.stdout.write(f"  {line}\n")
-        healthy = healthy and not complaints
-    return 0 if healthy else 1
+    paths = [argument for argument in arguments if argument != "--json"]
+    reports = [health(read_configuration(path)) for path in paths or known_configurations()]
+    if len(paths) < len(arguments):
+        import json
+
+        sys.stdout.write(json.dumps(reports, indent=1) + "\n")
+    else:
+        sys.stdout.write("".join(report_lines(report) for report in reports))
+    return 0 if all(report["healthy"] for report in reports) else 1
 
 
 def accept_login(paths):
@@ -947,7 +1481,7 @@ def rotate_one(source):
 
     A client may save a new login at any moment, and that must not be lost: the copy is exchanged with the source, and
     whatever comes out that is not what was copied goes back in. The copy keeps the time of the original, by which
-    ``recover_rotation`` tells what a killed rotation has left.
+    ``recover_rotation`` knows what a killed rotation has left.
     """
     import stat
 
@@ -1073,6 +1607,9 @@ COMMANDS = {
 def main(arguments):
     """Returns the exit status."""
     try:
+        if arguments == ["--version"]:
+            sys.stdout.write(f"creds-mirror {VERSION}\n")
+            return 0
         if arguments and arguments[0] in REPORTS:
             return REPORTS[arguments[0]](arguments[1:])
         if len(arguments) == 2 and arguments[0] in COMMANDS:
@@ -1082,7 +1619,8 @@ def main(arguments):
         return refusal.status
     sys.stderr.write(
         "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n"
-        "       creds-mirror (accept | rotate | status) [CONFIG...]\n"
+        "       creds-mirror (accept | rotate | status [--json]) [CONFIG...]\n"
+        "       creds-mirror --version\n"
     )
     return CONFIGURATION
 

@@ -13,7 +13,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.launc
     launcher_fragments,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import desired_state
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.run import prepare_for_launchers
 
@@ -22,7 +22,7 @@ from .specs import spec
 
 
 def test_a_cli_without_a_variable_gets_it_where_it_looks() -> None:
-    rows = extended(CATALOG, {"codex": {"config_dir_variable": None}})
+    rows = with_overrides(CATALOG, {"codex": {"config_dir_variable": None}})
     agents = {"boss": {"container": {"mode": "shared", "cli": "codex"}}}
     (one,) = parse({"agents": agents}, ConfigContext("agents.json", "/h", catalog=rows)).agents
     desired = desired_state(one, {}, "/home/a")

@@ -13,7 +13,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.passw
     Passwd,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import prepare
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
     HostError,
 )
@@ -30,7 +30,7 @@ def preparation(home: pathlib.Path, uid: int | None = None, passwd: Passwd | Non
 
 def test_a_shared_directory_is_made_private_and_seeded_once(tmp_path: pathlib.Path) -> None:
     wanted = preparation(tmp_path)
-    predicted, done, again = (Record(check) for check in (True, False, False))
+    predicted, done, again = (Changes(check) for check in (True, False, False))
     prepare(wanted, str(tmp_path), predicted)
     assert list(tmp_path.iterdir()) == []
     prepare(wanted, str(tmp_path), done)
@@ -45,40 +45,40 @@ def test_a_shared_directory_is_made_private_and_seeded_once(tmp_path: pathlib.Pa
 
 def test_its_mode_is_repaired(tmp_path: pathlib.Path) -> None:
     wanted = preparation(tmp_path)
-    prepare(wanted, str(tmp_path), Record(False))
+    prepare(wanted, str(tmp_path), Changes(False))
     directory = pathlib.Path(wanted.directory or "")
     directory.chmod(0o755)
-    record = Record(False)
-    prepare(wanted, str(tmp_path), record)
-    assert record.changes == [f"set the mode of {directory} to 0700"]
+    changes = Changes(False)
+    prepare(wanted, str(tmp_path), changes)
+    assert changes.changes == [f"set the mode of {directory} to 0700"]
     assert mode(directory) == 0o700
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 def test_it_belongs_to_the_uid_that_the_container_runs_as(tmp_path: pathlib.Path) -> None:
     wanted = preparation(tmp_path, uid=12345)
-    prepare(wanted, str(tmp_path), Record(False))
+    prepare(wanted, str(tmp_path), Changes(False))
     directory = pathlib.Path(wanted.directory or "")
     assert {path.stat().st_uid for path in (directory, directory / "settings.json")} == {12345}
-    again = Record(False)
+    again = Changes(False)
     prepare(wanted, str(tmp_path), again)
     assert again.changes == []
     with pytest.raises(HostError, match=r"boss: the container runs as uid 777, but .* belongs? to uid 12345"):
-        prepare(preparation(tmp_path, uid=777), str(tmp_path), Record(False))
+        prepare(preparation(tmp_path, uid=777), str(tmp_path), Changes(False))
 
 
 def test_a_file_in_its_place_is_told(tmp_path: pathlib.Path) -> None:
     (tmp_path / ".local").write_text("")
     with pytest.raises(HostError, match=r"boss: .*\.local"):
-        prepare(preparation(tmp_path), str(tmp_path), Record(False))
+        prepare(preparation(tmp_path), str(tmp_path), Changes(False))
 
 
 def test_a_passwd_file_is_written_once(tmp_path: pathlib.Path) -> None:
     path = tmp_path / ".local/share/agentops/passwd/abc"
     wanted = HostNeeds("boss", None, None, None, {}, Passwd(str(path), "root:x:0:0\n"))
-    record, again = Record(False), Record(False)
-    prepare(wanted, str(tmp_path), record)
+    changes, again = Changes(False), Changes(False)
+    prepare(wanted, str(tmp_path), changes)
     inode = path.stat().st_ino
     prepare(wanted, str(tmp_path), again)
     assert (path.read_text(), mode(path), path.stat().st_ino) == ("root:x:0:0\n", 0o644, inode)
-    assert record.changes != [] == again.changes
+    assert changes.changes != [] == again.changes

@@ -33,7 +33,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows
     ],
 )
 def test_whose_command_it_is(command: Any, cli: str | None) -> None:
-    row = _cli.match(command, CATALOG)
+    row = _cli.cli_of_command(command, CATALOG)
     assert (row.name if row else None) == cli
 
 
@@ -81,7 +81,7 @@ NEW = {
 
 
 def test_a_row_is_added_and_another_one_changed() -> None:
-    catalog = override.extended(CATALOG, {"kimi": NEW, "codex": {"commands": ["codex", "codex-nightly"]}})
+    catalog = override.with_overrides(CATALOG, {"kimi": NEW, "codex": {"commands": ["codex", "codex-nightly"]}})
     assert catalog["kimi"].commands == ("kimi",)
     assert catalog["kimi"].mirror.blank == ("refresh",)
     assert catalog["codex"].commands == ("codex", "codex-nightly")
@@ -92,7 +92,7 @@ def test_a_row_is_added_and_another_one_changed() -> None:
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_row_survives_its_way_through_plain_data(name: str) -> None:
-    assert override.extended({}, {name: _cli.as_dict(CATALOG[name])}) == {name: CATALOG[name]}
+    assert override.with_overrides({}, {name: _cli.as_dict(CATALOG[name])}) == {name: CATALOG[name]}
 
 
 def test_the_lookup_documents_every_field() -> None:
@@ -118,12 +118,12 @@ def test_the_lookup_documents_every_field() -> None:
         ({"kimi": {**NEW, "mirror": {"require": ["a"], "comments": "yes"}}}, "mirror.comments is not true or false; write"),
         ({"kimi": {**NEW, "seeds": {"a": 1}}}, "catalog.kimi.seeds is not a dictionary of strings; write"),
         ({"claude": {"limits": [{"placement": "link"}]}}, "limits[0] is a new row and lacks minimum, effect; set"),
-        ({"Kimi@home": NEW}, "a name is made of a-z, 0-9 and -, for it becomes part of unit names; rename"),
+        ({"Kimi@home": NEW}, "a name becomes part of unit names; make it of a-z, 0-9 and - only"),
     ],
 )  # fmt: skip
 def test_a_fault_in_a_row_is_one_sentence_with_field_and_mend(rows: Any, fault: str) -> None:
     with pytest.raises(ConfigError) as error:
-        override.extended(CATALOG, rows)
+        override.with_overrides(CATALOG, rows)
     assert len(error.value.faults) == 1
     assert fault in error.value.faults[0]
 

@@ -125,7 +125,8 @@ def test_one_network_is_created_with_and_the_others_are_connected_before_api_1_4
     assert list(old.body["NetworkingConfig"]["EndpointsConfig"]) == ["agents"]
     assert old.connections == (("other", {"IPAMConfig": {"IPv4Address": "172.19.0.2"}, "Aliases": ["o"]}),)
     assert list(new.body["NetworkingConfig"]["EndpointsConfig"]) == ["other", "agents"]
-    assert new.connections == old.disconnections == new.disconnections == ()
+    assert new.connections == ()
+    assert old.disconnections == new.disconnections == ()
 
 
 def test_a_network_that_the_container_has_left_is_left_again(boss: Any) -> None:

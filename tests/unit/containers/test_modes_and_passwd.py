@@ -107,6 +107,7 @@ def test_a_container_gets_its_passwd_file_and_home(world: World) -> None:
     world.engine.named("boss")["Config"]["User"] = "12345"
     world.run()
     (passwd,) = [one.passwd for one in world.provider.provided]
+    assert passwd is not None
     body = world.engine.named("boss")
     mount = {"Type": "bind", "Source": passwd.path, "Target": "/etc/passwd", "ReadOnly": True}
     assert mount in body["HostConfig"]["Mounts"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -67,8 +68,15 @@ def test_the_expiry_of_what_is_published(content: bytes | None, expected: str | 
     assert report.expiry(content, CATALOG["claude"]) == expected
 
 
+def test_an_end_in_seconds_is_read_as_such() -> None:
+    claude = CATALOG["claude"]
+    rules = dataclasses.replace(claude.mirror, expires_unit="s")
+    content = b'{"claudeAiOauth": {"expiresAt": 1900000000}}'
+    assert report.expiry(content, dataclasses.replace(claude, mirror=rules)) == "2030-03-17T17:46:40Z"
+
+
 def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
-    agent = {
+    agent: dict[str, Any] = {
         "container": "boss-1", "state": "running", "verdict": "ok", "fresh": True, "directory_inode": 5,
         "published": {"inode": 7, "fingerprint": "abc"},
         "inside": {"inode": 7, "fingerprint": "abc", "directory_inode": 5, "read_only": True},
@@ -102,4 +110,4 @@ def test_who_sees_the_published_credential(
     (agent,) = world.run(check_mode=True).plan.agents
     agent = dataclasses.replace(agent, diagnosis=Diagnosis(verdict, (), remedy))
     published = {"inode": 7, "fingerprint": "same"}
-    assert report.is_fresh(agent, published, inside and {"inode": 7, "fingerprint": inside}) is fresh
+    assert report.is_fresh(agent, published, {"inode": 7, "fingerprint": inside} if inside else None) is fresh

@@ -109,6 +109,35 @@ class Site:
         return bytes(creds_mirror.published_form(content, self.config)[1])
 
 
+class Clock:
+    """The three clocks of a machine, in the hands of a test; it is the mirror's while in a ``patched`` block."""
+
+    def __init__(self, time: float) -> None:
+        self.boot, self.uptime, self.time = "boot-1", 1000.0, time
+
+    def __call__(self) -> dict[str, Any]:
+        return {"boot": self.boot, "uptime": self.uptime, "time": self.time}
+
+    def sleep(self, seconds: float) -> None:
+        """So much passes, in a suspend or not."""
+        self.uptime += seconds
+        self.time += seconds
+
+    def reboot(self, seconds: float = 30) -> None:
+        self.boot += "'"
+        self.time += seconds
+        self.uptime = seconds
+
+
+@pytest.fixture
+def moment(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The mirror's clock, which begins now; a pause takes no time."""
+    clock = Clock(float(int(time.time())))
+    monkeypatch.setattr(creds_mirror, "clock", clock)
+    monkeypatch.setattr(creds_mirror, "pause", clock.sleep)
+    return clock
+
+
 @pytest.fixture
 def site(tmp_path: pathlib.Path) -> Site:
     return Site(tmp_path)

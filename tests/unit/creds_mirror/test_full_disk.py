@@ -99,7 +99,7 @@ def test_what_is_not_read_as_it_was_written_is_not_published(site: Site, monkeyp
     site.write(NEW)
     real = os.write
     with monkeypatch.context() as patch:
-        # A disk that lies: it tells that all was written.
+        # A disk that lies: it claims that all was written.
         patch.setattr(creds_mirror.os, "write", lambda descriptor, view: real(descriptor, view[:10]) and len(view))
         assert site.publish() == 74
         with pytest.raises(OSError, match="what was written is not what is read"):

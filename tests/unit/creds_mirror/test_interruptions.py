@@ -167,7 +167,7 @@ def killed_runs(site: Site, run: Callable[[], int] | None = None) -> Iterator[in
                 before("rename")
                 exchanging(one, other)
 
-            creds_mirror.os, creds_mirror.exchange = Steps(before), exchange
+            vars(creds_mirror).update(os=Steps(before), exchange=exchange)
             os._exit((run or site.publish)())
         _child, status = os.waitpid(child, 0)
         yield number

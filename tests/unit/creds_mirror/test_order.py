@@ -66,7 +66,7 @@ def test_a_new_login_is_published_whenever_it_ends(site: Site, first: int, then:
 def test_a_login_that_a_stale_client_writes_back_does_not_win(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
     for number in ("0001", "0002"):
         assert step(site, login(number)) == 0
-    # The tokens tell: whatever else the client has changed in the file.
+    # The tokens count: whatever else the client has changed in the file.
     assert step(site, login("0001", subscriptionType="max", expires=END + HOUR)) == 75
     assert token(site) == "0002"
     assert "run: creds-mirror accept" in site.state["refusal"]["reason"]
@@ -226,7 +226,7 @@ def test_thousands_of_logins_leave_a_small_file(site: Site) -> None:
     assert creds_mirror.is_replaced(history, old)
 
 
-def test_a_file_with_more_tokens_than_are_told_apart_is_one_login() -> None:
+def test_a_file_with_more_tokens_than_are_distinguished_is_one_login() -> None:
     files = [{f"provider{number}": {"key": f"fake-{number}-{change}"} for number in range(100)} for change in "ab"]
     logins = [creds_mirror.logins_of(file, RULES["opencode"]) for file in files]
     assert [len(one) for one in logins] == [1, 1] and logins[0] != logins[1]
@@ -276,6 +276,8 @@ ENDS: dict[str, tuple[Any, str, float | None]] = {
     "microseconds": (1_800_000_000_000_000, "ms", None),
     "400 days": (1_834_559_999_000, "ms", 1_834_559_999),
     "more than 400 days": (1_834_560_001_000, "ms", None),
+    "four hundred digits": (10**400, "ms", None),
+    "four hundred digits of seconds": (-(10**400), "s", None),
     "long ended": (1_500_000_000_000, "ms", 1_500_000_000),
     "zero": (0, "ms", None),
     "negative": (-1, "ms", None),

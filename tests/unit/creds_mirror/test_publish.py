@@ -12,11 +12,15 @@ import os
 import pathlib
 import stat
 import struct
+import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from .conftest import END, Site, creds_mirror, login
+from .conftest import END, Clock, Site, creds_mirror, login
 
 
 def mode(path: pathlib.Path) -> int:
@@ -40,7 +44,8 @@ def test_the_state_file_tells_what_happened(site: Site) -> None:
     assert site.state["published"]["fingerprint"] == creds_mirror.fingerprint(site.published)
     assert site.state["published"]["expires_at"] == creds_mirror.utc(END / 1000)
     assert site.state["source"] == {"path": str(site.source), "inode": site.source.stat().st_ino}
-    assert site.state["refusal"] is None
+    refusal = site.state["refusal"]
+    assert refusal is None
     site.write(b"")
     assert site.publish() == 75
     assert site.state["refusal"]["reason"] == "it is empty"
@@ -48,7 +53,7 @@ def test_the_state_file_tells_what_happened(site: Site) -> None:
     assert mode(site.staging / "status.json") == 0o600
 
 
-def test_unknown_keys_are_told_once_and_by_status(
+def test_unknown_keys_are_reported_once_and_by_status(
     site: Site, tmp_path: pathlib.Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     site.write(login(spare="fake-token-spare"))
@@ -79,7 +84,7 @@ def test_a_lost_state_file_is_made_anew(site: Site) -> None:
     state = site.state
     (site.staging / "status.json").write_bytes(b"{half")
     assert site.publish() == 0
-    assert site.state == state
+    assert {**site.state, "login": None} == {**state, "login": None}
 
 
 def test_a_refusal_is_told_once_by_the_verify_service(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
@@ -211,26 +216,27 @@ def test_a_default_acl_reaches_the_published_file(site: Site) -> None:
     assert os.getxattr(site.target, "system.posix_acl_access") == acl((USER_OBJ, 6, NOBODY), *others)
 
 
-def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
-    now = [1_000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+@pytest.mark.parametrize("jump", [0, -6 * 3600, 6 * 3600, 10 * 365 * 86400])
+def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, moment: Clock, jump: int) -> None:
+    """By the time since the boot, suspend included: the wall clock may be put right at any moment."""
     site = Site(tmp_path, on_logout="withdraw", grace=60)
     site.write(login())
     site.publish()
     site.source.unlink()
     assert site.publish() == 0
-    now[0] += 59
+    moment.time += jump
+    moment.sleep(59)
     site.publish()
     assert site.published == site.reduced(login())
     site.write(login())
     site.publish()
     site.source.unlink()
-    now[0] += 30
+    moment.sleep(30)
     site.publish()
-    assert site.published == site.reduced(login()), "the grace period begins anew"
-    now[0] += 60
+    moment.sleep(59)
+    site.publish()
+    assert site.published == site.reduced(login()), "the grace period begins again"
+    moment.sleep(1)
     assert site.publish() == 0
     assert site.published is None
     assert site.state["published"] is None
@@ -239,6 +245,58 @@ def test_a_logout_keeps_or_withdraws(tmp_path: pathlib.Path, monkeypatch: pytest
     site.write(login())
     site.publish()
     site.source.unlink()
-    now[0] += 600
+    moment.sleep(600)
     site.publish()
     assert site.published == site.reduced(login())
+
+
+@pytest.mark.parametrize("kept", [None, 1_700_000_000.0, {"boot": "other", "uptime": 5.0, "time": 0}])
+def test_after_a_reboot_the_grace_period_counts_from_the_boot(tmp_path: pathlib.Path, moment: Clock, kept: Any) -> None:
+    """How long the host was off nobody knows; what version 0.2.0 has kept, a time of the wall clock, counts for nothing."""
+    site = Site(tmp_path, on_logout="withdraw", grace=60)
+    site.write(login())
+    site.publish()
+    site.source.unlink()
+    site.publish()
+    moment.reboot()
+    if kept is not None:
+        (site.staging / "status.json").write_text(json.dumps({**site.state, "missing_since": kept}))
+    site.publish()
+    assert site.published is not None
+    moment.sleep(60)
+    site.publish()
+    assert site.published is None
+
+
+KEYS = st.sampled_from(
+    "cli refusal at reason published fingerprint expires_at source path inode unknown_keys login id ends refresh_ends read"
+    " boot uptime time renewal failures rejected life missing_since now gone replaced".split()
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=25,
+)
+STATES = st.dictionaries(KEYS, JSON, max_size=8).map(json.dumps) | st.text(max_size=20) | st.just("[" * 5000)
+
+
+@given(state=STATES, history=STATES)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_stands_in_our_own_files_the_mirror_goes_on(
+    state: str, history: str, moment: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        site = Site(pathlib.Path(home), on_logout="withdraw", keep_warm=["/bin/false"])
+        monkeypatch.setattr(creds_mirror, "run_client", lambda _config, _lock: ("failed", False))
+        site.write(login("0001"))
+        assert site.publish() == 0
+        for content in (login("0001"), login("0002", expires=int(moment.time + 60) * 1000), b"", None):
+            (site.staging / "status.json").write_text(state, errors="replace")
+            (site.staging / "logins.json").write_text(history, errors="replace")
+            if content is None:
+                site.source.unlink()
+            else:
+                site.write(content)
+            assert site.publish() == (0 if content != b"" else 75)
+            assert isinstance(creds_mirror.health(site.config)["healthy"], bool)
+            assert creds_mirror.keep_warm(site.config) in (0, 75)

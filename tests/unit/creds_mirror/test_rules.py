@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import as_dict
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import extended
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 
 from .conftest import END, creds_mirror, login
@@ -157,6 +157,13 @@ def stands_for(pattern: str, path: tuple[str, ...]) -> bool:
     )
 
 
+def leads_to(path: tuple[str, ...], pattern: str) -> bool:
+    """Whether what is kept lies below the path."""
+    names = pattern.lstrip(".").split(".")
+    return len(names) > len(path) and stands_for(".".join(names[: len(path)]), path)
+
+
+@example(document={"authTokens": {"claudeAiOauth": None}}, cli="copilot")
 @given(document=DOCUMENTS, cli=st.sampled_from(sorted(CATALOG)))
 def test_nothing_but_measured_keys_is_published_and_reducing_is_stable(document: dict[str, Any], cli: str) -> None:
     rules = as_dict(CATALOG[cli])["mirror"]
@@ -168,7 +175,7 @@ def test_nothing_but_measured_keys_is_published_and_reducing_is_stable(document:
     assert creds_mirror.reduce(reduced, rules) == once
     for path, value in leaves(reduced):
         measured = [pattern for pattern in rules["keep"] if stands_for(pattern, path)]
-        is_null = value is None and any(pattern.startswith((".".join(path) + ".", "*.")) for pattern in rules["keep"])
+        is_null = value is None and any(leads_to(path, pattern) for pattern in rules["keep"])
         assert measured or is_null, path
         assert all(
             len(pattern.lstrip(".").split(".")) >= len([key for key in path if key != "*"]) for pattern in measured
@@ -216,7 +223,7 @@ SECRETS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", SECRETS)
-def test_what_nobody_has_measured_is_not_published_and_told(case: str) -> None:
+def test_what_nobody_has_measured_is_not_published_and_is_reported(case: str) -> None:
     cli, part, unknown = SECRETS[case]
     document = json.loads(login(**part)) if cli == "claude" else part
     config = {"rules": as_dict(CATALOG[cli])["mirror"], "publish": "access_only"}
@@ -226,10 +233,10 @@ def test_what_nobody_has_measured_is_not_published_and_told(case: str) -> None:
     assert creds_mirror.unknown_keys(document, {**config, "publish": "full"}) == []
 
 
-def test_only_so_many_unknown_keys_are_told() -> None:
+def test_only_so_many_unknown_keys_are_listed() -> None:
     config = {"rules": as_dict(CATALOG["gemini"])["mirror"], "publish": "access_only"}
-    told = creds_mirror.unknown_keys({f"key{number:03d}": 1 for number in range(100)}, config)
-    assert told[:2] == ["key000", "key001"] and told[-1] == "and 80 more" and len(told) == 21
+    names = creds_mirror.unknown_keys({f"key{number:03d}": 1 for number in range(100)}, config)
+    assert names[:2] == ["key000", "key001"] and names[-1] == "and 80 more" and len(names) == 21
 
 
 OWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
@@ -259,7 +266,9 @@ OWN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("case", OWN)
 def test_rows_of_the_users_own_do_what_they_say(case: str) -> None:
     rules, document, expected = OWN[case]
-    row = extended(CATALOG, {"own": {"source": "a", "credential": "a", "config_dir": "b", "mirror": rules}})["own"]
+    row = with_overrides(CATALOG, {"own": {"source": "a", "credential": "a", "config_dir": "b", "mirror": rules}})[
+        "own"
+    ]
     config = {"rules": as_dict(row)["mirror"], "publish": "access_only"}
     assert json.loads(creds_mirror.published_form(json.dumps(document).encode(), config)[1]) == expected
 

@@ -326,7 +326,7 @@ def test_a_command_that_hangs_is_left_after_its_time(api: StubApi, monkeypatch: 
 
 def test_a_command_that_prints_without_end_is_left(api: StubApi, engine: Engine) -> None:
     def print_on(*_args: Any, **_kwargs: Any) -> Iterator[bytes]:
-        for _ in range(1000):
+        for _number in range(1000):
             yield b"x" * (1 << 16)
         raise AssertionError("read to the end")
 

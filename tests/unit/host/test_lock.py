@@ -75,13 +75,18 @@ def _socket(path: str) -> None:
         one.bind(path)
 
 
+def _hard_link(path: str) -> None:
+    pathlib.Path(f"{path}.other").touch()
+    os.link(f"{path}.other", path)
+
+
 FORMS: dict[str, Callable[[str], None]] = {
     "FIFO": os.mkfifo,
     "link": lambda path: os.symlink("/etc/passwd", path),
     "dangling link": lambda path: os.symlink(f"{path}.target", path),
     "directory": os.mkdir,
     "socket": _socket,
-    "hard link": lambda path: (pathlib.Path(f"{path}.other").touch(), os.link(f"{path}.other", path))[1],
+    "hard link": _hard_link,
 }
 
 

@@ -10,7 +10,12 @@ from collections.abc import Callable
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
-from ansible_collections.agentops.credentials.plugins.module_utils._host.trust import is_roots, read_configuration
+from ansible_collections.agentops.credentials.plugins.module_utils._host import trust
+from ansible_collections.agentops.credentials.plugins.module_utils._host.trust import (
+    is_roots,
+    read_configuration,
+    redirectable,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="whom a file belongs to is root's to set")
@@ -81,3 +86,26 @@ def test_whose_every_parent_is_roots() -> None:
     assert is_roots("/etc")
     assert not is_roots("/tmp")
     assert not is_roots("/nonexistent")
+
+
+@pytest.mark.parametrize(
+    ("may_use_engine", "place", "is_redirectable"),
+    [
+        (False, "home", True),
+        (False, "root's", False),
+        (True, "home", False),  # root already
+        (None, "home", False),  # no engine of root's
+    ],
+)
+def test_a_mount_can_be_redirected_by_who_owns_a_directory_above_it(
+    home: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    may_use_engine: bool | None,
+    place: str,
+    is_redirectable: bool,
+) -> None:
+    monkeypatch.setattr(trust, "may_use_engine", lambda _user: may_use_engine)
+    path = str(home / "hooks" / "claude-credentials") if place == "home" else "/var/lib/agentops-of-a-test/claude"
+    if place != "home":
+        monkeypatch.setattr(trust, "is_roots", lambda one: one == "/var/lib/agentops-of-a-test")
+    assert redirectable([path], NOBODY) == (path if is_redirectable else None)

@@ -9,22 +9,21 @@ from __future__ import annotations
 import os
 import pathlib
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import HostError
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import mirror_paths
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._host.acl import Readers
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User, as_user
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import place
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror.install import (
-    ensure_directories,
-    require_guardable,
-)
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.guard import require_guardable
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.install import ensure_directories
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
 
 MAL = 60003
@@ -41,9 +40,15 @@ def test_the_root_of_each_place() -> None:
 
 
 @pytest.fixture
+def tmp_path() -> Iterator[pathlib.Path]:
+    """Open to other users: pytest closes its own directories to them, again at each start of another pytest."""
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o755)  # noqa: S103
+        yield pathlib.Path(path)
+
+
+@pytest.fixture
 def home(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
-        path.chmod(0o755)  # another user shall reach his home
     umask = os.umask(0o022)
     home = tmp_path / "home" / "mal"
     home.mkdir(parents=True)
@@ -65,10 +70,10 @@ def spec(home: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyP
 
 def make(spec: MirrorSpec, foreign_files: str = "refuse") -> list[str]:
     """As a run does it, which check mode must have predicted."""
-    records = Record(check_mode=True), Record(check_mode=False)
-    for record in records:
-        place.ensure(record, [spec], foreign_files)
-        as_user(spec.user, lambda own: ensure_directories(own, spec, foreign_files), record)
+    records = Changes(check_mode=True), Changes(check_mode=False)
+    for changes in records:
+        place.ensure(changes, [spec], foreign_files)
+        as_user(spec.user, lambda own: ensure_directories(own, spec, foreign_files), changes)
     assert records[0].changes == records[1].changes
     return records[1].changes
 
@@ -96,17 +101,17 @@ def test_the_user_cannot_redirect_it(spec: MirrorSpec) -> None:
     """On 0.2.0 a link at the directory's place showed the container the host's root at its next start (attacks.md, 4b)."""
     make(spec)
 
-    def attack(_own: Record) -> list[str]:
+    def attack(_own: Changes) -> list[str]:
         refused = []
         for path in (spec.directory, spec.staging, spec.root, os.path.dirname(spec.root)):
-            for call in (lambda path=path: os.rename(path, f"{path}.real"), lambda path=path: os.rmdir(path)):
+            for call, arguments in ((os.rename, (path, f"{path}.real")), (os.rmdir, (path,))):
                 try:
-                    call()
+                    call(*arguments)
                 except OSError as error:
-                    refused.append(error.strerror)
+                    refused.append(str(error.strerror))
         return refused
 
-    assert as_user(spec.user, attack, Record(False)) == ["Permission denied"] * 8
+    assert as_user(spec.user, attack, Changes(False)) == ["Permission denied"] * 8
 
 
 @as_root
@@ -123,7 +128,7 @@ def test_its_drifts_are_repaired_or_refused(spec: MirrorSpec, drift: str) -> Non
         assert make(spec) == [f"set the mode of {spec.root} to 0755"]
     elif drift == "owner of a leaf":
         os.chown(spec.directory, 0, 0)
-        assert make(spec) == [f"gave {spec.directory} back to root"]
+        assert make(spec) == [f"set the owner of {spec.directory} to root"]
     else:
         os.rmdir(spec.directory)
         assert make(spec) == [f"made the directory {spec.directory}"]
@@ -153,17 +158,17 @@ def test_the_former_place_goes_with_all_that_is_the_mirrors(spec: MirrorSpec, ho
     for path in (f"{old.directory}/.credentials.json", f"{old.staging}/status.json"):
         pathlib.Path(path).touch()
         os.chown(path, MAL, MAL)
-    records = Record(check_mode=True), Record(check_mode=False)
-    for record in records:
-        place.remove_former(record, [spec], "~/.config/claude-hooks")
+    records = Changes(check_mode=True), Changes(check_mode=False)
+    for changes in records:
+        place.remove_former(changes, [spec], "~/.config/claude-hooks")
     assert records[0].changes == records[1].changes
     assert records[1].changes[-1] == f"removed the directory {old.root}"
     assert os.path.isdir(spec.directory) and not os.path.exists(old.root)
     make(old)
-    last = Record(check_mode=False)
+    last = Changes(check_mode=False)
     place.remove_former(last, [old], "~/.config/claude-hooks")
     assert last.changes[-1] == f"removed the directory {os.path.dirname(spec.root)}" and os.path.isdir(old.directory)
-    again = Record(check_mode=False)
+    again = Changes(check_mode=False)
     place.remove_former(again, [old], "~/.config/claude-hooks")
     assert again.changes == []
 
@@ -175,15 +180,15 @@ def test_what_else_is_in_the_former_place_stays(spec: MirrorSpec, home: pathlib.
     make(spec)
     hooks = pathlib.Path(old.root, "hooks.json")
     hooks.touch()
-    record = Record(check_mode=False)
-    place.remove_former(record, [spec], "~/.config/claude-hooks")
+    changes = Changes(check_mode=False)
+    place.remove_former(changes, [spec], "~/.config/claude-hooks")
     assert os.listdir(old.root) == ["hooks.json"]
 
 
 def test_without_root_the_place_is_needed_and_told(spec: MirrorSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: MAL)
     with pytest.raises(HostError, match="creds_mirror_place: system needs root"):
-        place.ensure(Record(check_mode=False), [spec], "refuse")
+        place.ensure(Changes(check_mode=False), [spec], "refuse")
 
 
 @as_root

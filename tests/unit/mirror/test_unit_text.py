@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.check import require
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Scope, Source
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.unit_text import Form, unit_text, word
 
 MIRROR = pathlib.Path(__file__).parents[3] / "plugins/module_utils/_mirror"
@@ -83,22 +83,22 @@ def test_no_unit_is_written_in_another_way() -> None:
 
 
 @pytest.mark.parametrize("scope", ["user", "system"])
-def test_a_link_cannot_inject_a_line_into_a_unit(scope: str) -> None:
+def test_a_link_cannot_inject_a_line_into_a_unit(scope: Scope) -> None:
     """On 0.2.0 in the scope system: ``/home/mal/x<LF>ExecStartPre=+/home/mal/e`` ran as root (attacks.md, 2)."""
     real = "/home/mal/x\nExecStartPre=+/home/mal/e/.credentials.json"
     with pytest.raises(ConfigError, match="control character"):
-        _mirror.require([replace(SPEC, scope=scope, source=Source(LOGIN, real))])
+        require([replace(SPEC, scope=scope, source=Source(LOGIN, real))])
 
 
 def test_in_the_system_scope_a_link_out_of_the_home_decides_nothing() -> None:
     spec = replace(SPEC, source=Source(LOGIN, "/home/alice/private/.credentials.json"))
     with pytest.raises(ConfigError, match=r"leads out of /home/mal .*creds_mirror_sources\.claude"):
-        _mirror.require([spec])
-    _mirror.require([replace(spec, scope="user")])
-    _mirror.require([replace(spec, source=Source(LOGIN, "/home/mal/elsewhere/login.json"))])
+        require([spec])
+    require([replace(spec, scope="user")])
+    require([replace(spec, source=Source(LOGIN, "/home/mal/elsewhere/login.json"))])
 
 
 @pytest.mark.parametrize("name", ["a\nb", "..", "a/b", ""])
 def test_a_users_name_that_no_path_can_hold_is_refused(name: str) -> None:
     with pytest.raises(ConfigError):
-        _mirror.require([replace(SPEC, user=replace(MAL, name=name))])
+        require([replace(SPEC, user=replace(MAL, name=name))])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever a user is called, systemd finds his units and his lingering under the name that it expects."""
+"""Whatever a user is called, systemd finds his units under the names that it expects."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._host.systemd import linger_file
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import spec as _mirror
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.check import require
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.units import units
 
 NAMES = {
     "dev": "dev",
@@ -55,35 +55,16 @@ def test_the_instance_is_the_name_as_systemd_escapes_it(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_unit_names_the_others_and_the_user_by_his_number(name: str) -> None:
     spec = replace(spec_of(name), keep_warm=True)
-    _mirror.require([spec])
-    for unit, text in _mirror.units(spec).items():
+    require([spec])
+    for unit, text in units(spec).items():
         parser = configparser.ConfigParser(strict=False, interpolation=None)
         parser.read_string(text)
         assert (parser["Service"]["User"] if unit.endswith(".service") else "3001") == "3001"
-    verify = _mirror.units(spec)[spec.unit("mirror", "service")]
-    assert f"\nOnSuccess={spec.verify_service}\n" in verify
+    service = units(spec)[spec.unit("mirror", "service")]
+    assert f"\nOnSuccess={spec.verify_service}\n" in service
 
 
 def test_units_under_the_unescaped_name_of_earlier_versions_are_former_ones() -> None:
     assert spec_of("dev").former_units == ()
     assert "claude-creds-mirror@my-user.path" in spec_of("my-user").former_units
     assert replace(spec_of("my-user"), scope="user").former_units == ()
-
-
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [
-        ("dev", "dev"),
-        ("CORP\\alice", r"CORP\\alice"),
-        ("bob@corp.example", "bob@corp.example"),
-        ("jürgen", r"j\303\274rgen"),
-        ("O'Neill", r"O\'Neill"),
-        ('a"b', r"a\"b"),
-        ("a\x7fb", r"a\177b"),
-        ("a\tb", r"a\tb"),
-        ("a\x01b", r"a\001b"),
-    ],
-)
-def test_lingering_is_looked_for_under_the_name_that_logind_writes(name: str, file: str) -> None:
-    r"""On 0.2.0 each run for ``CORP\alice`` was changed=1 (case 12): logind writes the C-escaped name."""
-    assert linger_file(name) == f"/var/lib/systemd/linger/{file}"

@@ -11,9 +11,9 @@ import pathlib
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Record
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import HostError
-from ansible_collections.agentops.credentials.plugins.module_utils._host.files import give_back
+from ansible_collections.agentops.credentials.plugins.module_utils._host.files import chown_to
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -29,17 +29,17 @@ def user(tmp_path: pathlib.Path) -> User:
 
 
 def give(user: User, path: pathlib.Path | str) -> list[str]:
-    predicted, record = Record(check_mode=True), Record(check_mode=False)
-    give_back(predicted, user, str(path))
-    give_back(record, user, str(path))
-    assert predicted.changes == record.changes
-    return record.changes
+    predicted, changes = Changes(check_mode=True), Changes(check_mode=False)
+    chown_to(predicted, user, str(path))
+    chown_to(changes, user, str(path))
+    assert predicted.changes == changes.changes
+    return changes.changes
 
 
 def test_an_empty_directory_that_the_engine_made_is_given(user: User) -> None:
     path = pathlib.Path(user.home, "made")
     path.mkdir()
-    assert give(user, path) == [f"gave {path} back to mal"]
+    assert give(user, path) == [f"set the owner of {path} to mal"]
     assert path.stat().st_uid == MAL
     assert give(user, path) == []
 
@@ -110,7 +110,7 @@ def test_a_directory_with_anothers_files_in_it_is_refused(user: User, owner: int
         give(user, moved)
     assert moved.stat().st_uid == 0
     os.chown(moved / "diary", MAL, MAL)
-    assert give(user, moved) == [f"gave {moved} back to mal"]
+    assert give(user, moved) == [f"set the owner of {moved} to mal"]
 
 
 def test_a_third_users_directory_is_refused(user: User) -> None:
@@ -131,4 +131,4 @@ def test_a_file_that_was_made_for_the_home_can_be_given_on(user: User) -> None:
     path = pathlib.Path(user.home, "initial")
     path.touch()
     os.chown(path, MAL, MAL)
-    assert give(User("uid 60004", ALICE, ALICE, user.home), path) == [f"gave {path} back to uid 60004"]
+    assert give(User("uid 60004", ALICE, ALICE, user.home), path) == [f"set the owner of {path} to uid 60004"]

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The guard: a mount on the credentials directory, by which nobody can remove or replace it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+from .._base.changes import Changes
+from .._base.errors import HostError
+from .._host.files import ensure_mode, status_of
+from .._host.openat2 import O_PATH
+from .._host.systemd import Manager
+from .install import ensure_unit, ensure_watching, remove_units
+from .spec import MirrorSpec
+from .units import guard_units, guard_view
+
+_SYSTEM_UNITS = "/etc/systemd/system"
+_GUARD_TOP = "/run/creds-mirror"
+
+
+def require_guardable(spec: MirrorSpec) -> None:
+    """As root: require that the way to the directory leads through root's and the user's directories, and no link.
+
+    :raises HostError: root would follow where somebody else leads.
+    """
+    descriptor = os.open("/", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    path = ""
+    try:
+        for name in spec.directory.strip("/").split("/"):
+            path = f"{path}/{name}"
+            try:
+                deeper = os.open(name, O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+            except FileNotFoundError:
+                return
+            os.close(descriptor)
+            descriptor = deeper
+            status = os.fstat(descriptor)
+            fault = "is a link" if stat.S_ISLNK(status.st_mode) else ""
+            if status.st_uid not in (0, spec.user.uid):
+                fault = f"belongs to uid {status.st_uid}"
+            if fault:
+                raise HostError(
+                    f"creds_mirror_guard_directory: {path} {fault}, and root mounts nothing by a way that others can"
+                    f" redirect; set creds_mirror_place to system."
+                )
+    finally:
+        os.close(descriptor)
+
+
+def ensure_guard(changes: Changes, spec: MirrorSpec) -> None:
+    """As root: mount what guards a mirror's directory, which is there."""
+    texts = guard_units(spec)
+    manager = Manager(spec.user, is_users=False)
+    top = status_of(_GUARD_TOP)
+    if top is not None:
+        # Nobody may look through the view, wherever it leads. Systemd makes the directory so after a boot.
+        ensure_mode(changes, _GUARD_TOP, top, 0o700)
+    written = [ensure_unit(changes, _SYSTEM_UNITS, name, text) for name, text in texts.items()]
+    if any(written) and not changes.check_mode:
+        manager.run("daemon-reload")
+    guard = list(texts)[-1]
+    unit = manager.show((guard,))[guard]
+    ensure_watching(changes, manager, guard, unit, rewritten=False)
+    if any(written) and unit.get("ActiveState") == "active" and not changes.check_mode:
+        manager.run("restart", *texts)
+
+
+def remove_guard(changes: Changes, spec: MirrorSpec) -> None:
+    """As root: remove the guard, if there is one.
+
+    :raises HostError: this process is not root's, or the guard is in use.
+    """
+    names = tuple(guard_units(spec))
+    if all(status_of(f"{_SYSTEM_UNITS}/{name}") is None for name in names):
+        return
+    if os.geteuid() != 0:
+        raise HostError(f"{spec.directory}: only root can remove its guard; set become.")
+    manager = Manager(spec.user, is_users=False)
+    if not changes.check_mode:
+        manager.run("stop", *names, check=False)
+        if any(unit.get("ActiveState") == "active" for unit in manager.show(names).values()):
+            raise HostError(f"{spec.directory}: its guard is in use and cannot be removed; end what uses it.")
+    remove_units(changes, manager, _SYSTEM_UNITS, names)
+    if not changes.check_mode:
+        with suppress(OSError):
+            os.removedirs(guard_view(spec))
