@@ -44,6 +44,11 @@ molecule-full: venv ## The long forms of the scenarios that have one (about half
 	@scripts/host-image
 	@FULL=1 scripts/molecule attacks drift fidelity
 
+.PHONY: test-attacks
+test-attacks: venv ## What a hostile user or container tries (scenario attacks; about twenty minutes, not in make test)
+	@scripts/host-image
+	@scripts/molecule attacks
+
 .PHONY: test-clients
 test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake vendors (scenario clients; x86-64)
 	@scripts/clients-image

@@ -107,7 +107,8 @@ def request(module: AnsibleModule, options: Options) -> Request:
         catalog=catalog,
         shared_root=params["shared_root"],
         shared_roots=_shared_roots(params["shared_root"], home),
-        owner_uid=user.uid,
+        # Inline agents are the operator's own words, a file is somebody's on the host.
+        owner_uid=user.uid if path else None,
         allowed=config.Allowed(
             directories=tuple(os.path.realpath(one) for one in params["allowed_directories"]),
             containers=tuple(params["allowed_containers"]),

@@ -255,7 +255,8 @@ def expiry(content: bytes | None, cli: AgentCli) -> str | None:
         value: Any = json.loads(content)
         for key in cli.mirror.expires.split("."):
             value = value[key]
-        moment = datetime.datetime.fromtimestamp(int(value) / 1000, datetime.timezone.utc)
+        seconds = int(value) / 1000 if cli.mirror.expires_unit == "ms" else int(value)
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -68,6 +68,13 @@ def test_the_expiry_of_what_is_published(content: bytes | None, expected: str | 
     assert report.expiry(content, CATALOG["claude"]) == expected
 
 
+def test_an_end_in_seconds_is_read_as_such() -> None:
+    claude = CATALOG["claude"]
+    rules = dataclasses.replace(claude.mirror, expires_unit="s")
+    content = b'{"claudeAiOauth": {"expiresAt": 1900000000}}'
+    assert report.expiry(content, dataclasses.replace(claude, mirror=rules)) == "2030-03-17T17:46:40Z"
+
+
 def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
     agent: dict[str, Any] = {
         "container": "boss-1", "state": "running", "verdict": "ok", "fresh": True, "directory_inode": 5,
