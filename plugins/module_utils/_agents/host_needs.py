@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Mapping
 
 from .config import AgentSpec
-from .passwd import Passwd, numeric_id
+from .passwd import ContainerUser, Passwd, numeric_id
 from .placement import Desired
 
 
@@ -24,16 +24,21 @@ class HostNeeds:
     uid: int | None
     gid: int | None
     """Who writes the directory; ``None`` if that is not known: then it is the host's user's."""
+    claimed_uid: int | None
+    """The uid of the container's user by its own ``/etc/passwd``, where nothing else names one."""
     initial_files: Mapping[str, str]
     """Files of a new directory, by name."""
     passwd: Passwd | None
 
 
-def host_needs(spec: AgentSpec, desired: Desired | None, config_user: str) -> HostNeeds | None:
+def host_needs(
+    spec: AgentSpec, desired: Desired | None, config_user: str, user: ContainerUser | None = None
+) -> HostNeeds | None:
     """What the host must have for an agent; ``None`` if nothing.
 
-    :param config_user: ``Config.User`` of its container. A name is not looked up: the container writes its own
-        ``/etc/passwd``, which must not decide whose a directory of the host is.
+    :param config_user: ``Config.User`` of its container. A number in it decides whose a directory of the host is.
+    :param user: whom a name in it means by the container's own ``/etc/passwd``. The container writes that file, so it
+        decides nothing.
     """
     passwd = desired.passwd if desired else None
     if not spec.is_shared and passwd is None:
@@ -41,4 +46,5 @@ def host_needs(spec: AgentSpec, desired: Desired | None, config_user: str) -> Ho
     name, _colon, group = config_user.partition(":")
     uid, gid = (numeric_id(name), numeric_id(group)) if numeric_id(name) is not None else spec.ids
     directory = spec.directory if spec.is_shared else None
-    return HostNeeds(spec.name, directory, uid, gid, spec.cli.seeds, passwd)
+    claimed_uid = user.uid if user and uid is None else None
+    return HostNeeds(spec.name, directory, uid, gid, claimed_uid, spec.cli.seeds, passwd)

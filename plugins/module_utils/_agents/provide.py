@@ -65,8 +65,11 @@ def prepare(needs: HostNeeds, home: str, changes: Changes) -> None:
 
 def _shared_directory(needs: HostNeeds, directory: str, user: User, changes: Changes) -> None:
     """The directory, made by ``user`` and given to the uid that writes it. One that is there is never given away."""
-    is_users = needs.uid in (None, 0, user.uid)  # root in a container can write anywhere
-    writer = user.uid if is_users else needs.uid or 0
+    uid = needs.uid
+    if needs.claimed_uid not in (None, 0, user.uid):
+        uid = _accepted_claim(needs, directory, user)
+    is_users = uid in (None, 0, user.uid)  # root in a container can write anywhere
+    writer = user.uid if is_users else uid or 0
     if not is_users and os.geteuid() != 0:
         raise HostError(
             f"{directory} must belong to uid {writer}, as which the container runs, and only root can see to that; "
@@ -75,6 +78,25 @@ def _shared_directory(needs: HostNeeds, directory: str, user: User, changes: Cha
     made = as_user(user, partial(_make_as_user, directory, dict(needs.initial_files), writer), changes)
     if made and not is_users and not changes.check_mode:
         _give_away(made, writer, needs.gid or 0)
+
+
+def _accepted_claim(needs: HostNeeds, directory: str, user: User) -> int | None:
+    """The uid that a container's own ``/etc/passwd`` names, where the directory is that uid's already.
+
+    :raises HostError: it is not, so the container's file would decide whose a directory of the host is.
+    """
+
+    def owner(_own: Changes) -> int | None:
+        status = files.status_of(directory)
+        return status.st_uid if status else None
+
+    claimed = needs.claimed_uid
+    if as_user(user, owner, Changes(check_mode=True)) == claimed:
+        return claimed
+    raise HostError(
+        f"mode shared: the container runs as uid {claimed} by its own /etc/passwd, which it can write, so that does "
+        f'not decide whose {directory} is; set container.user: "{claimed}" if it is right.'
+    )
 
 
 def _make_as_user(directory: str, initial_files: dict[str, str], writer: int, own: Changes) -> list[list[Any]]:

@@ -194,8 +194,10 @@ def _plan_agent(request: Request, session: Session, containers: ContainerList, s
     diagnosis = diagnose(observed, request.options)
     inquiry = ContainerInquiry(session.engine, containers, observed)
     plan = plan_agent(observed, diagnosis, request.options, inquiry)
-    user = observed.container.inspected.user if observed.container else ""
-    needs = host_needs(observed.spec, observed.desired, user) if request.options.is_present else None
+    container = observed.container
+    config_user, user = (container.inspected.user, container.user) if container else ("", None)
+    is_needed = request.options.is_present
+    needs = host_needs(observed.spec, observed.desired, config_user, user) if is_needed else None
     if needs is None or plan.refusals:
         return plan
     changes = session.provider.missing(needs)

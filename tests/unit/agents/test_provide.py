@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import stat
@@ -25,7 +26,7 @@ def mode(path: pathlib.Path) -> int:
 
 def preparation(home: pathlib.Path, uid: int | None = None, passwd: Passwd | None = None) -> HostNeeds:
     directory = str(home / ".local/share/agentops/agent-auth/opencode/.local/share/opencode")
-    return HostNeeds("boss", directory, uid, uid, {"settings.json": "{}\n"}, passwd)
+    return HostNeeds("boss", directory, uid, uid, None, {"settings.json": "{}\n"}, passwd)
 
 
 def test_a_shared_directory_is_made_private_and_seeded_once(tmp_path: pathlib.Path) -> None:
@@ -75,10 +76,32 @@ def test_a_file_in_its_place_is_told(tmp_path: pathlib.Path) -> None:
 
 def test_a_passwd_file_is_written_once(tmp_path: pathlib.Path) -> None:
     path = tmp_path / ".local/share/agentops/passwd/abc"
-    wanted = HostNeeds("boss", None, None, None, {}, Passwd(str(path), "root:x:0:0\n"))
+    wanted = HostNeeds("boss", None, None, None, None, {}, Passwd(str(path), "root:x:0:0\n"))
     changes, again = Changes(False), Changes(False)
     prepare(wanted, str(tmp_path), changes)
     inode = path.stat().st_ino
     prepare(wanted, str(tmp_path), again)
     assert (path.read_text(), mode(path), path.stat().st_ino) == ("root:x:0:0\n", 0o644, inode)
     assert changes.changes != [] == again.changes
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_what_a_containers_passwd_claims_decides_nothing_but_is_not_overlooked(tmp_path: pathlib.Path) -> None:
+    """The directory would be the host user's, and the agent could not write it: refused, with what to set."""
+    claims = dataclasses.replace(preparation(tmp_path), claimed_uid=12345)
+    with pytest.raises(
+        HostError, match=r'uid 12345 by its own /etc/passwd.* set container\.user: "12345" if it is right'
+    ):
+        prepare(claims, str(tmp_path), Changes(False))
+    assert list(tmp_path.iterdir()) == []
+    prepare(preparation(tmp_path, uid=12345), str(tmp_path), Changes(False))
+    again = Changes(False)
+    prepare(claims, str(tmp_path), again)  # it is that uid's already: nothing is to be decided
+    assert again.changes == []
+
+
+@pytest.mark.parametrize("uid", [None, 0])
+def test_a_claim_of_root_or_none_leaves_the_directory_the_users(tmp_path: pathlib.Path, uid: int | None) -> None:
+    wanted = dataclasses.replace(preparation(tmp_path), claimed_uid=uid)
+    prepare(wanted, str(tmp_path), Changes(False))
+    assert pathlib.Path(wanted.directory or "").stat().st_uid == tmp_path.stat().st_uid
