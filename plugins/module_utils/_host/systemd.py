@@ -205,6 +205,9 @@ def _enable_linger(user: User) -> None:
     ended = _run(["loginctl", "--no-ask-password", "enable-linger", str(user.uid)], seconds=60)
     if ended.returncode:
         raise HostError(_no_instance(user, _output(ended)))
+    if os.geteuid() == 0:
+        # logind starts nothing where it is just stopping what a user of the same number has left.
+        Manager(user, is_users=False).run("start", f"user@{user.uid}.service")
 
 
 def _no_instance(user: User, reason: str) -> str:

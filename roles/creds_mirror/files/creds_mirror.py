@@ -7,6 +7,8 @@
     creds-mirror publish CONFIG      what the path unit starts
     creds-mirror verify CONFIG       the same, but silent about a refusal that was reported before
     creds-mirror keep-warm CONFIG    let the agent CLI renew its own login shortly before it ends
+    creds-mirror notify CONFIG       run the operator's command if the state of the login got worse, or good again
+    creds-mirror client [CONFIG...]  look which program of this host can renew the login
     creds-mirror accept [CONFIG...]  publish the login that the source holds, although it is an earlier one
     creds-mirror rotate [CONFIG...]  give the source a new inode with the same content, as a drill
     creds-mirror status [--json] [CONFIG...]  show whether all is well
@@ -30,10 +32,11 @@ A refusal keeps the last good version. A source that is gone is a logout; what t
 Exit statuses: 0 published, unchanged or withdrawn; 74 cannot write; 75 try later (incomplete, never stable, replaced);
 77 refused (type, owner, size, permission, a refresh token); 78 configuration or dangling symlink. ``status``: 0
 healthy, 1 not. ``keep-warm``: 0 renewed, not due, or known already; 75 failed, to be tried again; 77 rejected.
+``verify``: 79 published what the watch should have reported. ``notify``: 75 the command failed, to be tried again.
 
 CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
-(seconds), keep_warm (a command or null), units (systemd units to ask about), scope (user or system); it may have
-keep_warm_environment (variables for that command).
+(seconds), keep_warm (a command or null), keep_warm_environment (variables for it), notify (a command or null), units
+(systemd units to ask about), scope (user or system).
 
 It must start fast (a login is visible tens of milliseconds after it was saved), so the units run it by ``python3 -I
 -S`` and ``start.py``, which does not compile it, and it imports late, or not at all, what takes long to import.
@@ -75,7 +78,13 @@ WARN_SECONDS = 3 * 24 * 3600
 REJECTED = ("invalid_grant",)
 BLANK = "its file holds no token any more, for the vendor has rejected them or its client has logged out"
 
-PUBLISHED, CANNOT_WRITE, TRY_LATER, REFUSED, CONFIGURATION = 0, 74, 75, 77, 78
+PUBLISHED, CANNOT_WRITE, TRY_LATER, REFUSED, CONFIGURATION, BLIND = 0, 74, 75, 77, 78, 79
+# A login that is older than this when the verification finds it was not reported by the watch.
+BLIND_SECONDS = 5
+# How long what is known of the client holds: in this time a new one, or that it is gone, is noticed.
+CLIENT_KNOWN_SECONDS = 3600
+NOTIFIED = "notified.json"
+NOTIFY_SECONDS = 60
 
 # --------------------------------------------------------------------------------------------------------------------
 # Pure: rules over documents. No I/O below this line until the next one.
@@ -469,11 +478,11 @@ def failed_renewal(login, renewal, reason, rejected, now):
     }
 
 
-def life(login, renewal, is_there, is_warm, now):
+def life(login, renewal, is_there, unrenewed, now):
     """(state, sentence, whether all is well) of the login that agents have.
 
     The states: ``none``, ``logged_out``, ``good``, ``ending``, ``ended``, ``log_in``. ``login`` is None before the
-    first one, ``is_there`` is whether the host has one, ``is_warm`` whether the host is asked to renew it.
+    first one, ``is_there`` is whether the host has one, ``unrenewed`` why nobody renews it, or None.
     """
     if login is None:
         return "none", "there is no login yet: log in on this host", False
@@ -496,7 +505,7 @@ def life(login, renewal, is_there, is_warm, now):
     else:
         why = f", renewal failed {times(failing['failures'])}: {failing['reason']}" if failing else ""
     if left is not None and left <= 0:
-        advice = "; log in again" if is_dead(login, renewal, now) or not is_warm else ""
+        advice = "; log in again" if is_dead(login, renewal, now) or unrenewed else ""
         return "ended", f"ended {span(-left)} ago{why}{advice}", False
     if is_dead(login, renewal, now):
         when = utc(end) if left is not None else "its access token ends"
@@ -507,9 +516,52 @@ def life(login, renewal, is_there, is_warm, now):
         return "log_in", f"log in again before {utc(login['refresh_ends'])}: nobody can renew it after that", True
     if left is None:
         return "good", "good, its end is unknown", True
-    if left <= LEAD_SECONDS and not is_warm:
-        return "ending", f"ends in {span(left)}: nobody is asked to renew it", True
-    return "good", f"good until {utc(end)}", True
+    if left <= LEAD_SECONDS and unrenewed:
+        return "ending", f"ends in {span(left)}: {unrenewed}", True
+    return "good", f"good until {utc(end)}" + (f"; {unrenewed}" if unrenewed else ""), True
+
+
+def why_unrenewed(state, config):
+    """Why nobody renews the login of this host, or None."""
+    if not config["keep_warm"]:
+        return "nobody is asked to renew it"
+    problem = (as_client(state.get("client")) or {}).get("problem")
+    return f"nobody can renew it: {problem}" if problem else None
+
+
+def as_client(value):
+    """What was kept of the client that renews the login; None for what is none."""
+    if not isinstance(value, dict) or as_moment(value.get("at")) is None:
+        return None
+    sound = all(value.get(key) is None or isinstance(value[key], str) for key in ("path", "problem"))
+    return {key: value.get(key) for key in ("path", "problem", "at")} if sound else None
+
+
+def severity(state, well, is_refused):
+    """How much a person has to do: 0 nothing, 1 soon, 2 before the agents stop, 3 they have stopped or will."""
+    if state in ("ended", "logged_out"):
+        return 3
+    if state in ("good", "none"):
+        return 2 if is_refused else 0
+    return 1 if well and not is_refused else 2
+
+
+NOT_TOLD = {"level": 0, "state": None, "failures": 0, "at": None}
+
+
+def as_told(kept):
+    """What the operator's command was told last, and how often it has failed since; of what is none, nothing."""
+    try:
+        told = decode((kept or b"").decode("utf-8"))
+        sound = set(told) == set(NOT_TOLD) and told["level"] in (0, 1, 2, 3) and isinstance(told["failures"], int)
+        return told if sound and (told["failures"] < 1 or as_moment(told["at"])) else NOT_TOLD
+    except (ValueError, RecursionError, TypeError):
+        return NOT_TOLD
+
+
+def news(told, level):
+    """(whether a person is to be told, what was told from now on) of a level of severity."""
+    return level > told or (level == 0 < told), level
 
 
 def span(seconds):
@@ -598,7 +650,7 @@ def with_life(state, config, now):
     renewal = as_renewal(state.get("renewal"))
     source = state.get("source")
     is_there = not isinstance(source, dict) or source.get("inode") is not None
-    name, sentence, is_well = life(login, renewal, is_there, bool(config["keep_warm"]), now)
+    name, sentence, is_well = life(login, renewal, is_there, why_unrenewed(state, config), now)
     return {
         **state,
         "renewal": renewal,
@@ -1027,11 +1079,21 @@ def publish(config, verify=False, accepts=False):
     if reason is None:
         if state.get("published") and state["published"] != before.get("published"):
             say(5, f"{cli}: published {describe(state['published'])}")
+            if verify and before.get("published") and was_missed(config["source"], time.time()):
+                return BLIND
     elif verify and reason == told:
         return PUBLISHED
     else:
         say(4, f"{cli}: not published, the last good version is kept: {config['source']}: {reason}")
     return status
+
+
+def was_missed(source, now):
+    """Whether a source has been there for so long that its watch should have reported it."""
+    try:
+        return now - os.stat(source).st_ctime > BLIND_SECONDS
+    except OSError:
+        return False
 
 
 def describe(published):
@@ -1053,7 +1115,11 @@ def keep_warm(config):
             lock = mirror.only_refresher()
             if lock is None:
                 return PUBLISHED
-            return Warmer(config, mirror, lock).run()
+            warmer = Warmer(config, mirror, lock)
+            known = as_client(mirror.state().get("client"))
+            if known is None or elapsed(known["at"], clock()) > CLIENT_KNOWN_SECONDS:
+                warmer.look_for_client()
+            return warmer.run()
     except Refusal as refusal:
         say(4, f"{config['cli']}: cannot be kept warm: {refusal}")
         return refusal.status
@@ -1111,7 +1177,7 @@ class Warmer:
 
     def renew(self, login, renewal):
         """One try. Returns the exit status."""
-        reason, rejected = run_client(self.config, self.lock)
+        rejected, reason = in_workplace(self.config, self.lock, run_client)
         now = clock()
         after = self.login(now)
         if after is not None and after["id"] != login["id"]:
@@ -1136,29 +1202,35 @@ class Warmer:
             say(4, f"{self.config['cli']}: {command}: {kept['reason']}{advice}")
         return REFUSED if rejected else TRY_LATER
 
-    def keep(self, renewal):
-        """Keep what is known of the tries, and what follows from it for the login."""
+    def look_for_client(self):
+        """Find out which program can renew the login, and keep it: its path, or why there is none."""
+        path, problem = in_workplace(self.config, self.lock, choose_client)
+        client = {"path": path, "problem": problem, "at": clock()}
+        self.keep(client=client)
+        return client
+
+    def keep(self, renewal=NOTHING, client=NOTHING):
+        """Keep what is known of the tries or of the client, and what follows from it for the login."""
+        known = {"renewal": renewal, "client": client}
         with Mirror(self.config) as mirror:
             mirror.lock()
             mirror.sweep()
             before = mirror.state()
-            state = with_life({**before, "renewal": renewal}, self.config, clock())
+            new = {key: value for key, value in known.items() if value is not NOTHING}
+            state = with_life({**before, **new}, self.config, clock())
             if state != before:
                 mirror.keep_state(state)
 
 
-def run_client(config, lock):
-    """Run the agent CLI so that it renews its login: (why it failed or None, whether the vendor has said no)."""
-    import re
+def in_workplace(config, lock, act):
+    """What ``act(config, lock, environment, place)`` returns: ``environment`` is the client's, ``place`` a directory of
+    its own. (None, why) if it cannot be had.
+    """
     import shutil
     import subprocess
     import tempfile
 
-    command, rules = config["keep_warm"], config["rules"]
-    clients = find_clients(command[0])
-    if not clients:
-        return f"there is no program {command[0]} on this host", False
-    minimum = rules.get("keep_warm_since")
+    rules = config["rules"]
     prefix = f"creds-mirror-{os.fstat(lock).st_ino}-"
     for name in os.listdir(tempfile.gettempdir()):
         # What a killed run has left; the lock is ours, and so nobody works there.
@@ -1170,32 +1242,49 @@ def run_client(config, lock):
         # The client finds nothing of the user's own there: no servers, no hooks, no settings, no project.
         places = {"{empty}": os.path.join(place, "empty"), "{store}": os.path.dirname(config["source"])}
         os.mkdir(places["{empty}"])
-        work = os.path.join(place, "work")
-        os.mkdir(work)
+        os.mkdir(os.path.join(place, "work"))
         environment = client_environment(config.get("keep_warm_environment") or {})
         for name, value in (rules.get("keep_warm_variables") or {}).items():
             environment[name] = places.get(value, value)
-        old = []
-        for client in clients:
-            environment["PATH"] = ":".join([os.path.dirname(client), environment["PATH"]])
-            if minimum:
-                output = os.path.join(place, "version")
-                reason = run_program([client, "--version"], environment, work, output, lock)
-                if reason:
-                    return f"{client} --version: {reason}", False
-                found = re.search(r"(?<![\d.])\d+\.\d+\.\d+", read_end(output))
-                if not found or numbers(found.group()) < numbers(minimum):
-                    old.append(f"{client} is {found.group() if found else 'of an unknown version'}")
-                    continue
-            output = os.path.join(place, "output")
-            reason = run_program([client, *command[1:]], environment, work, output, lock)
-            said = read_end(output)
-            return reason, any(word in said for word in REJECTED)
-        return f"it takes {minimum} or newer to renew a login without losing it, and {', '.join(old)}", False
+        return act(config, lock, environment, place)
     except (OSError, subprocess.SubprocessError) as error:
-        return f"it cannot be started: {error}", False
+        return None, f"it cannot be started: {error}"
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def choose_client(config, lock, environment, place):
+    """(the program that renews the login, None), or (None, why there is none). The environment gets the way to it."""
+    import re
+
+    name, minimum = config["keep_warm"][0], config["rules"].get("keep_warm_since")
+    clients, unfit = find_clients(name), []
+    if not clients:
+        return None, f"there is no program {name} on this host"
+    path = environment["PATH"]
+    for client in clients:
+        environment["PATH"] = ":".join([os.path.dirname(client), path])
+        if not minimum:
+            return client, None
+        output = os.path.join(place, "version")
+        reason = run_program([client, "--version"], environment, os.path.join(place, "work"), output, lock)
+        found = re.search(r"(?<![\d.])\d+\.\d+\.\d+", "" if reason else read_end(output))
+        if found and numbers(found.group()) >= numbers(minimum):
+            return client, None
+        unfit.append(f"{client} {'is ' + found.group() if found else reason or 'does not tell its version'}")
+    return None, f"it takes {minimum} or newer to renew a login without losing it, and {', '.join(unfit)}"
+
+
+def run_client(config, lock, environment, place):
+    """Let the agent CLI renew its login: (whether the vendor has said no, why it failed or None)."""
+    client, problem = choose_client(config, lock, environment, place)
+    if client is None:
+        return False, problem
+    output = os.path.join(place, "output")
+    command = [client, *config["keep_warm"][1:]]
+    reason = run_program(command, environment, os.path.join(place, "work"), output, lock)
+    said = read_end(output)
+    return any(word in said for word in REJECTED), reason
 
 
 def run_program(command, environment, directory, output, lock):
@@ -1232,6 +1321,103 @@ def run_program(command, environment, directory, output, lock):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return f"it ended with status {status}" if status else None
+
+
+def notify(config):
+    """Tell the operator's command that the state of the login got worse, or good again. Returns the exit status.
+
+    Once for each change; what fails is tried again by the next runs, and a run in which nothing is due ends at once.
+    """
+    os.umask(0o077)
+    try:
+        with Mirror(config) as mirror:
+            return tell(config, mirror)
+    except OSError as error:
+        say(3, f"{config['cli']}: cannot notify: {error}")
+        return CANNOT_WRITE
+
+
+def tell(config, mirror):
+    """Run the operator's command if there is news. Returns the exit status."""
+    now = clock()
+    message = notification(with_life(mirror.state(), config, now), config)
+    told = as_told(read_small(NOTIFIED, mirror.staging))
+    is_news, level = news(told["level"], severity(message["state"], message["well"], bool(message["refusal"])))
+    after, status = {**NOT_TOLD, "level": level, "state": message["state"]}, PUBLISHED
+    if is_news:
+        failures = told["failures"]
+        if failures and elapsed(told["at"], now) < RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]:
+            return PUBLISHED
+        reason = run_notification(config["notify"], {**message, "was": told["state"]})
+        if reason:
+            after, status = {**told, "failures": failures + 1, "at": now}, TRY_LATER
+            if not failures:
+                say(4, f"{config['cli']}: the command of creds_mirror_notify {reason}; it is tried again")
+    if after != told:
+        mirror.lock()
+        mirror.replace(NOTIFIED, (encode(after) + "\n").encode("ascii"))
+    return status
+
+
+def notification(state, config):
+    """What the operator's command is told: no secret is in it."""
+    import pwd
+
+    login = state["login"] or {}
+    return {
+        "host": os.uname().nodename,
+        "user": pwd.getpwuid(os.geteuid()).pw_name,
+        "cli": config["cli"],
+        **state["life"],
+        "ends_at": login.get("ends_at"),
+        "refresh_ends_at": login.get("refresh_ends_at"),
+        "refusal": (state.get("refusal") or {}).get("reason"),
+    }
+
+
+def run_notification(command, message):
+    """Run the operator's command with the message on its standard input; why it failed, or None."""
+    import subprocess
+
+    try:
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,  # its words are the operator's, and may hold his secrets
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        ) as process:
+            try:
+                process.communicate((encode(message) + "\n").encode("ascii"), NOTIFY_SECONDS)
+            except subprocess.TimeoutExpired:
+                return f"did not end within {NOTIFY_SECONDS} seconds"
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, 9)
+    except OSError as error:
+        return f"cannot be started: {error.strerror}"
+    return f"ended with status {process.returncode}" if process.returncode else None
+
+
+def look_for_client(paths):
+    """Print which program of this host can renew each login. Returns 0 if one can renew each, else 1."""
+    status = 0
+    for path in paths or known_configurations():
+        config = read_configuration(path)
+        if not config["keep_warm"]:
+            sys.stdout.write(f"{config['cli']}: nobody is asked to renew it\n")
+            continue
+        with Mirror(config) as mirror:
+            lock = mirror.only_refresher()
+            if lock is None:
+                client = as_client(mirror.state().get("client")) or {"path": "its client, right now", "problem": None}
+            else:
+                client = Warmer(config, mirror, lock).look_for_client()
+        problem = client["problem"]
+        sys.stdout.write(f"{config['cli']}: {problem or client['path'] + ' renews it'}\n")
+        status = 1 if problem else status
+    return status
 
 
 def read_end(path):
@@ -1344,6 +1530,7 @@ def health(config):
         "published": None,
         "kept_warm": bool(config["keep_warm"]),
         "renewal": None,
+        "client": None,
         "left_out": [],
         "units": {},
         "problems": problems,
@@ -1375,6 +1562,7 @@ def health(config):
         ends_at=login.get("ends_at"),
         refresh_ends_at=login.get("refresh_ends_at"),
         renewal=state["renewal"] and {key: state["renewal"][key] for key in ("failures", "reason", "rejected")},
+        client=(as_client(state.get("client")) or {}).get("path"),
         left_out=state.get("unknown_keys") or [],
     )
     if published is not None:
@@ -1427,6 +1615,7 @@ def report_lines(report):
             else f"login {published['login']}" + (f", since {published['at']}" if published["at"] else ""),
         ),
         ("renewal", "by this host's client, shortly before its end" if report["kept_warm"] else "nobody is asked to"),
+        *([("client", report["client"])] if report["client"] else []),
     ]
     if report["left_out"]:
         lines.append(("left out", "{}: the catalogue does not know them".format(", ".join(report["left_out"]))))
@@ -1596,11 +1785,12 @@ def read_configuration(path):
         raise Refusal(f"the configuration {path} is not valid JSON", CONFIGURATION) from None
 
 
-REPORTS = {"accept": accept_login, "rotate": rotate, "status": status}
+REPORTS = {"accept": accept_login, "client": look_for_client, "rotate": rotate, "status": status}
 COMMANDS = {
     "publish": publish,
     "verify": lambda config: publish(config, verify=True),
     "keep-warm": keep_warm,
+    "notify": notify,
 }
 
 
@@ -1618,8 +1808,8 @@ def main(arguments):
         say(3, str(refusal))
         return refusal.status
     sys.stderr.write(
-        "usage: creds-mirror (publish | verify | keep-warm) CONFIG\n"
-        "       creds-mirror (accept | rotate | status [--json]) [CONFIG...]\n"
+        "usage: creds-mirror (publish | verify | keep-warm | notify) CONFIG\n"
+        "       creds-mirror (accept | client | rotate | status [--json]) [CONFIG...]\n"
         "       creds-mirror --version\n"
     )
     return CONFIGURATION

@@ -195,6 +195,8 @@ def test_the_lock_lives_as_long_as_the_client(site: Site, client: Client) -> Non
     running = subprocess.run(["pgrep", "--full", str(client.path)], capture_output=True, text=True, check=True).stdout
     for pid in running.split():
         os.killpg(int(pid), signal.SIGKILL)
+        while pathlib.Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+            time.sleep(0.01)  # it holds the lock until its end
     inode = (site.staging / "keep-warm.lock").stat().st_ino
     left = pathlib.Path(tempfile.gettempdir())
     assert len(list(left.glob(f"creds-mirror-{inode}-*"))) == 1
@@ -212,7 +214,7 @@ def test_the_lock_lives_as_long_as_the_client(site: Site, client: Client) -> Non
             ["2.1.140"],
             "it takes 2.1.145 or newer to renew a login without losing it, and {home}/.local/bin/claude is 2.1.140",
         ),
-        (["nothing"], "{home}/.local/bin/claude is of an unknown version"),
+        (["nothing"], "{home}/.local/bin/claude does not tell its version"),
     ],
 )
 def test_without_a_client_that_can_do_it_nothing_is_tried(
@@ -224,6 +226,36 @@ def test_without_a_client_that_can_do_it_nothing_is_tried(
     assert creds_mirror.keep_warm(site.config) == 75
     assert words.format(home=home) in capfd.readouterr().err
     assert not any(one.times for one in clients)
+
+
+def test_which_client_renews_is_known_before_it_is_needed(
+    site: Site, home: pathlib.Path, tmp_path: pathlib.Path, moment: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run says it long before the login ends; what is known is looked up again after an hour, or when asked."""
+    site.config["keep_warm"] = ["claude", "mcp", "list"]
+    site.write(login(expires=in_seconds(3600 * 7)))
+    site.publish()
+    assert creds_mirror.keep_warm(site.config) == 0
+    assert site.state["client"]["problem"] == "there is no program claude on this host"
+    assert "; nobody can renew it: there is no program claude on this host" in site.state["life"]["sentence"]
+    assert site.state["life"]["well"] is True
+    client = Client(home / ".local/bin/claude", site)
+    assert creds_mirror.keep_warm(site.config) == 0
+    assert site.state["client"]["path"] is None
+    moment.sleep(3601)
+    assert creds_mirror.keep_warm(site.config) == 0
+    assert site.state["client"]["path"] == str(client.path)
+    assert "nobody" not in site.state["life"]["sentence"]
+    assert client.times == 0
+    client.path.unlink()
+    path = tmp_path / "claude.json"
+    path.write_text(json.dumps(site.config))
+    assert creds_mirror.main(["client", str(path)]) == 1
+    assert capsys.readouterr().out == "claude: there is no program claude on this host\n"
+    client = Client(home / "bin/claude", site)
+    assert creds_mirror.main(["client", str(path)]) == 0
+    assert capsys.readouterr().out == f"claude: {client.path} renews it\n"
+    assert site.state["client"]["path"] == str(client.path)
 
 
 def test_an_old_client_is_passed_over_for_a_newer_one(site: Site, home: pathlib.Path, moment: Clock) -> None:

@@ -40,48 +40,51 @@ def failed(times: int, ago: float = 10, rejected: bool = False, login: str = "i"
     return {"login": login, "failures": times, "reason": "REASON", "rejected": rejected, "at": at}
 
 
-# The login, its failed renewals, whether the host has it and renews it; the state, its sentence, whether all is well.
-LIVES: dict[str, tuple[Any, Any, bool, bool, str, str, bool]] = {
-    "never one": (None, None, False, True, "none", "there is no login yet: log in on this host", False),
-    "good": (known(8 * HOUR), None, True, True, "good", "good until 2027-01-15T16:00:00Z", True),
-    "no known end": (known(None, None), None, True, True, "good", "good, its end is unknown", True),
-    "soon, and renewed": (known(250), None, True, True, "good", "good until 2027-01-15T08:04:10Z", True),
-    "soon, and not renewed": (known(250), None, True, False, "ending", "ends in 4 min: nobody is asked to renew it", True),
-    "failed once": (known(1200), failed(1), True, True, "ending", "ends in 20 min, renewal failed once: REASON", False),
-    "failed twice": (known(1200), failed(2), True, True, "ending", "ends in 20 min, renewal failed twice: REASON", False),
-    "failed often": (known(100), failed(9), True, True, "ending", "ends in 1 min, renewal failed 9 times: REASON", False),
-    "another login failed": (known(HOUR), failed(9, login="x"), True, True, "good", "good until 2027-01-15T09:00:00Z", True),
-    "ended": (known(-3 * HOUR), None, True, True, "ended", "ended 3 h ago", False),
-    "ended, and not renewed": (known(-10), None, True, False, "ended", "ended less than 1 min ago; log in again", False),
-    "ended, failing": (known(-DAY), failed(3), True, True, "ended", "ended 24 h ago, renewal failed 3 times: REASON", False),
+NOT_ASKED = "nobody is asked to renew it"
+
+# The login, its failed renewals, whether the host has it, why nobody renews it; the state, its sentence, whether all is well.
+LIVES: dict[str, tuple[Any, Any, bool, str | None, str, str, bool]] = {
+    "never one": (None, None, False, None, "none", "there is no login yet: log in on this host", False),
+    "good": (known(8 * HOUR), None, True, None, "good", "good until 2027-01-15T16:00:00Z", True),
+    "good, and not renewed": (known(8 * HOUR), None, True, NOT_ASKED, "good", "good until 2027-01-15T16:00:00Z; nobody is asked to renew it", True),
+    "no known end": (known(None, None), None, True, None, "good", "good, its end is unknown", True),
+    "soon, and renewed": (known(250), None, True, None, "good", "good until 2027-01-15T08:04:10Z", True),
+    "soon, and not renewed": (known(250), None, True, NOT_ASKED, "ending", "ends in 4 min: nobody is asked to renew it", True),
+    "failed once": (known(1200), failed(1), True, None, "ending", "ends in 20 min, renewal failed once: REASON", False),
+    "failed twice": (known(1200), failed(2), True, None, "ending", "ends in 20 min, renewal failed twice: REASON", False),
+    "failed often": (known(100), failed(9), True, None, "ending", "ends in 1 min, renewal failed 9 times: REASON", False),
+    "another login failed": (known(HOUR), failed(9, login="x"), True, None, "good", "good until 2027-01-15T09:00:00Z", True),
+    "ended": (known(-3 * HOUR), None, True, None, "ended", "ended 3 h ago", False),
+    "ended, and not renewed": (known(-10), None, True, NOT_ASKED, "ended", "ended less than 1 min ago; log in again", False),
+    "ended, failing": (known(-DAY), failed(3), True, None, "ended", "ended 24 h ago, renewal failed 3 times: REASON", False),
     "ended and rejected": (
-        known(-10), failed(1, rejected=True), True, True, "ended",
+        known(-10), failed(1, rejected=True), True, None, "ended",
         "ended less than 1 min ago: REASON; log in again", False,
     ),
     "rejected": (
-        known(HOUR), failed(1, rejected=True), True, True, "log_in",
+        known(HOUR), failed(1, rejected=True), True, None, "log_in",
         "log in again before 2027-01-15T09:00:00Z: REASON", False,
     ),
     "the refresh token has ended": (
-        known(HOUR, -1), None, True, True, "log_in",
+        known(HOUR, -1), None, True, None, "log_in",
         "log in again before 2027-01-15T09:00:00Z: its refresh token has ended", False,
     ),
     "the refresh token ends": (
-        known(HOUR, 2 * DAY), None, True, True, "log_in",
+        known(HOUR, 2 * DAY), None, True, None, "log_in",
         "log in again before 2027-01-17T08:00:00Z: nobody can renew it after that", True,
     ),
-    "in four days": (known(HOUR, 4 * DAY), None, True, True, "good", "good until 2027-01-15T09:00:00Z", True),
-    "logged out": (known(HOUR), None, False, True, "logged_out", "logged out: agents keep the last login, it ends at 2027-01-15T09:00:00Z", False),
-    "logged out, ended": (known(-HOUR * 2), None, False, True, "logged_out", "logged out: agents keep the last login, it ended 2 h ago", False),
-    "logged out, withdrawn": (known(HOUR, published=False), None, False, True, "logged_out", "logged out: nothing is published", False),
-    "logged out, no end": (known(None), None, False, True, "logged_out", "logged out: agents keep the last login, its end is unknown", False),
+    "in four days": (known(HOUR, 4 * DAY), None, True, None, "good", "good until 2027-01-15T09:00:00Z", True),
+    "logged out": (known(HOUR), None, False, None, "logged_out", "logged out: agents keep the last login, it ends at 2027-01-15T09:00:00Z", False),
+    "logged out, ended": (known(-HOUR * 2), None, False, None, "logged_out", "logged out: agents keep the last login, it ended 2 h ago", False),
+    "logged out, withdrawn": (known(HOUR, published=False), None, False, None, "logged_out", "logged out: nothing is published", False),
+    "logged out, no end": (known(None), None, False, None, "logged_out", "logged out: agents keep the last login, its end is unknown", False),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", LIVES)
 def test_the_life_of_a_login(case: str) -> None:
-    facts, renewal, is_there, is_warm, state, sentence, is_well = LIVES[case]
-    assert creds_mirror.life(facts, renewal, is_there, is_warm, NOW) == (state, sentence, is_well)
+    facts, renewal, is_there, unrenewed, state, sentence, is_well = LIVES[case]
+    assert creds_mirror.life(facts, renewal, is_there, unrenewed, NOW) == (state, sentence, is_well)
 
 
 # The login, its failed renewals; when it is tried, in seconds from now.
@@ -140,7 +143,7 @@ def test_a_login_never_seems_to_live_longer_than_since_it_was_read(times: list[t
         left = creds_mirror.seconds_left(facts["ends"], facts["read"], clock())
         assert left <= true_left + 0.001
         if true_left <= 0:
-            assert creds_mirror.life(facts, None, True, True, clock())[0] == "ended"
+            assert creds_mirror.life(facts, None, True, None, clock())[0] == "ended"
 
 
 @given(failures=st.integers(1, 5000), ago=st.integers(0, 5000), ends=st.integers(-DAY, DAY))
@@ -169,7 +172,7 @@ class Vendor:
         ends = int((self.clock.time + self.lifetime) * 1000)
         self.site.write(login(f"{self.serial:04d}", expires=ends, refreshTokenExpiresAt=ends + 30 * DAY * 1000))
 
-    def __call__(self, _config: dict[str, Any], _lock: int) -> tuple[str | None, bool]:
+    def __call__(self, *_with: Any) -> tuple[bool, str | None]:
         self.tries.append((self.clock.uptime, self.answer))
         if self.answer == "ok":
             assert self.serial not in self.accepted, "no refresh token is sent again after the vendor has accepted it"
@@ -177,11 +180,15 @@ class Vendor:
             self.log_in()
             if self.is_watched:
                 self.site.publish()  # as the path unit does
-            return None, False
+            return False, None
         if self.answer == "invalid_grant":
             self.site.write(login("", accessToken="", refreshToken="", expires=0))
-            return "it ended with status 1", False
-        return None, False  # a 503, or no network: the client ends well and has not renewed it
+            return False, "it ended with status 1"
+        return False, None  # a 503, or no network: the client ends well and has not renewed it
+
+
+def a_client(*_with: Any) -> tuple[str, None]:
+    return "/usr/bin/claude", None
 
 
 def minutes(site: Site, clock: Clock, number: int, seconds: float = 60) -> None:
@@ -197,6 +204,7 @@ def warm(site: Site, moment: Clock, monkeypatch: pytest.MonkeyPatch) -> Vendor:
     site.config["keep_warm"] = ["claude", "mcp", "list"]
     vendor = Vendor(site, moment, 8 * HOUR)
     monkeypatch.setattr(creds_mirror, "run_client", vendor)
+    monkeypatch.setattr(creds_mirror, "choose_client", a_client)
     site.publish()
     return vendor
 
@@ -264,14 +272,14 @@ def test_two_refusals_of_the_vendor_are_made_good_within_seconds(
     warm.answer = "503"
     vendor = creds_mirror.run_client
 
-    def third_time(config: dict[str, Any], lock: int) -> tuple[str | None, bool]:
+    def third_time(*its: Any) -> tuple[bool, str | None]:
         if len(warm.tries) == 2:
             warm.answer = "ok"
             assert (
                 site.state["life"]["sentence"]
                 == "ends in 4 min, renewal failed twice: it ended well but did not renew the login"
             )
-        return vendor(config, lock)  # type: ignore[no-any-return]
+        return vendor(*its)  # type: ignore[no-any-return]
 
     setattr(creds_mirror, "run_client", third_time)  # noqa: B010  the fixture's monkeypatch takes it back
     begin = moment.uptime
@@ -380,6 +388,7 @@ def test_whatever_happens_to_the_machine_tries_are_spaced_and_states_are_true(
         site = Site(pathlib.Path(home), keep_warm=["claude", "mcp", "list"])
         vendor = Vendor(site, moment, lifetime)
         patch.setattr(creds_mirror, "run_client", vendor)
+        patch.setattr(creds_mirror, "choose_client", a_client)
         site.publish()
         boots: list[int] = [0]
         for kind, number in events:

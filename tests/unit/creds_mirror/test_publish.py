@@ -13,6 +13,7 @@ import pathlib
 import stat
 import struct
 import tempfile
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -287,7 +288,7 @@ def test_whatever_stands_in_our_own_files_the_mirror_goes_on(
 ) -> None:
     with tempfile.TemporaryDirectory() as home:
         site = Site(pathlib.Path(home), on_logout="withdraw", keep_warm=["/bin/false"])
-        monkeypatch.setattr(creds_mirror, "run_client", lambda _config, _lock: ("failed", False))
+        monkeypatch.setattr(creds_mirror, "run_client", lambda *_with: (False, "failed"))
         site.write(login("0001"))
         assert site.publish() == 0
         for content in (login("0001"), login("0002", expires=int(moment.time + 60) * 1000), b"", None):
@@ -300,3 +301,21 @@ def test_whatever_stands_in_our_own_files_the_mirror_goes_on(
             assert site.publish() == (0 if content != b"" else 75)
             assert isinstance(creds_mirror.health(site.config)["healthy"], bool)
             assert creds_mirror.keep_warm(site.config) in (0, 75)
+
+
+@pytest.mark.parametrize(
+    ("age", "is_first", "status"),
+    [(10, False, creds_mirror.BLIND), (0, False, 0), (10, True, 0)],
+)
+def test_the_verification_says_when_the_watch_should_have_told(
+    site: Site, age: float, is_first: bool, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it finds at once may be what the watch is just about to see; at the beginning there was no watch."""
+    if not is_first:
+        site.write(login("0001"))
+        site.publish()
+    site.write(login("0002"))
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + age)
+    assert site.publish(verify=True) == status
+    assert site.publish(verify=True) == 0

@@ -245,6 +245,7 @@ def as_max(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_lingering_is_enabled_once(programs: Programs, instance: Instance, is_root: bool, running: bool) -> None:
     """It starts the user's systemd, too, where that does not run."""
     programs.answer(ENABLE)
+    programs.answer(START)
     programs.answer(MAY)
     if running:
         instance.runs()
@@ -252,7 +253,7 @@ def test_lingering_is_enabled_once(programs: Programs, instance: Instance, is_ro
     assert instance.ensure(check_mode=True).changes == expected
     assert ENABLE not in programs.commands
     assert instance.ensure().changes == expected
-    assert programs.commands[-1] == ENABLE
+    assert programs.commands[-2:] == [ENABLE, START] if is_root else programs.commands[-1] == ENABLE
     instance.lingers()
     if not running:
         instance.runs()
