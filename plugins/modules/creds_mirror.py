@@ -108,9 +108,27 @@ options:
     type: int
     default: 60
   keep_warm:
-    description: Let the agent CLI refresh its own login shortly before it expires, while nobody uses it on the host.
+    description:
+      - Let the agent CLI renew its own login shortly before it ends, where a client that can do it is on the host.
+      - A CLI whose client cannot renew its login without a request to the model is left alone.
     type: bool
-    default: false
+    default: true
+  keep_warm_environment:
+    description:
+      - Variables for the client that renews the login, such as E(HTTPS_PROXY) and E(NODE_EXTRA_CA_CERTS).
+      - Their values stand in a file; one with a password belongs in the user's C(~/.config/environment.d).
+    version_added: 0.3.0
+    type: dict
+    default: {}
+  notify:
+    description:
+      - A command, with its arguments, that is run as the user when the state of a login gets worse, and when it is
+        good again. It gets a JSON object on its standard input, without a secret.
+      - It runs once for each change, and is tried again until it ends with status 0.
+    version_added: 0.3.0
+    type: list
+    elements: str
+    default: []
   guard_directory:
     description:
       - Guard each credentials directory by a mount on it, so that it cannot be removed, renamed or replaced while
@@ -170,6 +188,17 @@ mirrors:
     sandbox:
       description: Whether the services run in mount namespaces of their own.
       type: bool
+    life:
+      description:
+        - The life of the login, C(state), C(sentence) and C(well), at most a minute old.
+        - V(none) before the mirror has looked.
+      type: dict
+    client:
+      description: The program that renews the login, or V(none).
+      type: str
+    no_client:
+      description: Why there is none, or V(none).
+      type: str
 """
 
 import os
@@ -208,7 +237,9 @@ def main() -> None:
             },
             "on_logout": {"type": "str", "choices": ["keep", "withdraw"], "default": "keep"},
             "logout_grace": {"type": "int", "default": 60},
-            "keep_warm": {"type": "bool", "default": False},
+            "keep_warm": {"type": "bool", "default": True},
+            "keep_warm_environment": {"type": "dict", "default": {}},
+            "notify": {"type": "list", "elements": "str", "default": []},
             "guard_directory": {"type": "bool", "default": False},
             "catalog": {"type": "dict", "default": {}},
             "foreign_files": {"type": "str", "choices": ["refuse", "move_aside"], "default": "refuse"},

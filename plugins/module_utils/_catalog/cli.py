@@ -54,6 +54,8 @@ class MirrorRules:
     # login is saved; the lowest version of which that holds.
     keep_warm: tuple[str, ...] = ()
     keep_warm_since: str | None = None
+    keep_warm_install: str | None = None
+    """How a user installs the client for himself."""
     # Its environment; ``{store}`` is the directory of the login, ``{empty}`` a new empty one.
     keep_warm_variables: Mapping[str, str] = field(default_factory=dict)
 

@@ -127,6 +127,7 @@ _RULES: dict[str, _Converter] = {
     "comments": _boolean,
     "keep_warm": _strings,
     "keep_warm_since": _string_or_none,
+    "keep_warm_install": _string_or_none,
     "keep_warm_variables": _texts,
 }
 _ROW: dict[str, _Converter] = {

@@ -66,6 +66,7 @@ CATALOG: dict[str, AgentCli] = {
                 # empty configuration directory there are no servers, hooks or settings of the user to start.
                 keep_warm=("claude", "mcp", "list"),
                 keep_warm_since="2.1.145",
+                keep_warm_install="npm install --global --prefix ~/.local @anthropic-ai/claude-code",
                 keep_warm_variables={"CLAUDE_SECURESTORAGE_CONFIG_DIR": "{store}", "CLAUDE_CONFIG_DIR": "{empty}"},
             ),
         ),

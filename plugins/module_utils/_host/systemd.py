@@ -137,9 +137,14 @@ def _output(ended: subprocess.CompletedProcess[bytes]) -> str:
 # Lingering: the user's systemd starts with the host, and stays when the user logs out.
 
 
+def linger_file(user: User) -> str:
+    """The file by which a user lingers."""
+    return f"{_LINGER}/{c_escaped(user.name)}"
+
+
 def is_lingering(user: User) -> bool:
     """It says nothing about whether the user's systemd runs: that may have been ended since."""
-    return os.path.exists(f"{_LINGER}/{c_escaped(user.name)}")
+    return os.path.exists(linger_file(user))
 
 
 def c_escaped(name: str) -> str:
@@ -170,7 +175,7 @@ def ensure_user_manager(changes: Changes, manager: Manager) -> None:
                 f" 'loginctl enable-linger {shlex.quote(user.name)}' as root once"
             )
             return
-        path = f"{_LINGER}/{c_escaped(user.name)}"
+        path = linger_file(user)
         what = f"enabled lingering of {user.name}"
         changes.make(what, path, "linger off\n", "linger on\n", lambda: _enable_linger(user))
     elif not manager.is_reachable:

@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import os
+import re
 
 from .._base.errors import ConfigError
 from .._base.paths import is_below
 from .._base.printable import printable
 from .spec import MirrorSpec
-from .units import guard_units, units
+from .units import guard_units, revive_units, units
+
+_ENVIRONMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LOGIN_IN_URL = re.compile(r"//[^/@]*:[^/@]*@")
 
 
 def check(spec: MirrorSpec) -> list[str]:
@@ -24,14 +28,21 @@ def check(spec: MirrorSpec) -> list[str]:
     for path, option in ((spec.root, "creds_mirror_root"), (spec.source.path, f"creds_mirror_sources.{name}")):
         if not os.path.isabs(path):
             faults.append(f"{name}: {option} is the relative path {printable(path)}; write it from / or ~/.")
-    if spec.keep_warm and not spec.cli.mirror.keep_warm:
-        faults.append(f"{name}: creds_mirror_keep_warm knows no way to refresh its login; leave {name} out of it.")
+    for variable, value in spec.keep_warm_environment:
+        if not _ENVIRONMENT.fullmatch(variable):
+            faults.append(f"creds_mirror_keep_warm_environment: {printable(variable)} is no name of a variable.")
+        if _LOGIN_IN_URL.search(value):
+            faults.append(
+                f"creds_mirror_keep_warm_environment: {variable} holds a password, and it becomes part of a file; set"
+                f" it in {spec.user.name}'s ~/.config/environment.d instead."
+            )
     if spec.scope == "system":
         faults += _check_system_scope(spec)
     if not faults:
         try:
             units(spec)
             guard_units(spec)
+            revive_units(spec)
         except ConfigError as error:
             faults += [f"{name}: {fault}" for fault in error.faults]
     return faults

@@ -160,6 +160,12 @@ def ensure_program(changes: Changes, paths: Paths, program: str, start: str) -> 
     ensure_link(changes, paths.command, paths.program)
 
 
+def look_for_client(spec: MirrorSpec) -> None:
+    """Let the program find out which client renews the login; it keeps what it finds, also that there is none."""
+    with suppress(HostError):  # a client that does not end
+        _python(spec.paths.program, "client", spec.config)
+
+
 _PYTHON_SECONDS = 60.0
 _ERROR_BYTES = 4096
 

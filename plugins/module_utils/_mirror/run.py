@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from functools import partial
@@ -15,15 +14,14 @@ from typing import Any, Mapping
 from .._base.changes import Changes
 from .._base.errors import ConfigError, HostError
 from .._base.paths import is_below
-from .._base.printable import printable
 from .._catalog.mirror_paths import mirror_root, source_of
 from .._catalog.override import with_overrides
 from .._catalog.rows import CATALOG
 from .._host.acl import Readers
-from .._host.files import content_of, ensure_file, remove_directory, remove_file
+from .._host.files import ensure_file, remove_directory, remove_file
 from .._host.systemd import Manager, ensure_user_manager
 from .._host.users import User, as_user, find_user
-from . import guard, install, place
+from . import guard, install, place, revive, state
 from .check import require
 from .spec import SCOPES, MirrorSpec, Scope, Source, configuration, paths
 
@@ -72,10 +70,12 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
                 on_logout=options["on_logout"],
                 logout_grace=options["logout_grace"],
                 keep_warm=options["keep_warm"] and bool(row.mirror.keep_warm),
+                keep_warm_environment=tuple(
+                    (str(name), str(value)) for name, value in sorted(options["keep_warm_environment"].items())
+                ),
+                notify=tuple(options["notify"]),
             )
         )
-    if options["keep_warm"] and not any(spec.keep_warm for spec in result):
-        raise ConfigError("creds_mirror_keep_warm: none of these agent CLIs can refresh its login; set it to false.")
     return result
 
 
@@ -104,6 +104,7 @@ def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> di
         as_user(user, partial(_ensure_units, specs, options, manager, bool(changes.changes)), changes)
     else:
         _ensure_units(specs, options, manager, bool(changes.changes), changes)
+    revive.ensure(changes, specs)
     # What worked until now goes last.
     _remove_scope(specs, "system" if scope == "user" else "user", changes)
     if scope == "system":
@@ -178,38 +179,24 @@ def _ensure_units(specs: list[MirrorSpec], options: _Options, manager: Manager, 
 
 
 def _result(specs: list[MirrorSpec], changes: Changes) -> dict[str, Any]:
-    result: dict[str, Any] = as_user(specs[0].user, partial(_observe, specs), changes)
-    for name, mirror in result.items():
-        if not mirror["login"]:
-            changes.warnings.append(
-                f"{name}: no login exists yet ({mirror['source']} does not exist); log in as {specs[0].user.name},"
-                f" and it is published at once"
-            )
-        elif mirror["refusal"]:
-            changes.warnings.append(f"{name}: {mirror['source']} is not published: {mirror['refusal']}")
+    user = specs[0].user
+    if not changes.check_mode:
+        as_user(user, partial(_look_for_clients, specs), changes)
+    result: dict[str, Any] = as_user(user, partial(_observe, specs), changes)
+    for spec in specs:
+        changes.warnings += state.warnings(spec, result[spec.cli.name])
     return result
 
 
+def _look_for_clients(specs: list[MirrorSpec], _own: Changes) -> None:
+    """Have it known which program renews each login; one that is known and there is not looked for again."""
+    for spec in specs:
+        if spec.keep_warm and not state.has_client(spec):
+            install.look_for_client(spec)
+
+
 def _observe(specs: list[MirrorSpec], _own: Changes) -> dict[str, Any]:
-    return {
-        spec.cli.name: {
-            "source": spec.source.path,
-            "directory": spec.directory,
-            "login": os.path.lexists(spec.source.path),
-            "refusal": _refusal(spec),
-            "sandbox": spec.sandbox,
-        }
-        for spec in specs
-    }
-
-
-def _refusal(spec: MirrorSpec) -> str | None:
-    """Why the mirror does not publish what the source holds now, by its state file."""
-    try:
-        reason = json.loads(content_of(f"{spec.staging}/status.json") or "null")["refusal"]["reason"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return printable(reason) if isinstance(reason, str) else None
+    return {spec.cli.name: state.observe(spec) for spec in specs}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -221,6 +208,7 @@ def _remove(specs: list[MirrorSpec], options: _Options, changes: Changes) -> Non
         _remove_scope(specs, scope, changes)
     for spec in specs:
         guard.remove_guard(changes, spec)
+        revive.remove(changes, spec)
     if os.geteuid() == 0 and options["place"] == "home":
         place.ensure(changes, specs, "refuse")
     place.remove(changes, specs)

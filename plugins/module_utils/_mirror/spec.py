@@ -26,9 +26,11 @@ _UNITS = (
     ("mirror", "path"),
     ("mirror-verify", "timer"),
     ("keep-warm", "timer"),
+    ("notify", "timer"),
     ("mirror", "service"),
     ("mirror-verify", "service"),
     ("keep-warm", "service"),
+    ("notify", "service"),
 )
 
 
@@ -58,6 +60,9 @@ class MirrorSpec:
     on_logout: Literal["keep", "withdraw"] = "keep"
     logout_grace: int = 60
     keep_warm: bool = False
+    keep_warm_environment: tuple[tuple[str, str], ...] = ()
+    notify: tuple[str, ...] = ()
+    """The operator's command that calls a person."""
     sandbox: bool = True
     place: Place = "home"
 
@@ -87,7 +92,7 @@ class MirrorSpec:
         return f"{self.paths.configs}/{self.cli.name}.json"
 
     def unit(self, kind: str, suffix: str) -> str:
-        """Name of a unit; kind is ``mirror``, ``mirror-verify`` or ``keep-warm``."""
+        """Name of a unit; kind is ``mirror``, ``mirror-verify``, ``keep-warm`` or ``notify``."""
         return self._unit(kind, suffix, escaped_name(self.user.name))
 
     def _unit(self, kind: str, suffix: str, instance: str) -> str:
@@ -98,7 +103,8 @@ class MirrorSpec:
     def watching(self) -> tuple[str, ...]:
         """The units that are enabled and always active."""
         warm = (self.unit("keep-warm", "timer"),) if self.keep_warm else ()
-        return (self.unit("mirror", "path"), self.unit("mirror-verify", "timer"), *warm)
+        call = (self.unit("notify", "timer"),) if self.notify else ()
+        return (self.unit("mirror", "path"), self.unit("mirror-verify", "timer"), *warm, *call)
 
     @property
     def verify_service(self) -> str:
@@ -163,6 +169,8 @@ def configuration(spec: MirrorSpec) -> str:
         "on_logout": spec.on_logout,
         "grace": spec.logout_grace,
         "keep_warm": list(spec.cli.mirror.keep_warm) if spec.keep_warm else None,
+        "keep_warm_environment": dict(spec.keep_warm_environment),
+        "notify": list(spec.notify) or None,
         "units": list(spec.watching),
         "scope": spec.scope,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from .._host.systemd import escaped_name
+from .._host.systemd import escaped_name, linger_file
 from .spec import MirrorSpec
 from .unit_text import Form, UnitText, Word, settings, unit_text, word
 
@@ -28,12 +28,21 @@ def units(spec: MirrorSpec) -> dict[str, UnitText]:
     if spec.keep_warm:
         texts[spec.unit("keep-warm", "service")] = _KEEP_WARM_SERVICE
         texts[spec.unit("keep-warm", "timer")] = _KEEP_WARM_TIMER
+    if spec.notify:
+        texts[spec.unit("notify", "service")] = _NOTIFY_SERVICE
+        texts[spec.unit("notify", "timer")] = _NOTIFY_TIMER
     client_path = ":".join((*(f"{spec.user.home}/{name}/bin" for name in (".local", ".npm-global")), _USUAL_PATH))
     values: dict[str, Word | UnitText] = {
         "cli": word(spec.cli.name),
         "directory": word(spec.directory),
         "watched": settings("PathChanged", map(word, spec.source.paths)),
         "path": word(spec.unit("mirror", "path")),
+        "path_argument": word(spec.unit("mirror", "path"), Form.ARGUMENT),
+        "systemctl": word("systemctl" if spec.scope == "system" else "systemctl --user"),
+        "runtime": settings(
+            "Environment",
+            [word(f"XDG_RUNTIME_DIR=/run/user/{spec.user.uid}", Form.LIST)] if spec.scope == "system" else [],
+        ),
         "verify": word(spec.verify_service),
         "python": word(" ".join(PYTHON)),
         "start": word(spec.paths.start, Form.ARGUMENT),
@@ -91,7 +100,23 @@ def _sandbox(spec: MirrorSpec) -> UnitText:
 
 def trial() -> tuple[str, ...]:
     """The settings of the user scope's services that need namespaces, to be tried with a unit that is not kept."""
-    return tuple((_NAMESPACES + _USER_NAMESPACES).split())
+    return tuple(line for line in (_NAMESPACES + _USER_NAMESPACES).splitlines() if not line.startswith("#"))
+
+
+def revive_units(spec: MirrorSpec) -> dict[str, UnitText]:
+    """The text of root's units that keep the user's systemd, and the watch in it, at work, by their names."""
+    name = f"{spec.cli.name}-creds-revive@{escaped_name(spec.user.name)}"
+    values: dict[str, Word | UnitText] = {
+        "cli": word(spec.cli.name),
+        "uid": word(str(spec.user.uid)),
+        "linger": word(linger_file(spec.user)),
+        "file": word(f"{spec.paths.units}/{spec.unit('mirror', 'path')}", Form.ARGUMENT),
+        "watching": word(" ".join(spec.watching)),
+    }
+    return {
+        f"{name}.service": unit_text(_REVIVE_SERVICE, **values),
+        f"{name}.timer": unit_text(_REVIVE_TIMER, **values),
+    }
 
 
 _HEADER = """\
@@ -165,6 +190,9 @@ SyslogIdentifier=creds-mirror
 TimeoutStartSec=60
 # Each minute's start and end are no news.
 LogLevelMax=notice
+# It found what the watch should have reported: something was mounted over what that watches. So it looks anew.
+SuccessExitStatus=79
+ExecStopPost=+/bin/sh -c 'test "$$EXIT_STATUS" != 79 || exec {systemctl} --no-block restart "$$0"' {path_argument}
 {sandbox}"""
 )
 
@@ -207,6 +235,41 @@ NoNewPrivileges=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 LimitCORE=0
+"""
+)
+
+_NOTIFY_SERVICE = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Call a person when the state of the login of {cli} gets worse
+
+[Service]
+Type=oneshot
+{user}ExecStart={python} {start} notify {config}
+SyslogIdentifier=creds-mirror
+TimeoutStartSec=90
+{runtime}LogLevelMax=notice
+UMask=0077
+LimitCORE=0
+"""
+)
+
+_NOTIFY_TIMER = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Look each minute whether a person must be called about the login of {cli}
+
+[Timer]
+OnActiveSec=20s
+OnUnitInactiveSec=60s
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
 """
 )
 
@@ -269,12 +332,52 @@ WantedBy=multi-user.target
 """
 )
 
+# A user's systemd cannot revive itself, and does not look again at a home that was mounted after its start.
+_REVIVE_SERVICE = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Keep the mirror of {cli}, and the systemd of its user, at work
+ConditionPathExists={linger}
+
+[Service]
+Type=oneshot
+User={uid}
+Environment=XDG_RUNTIME_DIR=/run/user/{uid}
+ExecStart=+/bin/systemctl start user@{uid}.service
+# With the user's rights, and quiet while his home is not there.
+ExecStart=/bin/sh -c 'test -e "$$0" || exit 0; systemctl --user --quiet start "$$@" 2>/dev/null && exit 0; \\
+  systemctl --user daemon-reload && exec systemctl --user start "$$@"' {file} {watching}
+TimeoutStartSec=60
+LogLevelMax=notice
+"""
+)
+
+_REVIVE_TIMER = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Look each minute whether the mirror of {cli} is at work
+
+[Timer]
+OnActiveSec=60s
+OnUnitInactiveSec=60s
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+)
+
 # What needs a mount namespace. In the user scope that needs user namespaces. Each line takes its time at every start,
 # so the user scope has none that forbids a process without capabilities next to nothing: see docs/mirror.md.
 _NAMESPACES = """\
 ProtectSystem=strict
 PrivateTmp=yes
-PrivateDevices=yes
+# Not PrivateDevices: cancelled while it is set up, it leaves /tmp/namespace-dev-* behind.
+TemporaryFileSystem=/dev:ro
 PrivateNetwork=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError, HostError
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import run, state
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.check import require
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.run import specifications
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import configuration
@@ -34,7 +34,9 @@ OPTIONS: dict[str, Any] = {
     "publish": "access_only",
     "on_logout": "keep",
     "logout_grace": 60,
-    "keep_warm": False,
+    "keep_warm": True,
+    "keep_warm_environment": {},
+    "notify": [],
     "guard_directory": False,
     "catalog": {},
 }
@@ -57,7 +59,14 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"root": "/a\nb"},
         r"claude: /a\x0ab/claude-credentials: it has a control character or line break in it",
     ),
-    "nothing to keep warm": ({"clis": ["codex"], "keep_warm": True}, "creds_mirror_keep_warm: none of these"),
+    "no variable": (
+        {"keep_warm_environment": {"HTTPS PROXY": "x"}},
+        "creds_mirror_keep_warm_environment: HTTPS PROXY is no name of a variable",
+    ),
+    "a password": (
+        {"keep_warm_environment": {"HTTPS_PROXY": "http://me:fake-secret@proxy:3128"}},
+        "creds_mirror_keep_warm_environment: HTTPS_PROXY holds a password, and it becomes part of a file; set it in dev's",
+    ),
 }
 
 
@@ -67,6 +76,13 @@ def test_wrong_settings_are_told_in_one_sentence(case: str) -> None:
     with pytest.raises(ConfigError) as error:
         require(specifications({**OPTIONS, **changes}, DEV))
     assert error.value.faults[0].startswith(sentence) or sentence in error.value.faults[0]
+    assert "fake-secret" not in str(error.value)
+
+
+def test_a_cli_whose_client_cannot_renew_its_login_is_not_kept_warm() -> None:
+    specs = specifications({**OPTIONS, "clis": ["claude", "codex"]}, DEV)
+    require(specs)
+    assert [spec.keep_warm for spec in specs] == [True, False]
 
 
 def test_all_faults_are_told_at_once() -> None:
@@ -111,11 +127,11 @@ def test_a_refusal_is_read_from_whatever_the_state_file_holds(tmp_path: pathlib.
     spec = replace(SPEC, root=str(tmp_path))
     os.mkdir(spec.staging)
     pathlib.Path(spec.staging, "status.json").write_text(text)
-    assert run._refusal(spec) == reason
+    assert state.observe(spec)["refusal"] == reason
 
 
 def test_a_state_file_that_is_a_fifo_holds_nobody(tmp_path: pathlib.Path) -> None:
     spec = replace(SPEC, root=str(tmp_path))
     os.mkdir(spec.staging)
     os.mkfifo(f"{spec.staging}/status.json")
-    assert run._refusal(spec) is None
+    assert state.observe(spec)["refusal"] is None

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.agentops.credentials.plugins.module_utils._host.systemd import escaped_name
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import units
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror.unit_text import UnitText
 
 from .specs import DEV, SPEC, SYSTEM
 
@@ -66,6 +67,7 @@ def test_in_the_system_scope_root_resolves_no_path_of_the_users() -> None:
     """On 0.2.0 the host's systemd bound ~/.claude as root: a link there showed another's files (attacks.md, 9a)."""
     linked = replace(SYSTEM, source=Source("/home/dev/.claude/.credentials.json", "/home/dev/real/login.json"))
     for name, text in units.units(linked).items():
+        text = UnitText(text.replace("TemporaryFileSystem=/dev:ro\n", ""))  # no path of the user's
         assert "Bind" not in text and "TemporaryFileSystem" not in text and "tmpfs" not in text, name
         if name.endswith(".service"):
             # The mount that makes it writable lies on the path's own end, and the process walks there as the user.
@@ -138,3 +140,37 @@ def test_paths_are_escaped(path: str, escaped: str) -> None:
     texts = units.units(replace(SPEC, source=Source(path, path)))
     assert f"BindReadOnlyPaths={escaped}\n" in texts["claude-creds-mirror.service"]
     assert f"PathChanged={path.replace('%', '%%')}\n" in texts["claude-creds-mirror.path"]
+
+
+def test_a_person_is_called_by_a_unit_of_its_own_and_the_mirror_has_no_network() -> None:
+    spec = replace(SPEC, notify=("/usr/local/bin/call me", "%h"))
+    service = lines(spec, "claude-creds-notify.service")
+    assert not [line for line in service if "call me" in line], "the command stands in the configuration alone"
+    assert not [line for line in service if line.startswith(("PrivateNetwork", "RestrictAddressFamilies"))]
+    assert "PrivateNetwork=yes" in lines(spec, "claude-creds-mirror.service")
+    assert "claude-creds-notify.timer" in spec.watching and "claude-creds-notify.timer" not in SPEC.watching
+    assert "Environment=XDG_RUNTIME_DIR=/run/user/1000" in lines(
+        replace(SYSTEM, notify=("x",)), "claude-creds-notify@dev.service"
+    )
+
+
+def test_a_watch_that_was_blind_looks_anew() -> None:
+    for spec, systemctl, unit in (
+        (SPEC, "systemctl --user", "claude-creds-mirror.path"),
+        (SYSTEM, "systemctl", "claude-creds-mirror@dev.path"),
+    ):
+        service = lines(spec, spec.verify_service)
+        assert "SuccessExitStatus=79" in service
+        (line,) = [line for line in service if line.startswith("ExecStopPost=")]
+        assert f"exec {systemctl} --no-block restart" in line and line.endswith(f" {unit}")
+
+
+def test_root_revives_the_systemd_of_the_user_and_the_rest_with_the_users_rights() -> None:
+    service, timer = units.revive_units(SPEC).items()
+    assert (service[0], timer[0]) == ("claude-creds-revive@dev.service", "claude-creds-revive@dev.timer")
+    commands = [line for line in service[1].splitlines() if line.startswith("ExecStart=")]
+    assert commands[0] == "ExecStart=+/bin/systemctl start user@1000.service"
+    assert "User=1000" in service[1].splitlines() and "+" not in commands[1]
+    assert "ConditionPathExists=/var/lib/systemd/linger/dev" in service[1].splitlines()
+    for watching in SPEC.watching:
+        assert watching in service[1]
