@@ -13,7 +13,8 @@ author:
 short_description: The agents of agent_mounts_info as a table for a person
 version_added: 0.1.0
 description:
-  - Tells for each agent whether its container sees the host's current login, by inodes and fingerprints.
+  - Tells for each agent whether it can work now, and what its container sees of the host's login, by inodes and
+    fingerprints.
 positional: _input
 options:
   _input:
@@ -42,7 +43,7 @@ HEADING = (
     "DIRECTORY host/inside",
     "FILE host/inside",
     "LOGIN host/inside",
-    "FRESH",
+    "CAN WORK",
 )
 
 
@@ -50,7 +51,7 @@ def _row(name: str, agent: Mapping[str, Any]) -> tuple[str, ...]:
     if "published" not in agent:
         return (name, agent.get("failure") or "FAILED", *("-" for _column in HEADING[2:-1]), "NO")
     published, inside = agent["published"], agent["inside"] or {}
-    fresh = {True: "yes", False: "NO", None: "not proven"}[agent["fresh"]]
+    works = {"works": "yes", "fails": "NO", "not_proven": "not proven"}.get(agent["standing"], "-")
 
     mount = "-"
     if inside.get("directory_inode"):
@@ -69,7 +70,7 @@ def _row(name: str, agent: Mapping[str, Any]) -> tuple[str, ...]:
         pair(agent["directory_inode"], inside.get("directory_inode")),
         pair(published["inode"], inside.get("inode")),
         pair(published["fingerprint"], inside.get("fingerprint")),
-        fresh,
+        works,
     )
 
 

@@ -42,6 +42,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+summary:
+  description: How many agents can work now, and how the others stand, by name.
+  returned: success
+  type: str
+  sample: "3 of 4 agents can work now; absent: reviewer."
 agents:
   description: One dictionary for each agent, by its name.
   returned: success
@@ -145,6 +150,13 @@ agents:
         link:
           description: The state of the link, V(ok), V(missing) or V(file). V(null) where none is needed.
           type: str
+    standing:
+      description:
+        - Whether the agent can work now. V(works), V(fails), V(not_proven), V(stopped) or V(absent).
+      type: str
+    judgement:
+      description: Why it cannot and what to do, or what is to be known of its login.
+      type: str
     mirror:
       description: The state that the mirror keeps of its last publication and refusal. V(null) if there is none.
       type: dict
@@ -152,12 +164,16 @@ agents:
         current:
           description: Whether the mirror has seen the source as it is now, by its inode.
           type: bool
+        life:
+          description: The life of the login, C(state), C(sentence) and C(well), as the mirror has last seen it.
+          type: dict
     warnings:
       description: What should be known of this agent.
       type: list
       elements: str
 """
 
+import datetime
 import functools
 from typing import Any
 
@@ -166,6 +182,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.provi
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge, summary
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import AgentPlan
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
@@ -187,7 +204,16 @@ def main() -> None:
     looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     agents = {name: info for name, info in looked.items() if info is not None}
     failures = seen.failures.sentences
-    returned = {"changed": False, "agents": printable_data(report.with_failures(agents, failures))}
+    judged = {name: judge(info, datetime.datetime.now(datetime.timezone.utc)) for name, info in agents.items()}
+    for name, judgement in judged.items():
+        agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
+    returned = printable_data(
+        {
+            "changed": False,
+            "agents": report.with_failures(agents, failures),
+            "summary": summary(judged, len({*failures} - {*judged})),
+        }
+    )
     if failures:
         module.fail_json(msg=report.failure_message(failures, len(returned["agents"])), **returned)
     module.exit_json(**returned)

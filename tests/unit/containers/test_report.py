@@ -75,21 +75,28 @@ def test_an_end_in_seconds_is_read_as_such() -> None:
     assert report.expiry(content, dataclasses.replace(claude, mirror=rules)) == "2030-03-17T17:46:40Z"
 
 
-def test_the_table_names_each_agent_and_says_what_is_not_fresh() -> None:
+def test_the_table_names_each_agent_and_says_which_can_work() -> None:
     agent: dict[str, Any] = {
-        "container": "boss-1", "state": "running", "verdict": "ok", "fresh": True, "directory_inode": 5,
+        "container": "boss-1", "state": "running", "verdict": "ok", "standing": "works", "directory_inode": 5,
         "published": {"inode": 7, "fingerprint": "abc"},
         "inside": {"inode": 7, "fingerprint": "abc", "directory_inode": 5, "read_only": True},
     }  # fmt: skip
-    stale = {**agent, "verdict": "file_mount", "fresh": False, "inside": {**agent["inside"], "directory_inode": None}}
-    absent = {**agent, "verdict": "absent", "state": "absent", "fresh": None, "inside": None}
-    heading, one, two, three = agent_table({"a": agent, "b": stale, "c": absent}).splitlines()
+    stale = {
+        **agent,
+        "verdict": "file_mount",
+        "standing": "fails",
+        "inside": {**agent["inside"], "directory_inode": None},
+    }
+    absent = {**agent, "verdict": "absent", "state": "absent", "standing": "absent", "inside": None}
+    unproven = {**agent, "standing": "not_proven", "inside": None}
+    heading, one, two, three, four = agent_table({"a": agent, "b": stale, "c": absent, "d": unproven}).splitlines()
     assert heading.split()[0] == "AGENT"
     assert one.endswith("yes")
     assert "directory, read-only" in one
     assert two.endswith("NO")
     assert "FILE" in two
-    assert three.endswith("not proven")
+    assert three.endswith(" -")
+    assert four.endswith("not proven")
 
 
 @pytest.mark.parametrize(

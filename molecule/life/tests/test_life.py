@@ -1,0 +1,79 @@
+"""The life of a login as it was lived on the host (live.py), state by state."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import testinfra.host
+
+STATES = [
+    "renewed",
+    "the vendor is away",
+    "nobody could renew it",
+    "the vendor is back",
+    "the vendor says no",
+    "logged out",
+    "logged in again",
+    "the refresh token ends",
+]
+WATCH = {
+    "his systemd was ended": 125,
+    "his home came late": 125,
+    "then his watch is at work": 5,
+    "another directory covers it": 75,
+    "then the watch looks there": 5,
+}
+
+
+@pytest.fixture
+def seen(host: testinfra.host.Host) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(host.file("/var/tmp/life.json").content_string)
+    return found
+
+
+def test_no_container_sees_an_ended_token_while_the_vendor_is_up(seen: dict[str, Any]) -> None:
+    """Measured: 3 to 5 logins in 2.5 lifetimes."""
+    looks, ended, logins = seen["while the vendor is up"]
+    assert ended == 0 and looks > 100 and logins >= 3
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_each_state_is_reached_and_told(seen: dict[str, Any], name: str) -> None:
+    state = seen["states"][name]
+    assert state["seconds"] is not None and state["got"] == state["expected"], state["text"]
+    assert ("not healthy" not in state["text"]) == state["expected"][1]
+
+
+def test_a_person_is_called_once_for_each_change_to_the_worse_and_when_it_is_good_again(seen: dict[str, Any]) -> None:
+    """nanocoai/nanoclaw#730 and others: an agent that stalls is how one learns that a login has ended."""
+    assert [(one["was"], one["state"]) for one in seen["told"]] == [
+        ("good", "ending"),
+        ("ending", "ended"),
+        ("ended", "good"),
+        ("good", "log_in"),
+        ("log_in", "logged_out"),
+        ("logged_out", "good"),
+        ("good", "log_in"),
+    ]
+    assert all(one["cli"] == "claude" and one["user"] == "life" for one in seen["told"])
+
+
+def test_a_rejected_refresh_token_is_sent_once(seen: dict[str, Any]) -> None:
+    assert seen["asked after a no"] == [1, 1]
+
+
+@pytest.mark.parametrize("name", WATCH)
+def test_a_watch_that_ended_or_went_blind_is_at_work_again_within_two_minutes(seen: dict[str, Any], name: str) -> None:
+    """systemd#17089, nanocoai/nanoclaw#2680: a home that is mounted after the boot."""
+    seconds = seen["watch"][name]
+    assert seconds is not None and seconds <= WATCH[name]
+
+
+def test_no_directories_pile_up(seen: dict[str, Any]) -> None:
+    assert seen["namespace directories"] == 0
+
+
+def test_nothing_of_a_token_is_told(host: testinfra.host.Host) -> None:
+    assert "fake-token" not in host.file("/home/life/told").content_string

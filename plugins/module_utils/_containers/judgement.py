@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether an agent can work now, by what was seen: what ``agent_mounts_info`` returns of it → a sentence. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+_RUNNING = ("running", "paused", "restarting")
+_REPAIR = "run agentops.credentials.site"
+
+
+class Standing(enum.Enum):
+    """How an agent stands."""
+
+    WORKS = "works"
+    FAILS = "fails"
+    NOT_PROVEN = "not_proven"
+    STOPPED = "stopped"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How an agent stands, and the reason and the fix, or what is to be known."""
+
+    standing: Standing
+    sentence: str
+
+    def of(self, agent: str) -> str:
+        """The sentence with the agent's name; empty if there is nothing to say."""
+        return f"{agent}: {self.sentence}." if self.sentence else ""
+
+
+def judge(agent: Mapping[str, Any], now: datetime.datetime) -> Judgement:
+    """The judgement on one agent.
+
+    :param agent: what :func:`report.info` returns.
+    :param now: aware of its time zone.
+    """
+    container, mirror = agent["container"], agent["mirror"]
+    if agent["verdict"] == "absent":
+        return Judgement(Standing.ABSENT, f"there is no container named {container}: start it, or correct its name")
+    if agent["state"] not in _RUNNING:
+        return Judgement(Standing.STOPPED, f"the container {container} is {agent['state']}")
+    if agent["fresh"] is None:
+        return Judgement(
+            Standing.NOT_PROVEN, f"what {container} sees could not be looked at: run as root, on the engine's own host"
+        )
+    problem = _problem(agent, now)
+    if problem:
+        return Judgement(Standing.FAILS, problem)
+    life = _life(mirror)
+    return Judgement(Standing.WORKS, "" if life.get("state") == "good" else str(life.get("sentence") or ""))
+
+
+def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
+    """Why a container that was looked at cannot work, with the fix."""
+    published, mirror, life = agent["published"], agent["mirror"], _life(agent["mirror"])
+    if mirror and not mirror["current"]:
+        return (
+            f"the mirror has not seen the host's login as it is now, so it is not at work: look at creds-mirror status,"
+            f" and {_REPAIR}"
+        )
+    if not agent["fresh"]:
+        if published["fingerprint"] is None:
+            return f"no login is published in {agent['directory']}: log in on the host, and {_REPAIR}"
+        reasons = "; ".join(agent["reasons"]) or "it reads another login than the published one"
+        return f"{reasons}: {_REPAIR}"
+    if life.get("state") == "ended" or _is_over(published["expires_at"], now):
+        how = life.get("sentence") if life.get("state") == "ended" else f"ended at {published['expires_at']}"
+        return f"the login {how}; until somebody logs in on the host the agent is answered 401"
+    refusal = (mirror or {}).get("refusal")
+    if refusal:
+        reason = refusal.get("reason") if isinstance(refusal, dict) else refusal
+        return f"the mirror keeps an earlier login, for {reason}: log in again on the host, and see creds-mirror status"
+    return None
+
+
+def _life(mirror: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    life = (mirror or {}).get("life")
+    return life if isinstance(life, dict) else {}
+
+
+def _is_over(expires_at: str | None, now: datetime.datetime) -> bool:
+    if expires_at is None:
+        return False
+    end = datetime.datetime.strptime(expires_at, "%Y-%m-%dT%H:%M:%SZ")
+    return end.replace(tzinfo=datetime.timezone.utc) <= now
+
+
+_PLACES = {
+    Standing.FAILS: "cannot",
+    Standing.NOT_PROVEN: "not proven",
+    Standing.STOPPED: "stopped",
+    Standing.ABSENT: "absent",
+}
+
+
+def summary(judgements: Mapping[str, Judgement], failed: int = 0) -> str:
+    """How many agents can work now, and how the others stand, by name, in one sentence.
+
+    :param failed: how many could not be looked at at all.
+    """
+    by = {
+        standing: [name for name, judgement in judgements.items() if judgement.standing is standing]
+        for standing in Standing
+    }
+    total = len(judgements) + failed
+    counted = f"{len(by[Standing.WORKS])} of {total} agent{'' if total == 1 else 's'} can work now"
+    rest = [f"{words}: {', '.join(by[standing])}" for standing, words in _PLACES.items() if by[standing]]
+    return "; ".join([counted, *rest, *([f"{failed} could not be looked at"] if failed else [])]) + "."
