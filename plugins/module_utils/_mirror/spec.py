@@ -31,6 +31,7 @@ _UNITS = (
     ("mirror-verify", "service"),
     ("keep-warm", "service"),
     ("notify", "service"),
+    ("rewatch", "service"),
 )
 
 
@@ -92,7 +93,7 @@ class MirrorSpec:
         return f"{self.paths.configs}/{self.cli.name}.json"
 
     def unit(self, kind: str, suffix: str) -> str:
-        """Name of a unit; kind is ``mirror``, ``mirror-verify``, ``keep-warm`` or ``notify``."""
+        """Name of a unit; kind is ``mirror``, ``mirror-verify``, ``keep-warm``, ``notify`` or ``rewatch``."""
         return self._unit(kind, suffix, escaped_name(self.user.name))
 
     def _unit(self, kind: str, suffix: str, instance: str) -> str:

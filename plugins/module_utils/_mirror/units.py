@@ -24,6 +24,7 @@ def units(spec: MirrorSpec) -> dict[str, UnitText]:
         spec.unit("mirror", "service"): _SERVICE,
         spec.unit("mirror-verify", "service"): _VERIFY_SERVICE,
         spec.unit("mirror-verify", "timer"): _VERIFY_TIMER,
+        spec.unit("rewatch", "service"): _REWATCH_SERVICE,
     }
     if spec.keep_warm:
         texts[spec.unit("keep-warm", "service")] = _KEEP_WARM_SERVICE
@@ -44,6 +45,7 @@ def units(spec: MirrorSpec) -> dict[str, UnitText]:
             [word(f"XDG_RUNTIME_DIR=/run/user/{spec.user.uid}", Form.LIST)] if spec.scope == "system" else [],
         ),
         "verify": word(spec.verify_service),
+        "rewatch": word(spec.unit("rewatch", "service")),
         "python": word(" ".join(PYTHON)),
         "start": word(spec.paths.start, Form.ARGUMENT),
         "config": word(spec.config, Form.ARGUMENT),
@@ -182,6 +184,9 @@ StartLimitIntervalSec=0
 # It starts when the watch is armed, and revives it.
 Wants={path}
 After={path}
+# It ends so, too, when it has found what the watch should have reported.
+OnFailure={rewatch}
+OnFailureJobMode=replace
 
 [Service]
 Type=oneshot
@@ -190,10 +195,25 @@ SyslogIdentifier=creds-mirror
 TimeoutStartSec=60
 # Each minute's start and end are no news.
 LogLevelMax=notice
-# It found what the watch should have reported: something was mounted over what that watches. So it looks anew.
-SuccessExitStatus=79
-ExecStopPost=+/bin/sh -c 'test "$$EXIT_STATUS" != 79 || exec {systemctl} --no-block restart "$$0"' {path_argument}
 {sandbox}"""
+)
+
+# Not ExecStopPost=+ of the service above: a user's systemd can leave no sandbox (226/NAMESPACE).
+_REWATCH_SERVICE = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Have the watch of the login of {cli} look anew, which something mounted over it has blinded
+StartLimitIntervalSec=60s
+StartLimitBurst=3
+
+[Service]
+Type=oneshot
+# The status of the verification; 79 says that.
+ExecStart=/bin/sh -c 'test "$$MONITOR_EXIT_STATUS" != 79 || exec {systemctl} --no-block restart "$$0"' {path_argument}
+LogLevelMax=notice
+"""
 )
 
 _VERIFY_TIMER = (

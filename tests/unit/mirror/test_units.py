@@ -159,9 +159,9 @@ def test_a_watch_that_was_blind_looks_anew() -> None:
         (SPEC, "systemctl --user", "claude-creds-mirror.path"),
         (SYSTEM, "systemctl", "claude-creds-mirror@dev.path"),
     ):
-        service = lines(spec, spec.verify_service)
-        assert "SuccessExitStatus=79" in service
-        (line,) = [line for line in service if line.startswith("ExecStopPost=")]
+        rewatch = spec.unit("rewatch", "service")
+        assert f"OnFailure={rewatch}" in lines(spec, spec.verify_service)
+        (line,) = [line for line in lines(spec, rewatch) if line.startswith("ExecStart=")]
         assert f"exec {systemctl} --no-block restart" in line and line.endswith(f" {unit}")
 
 
