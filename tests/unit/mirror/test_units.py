@@ -69,7 +69,9 @@ def test_in_the_system_scope_root_resolves_no_path_of_the_users() -> None:
     for name, text in units.units(linked).items():
         text = UnitText(text.replace("TemporaryFileSystem=/dev:ro\n", ""))  # no path of the user's
         assert "Bind" not in text and "TemporaryFileSystem" not in text and "tmpfs" not in text, name
-        if name.endswith(".service"):
+        if "rewatch" in name:
+            assert "/home" not in text  # root's: it names units alone
+        elif name.endswith(".service"):
             # The mount that makes it writable lies on the path's own end, and the process walks there as the user.
             assert "\nProtectHome=read-only\nReadWritePaths=/home/dev/.config/claude-hooks\n" in text
             assert "/home/dev/.claude" not in text
@@ -122,8 +124,11 @@ def test_the_system_scope_runs_as_the_user_under_names_of_the_user() -> None:
         "claude-creds-mirror-verify@dev.timer",
         "claude-creds-mirror@dev.path",
         "claude-creds-mirror@dev.service",
+        "claude-creds-rewatch@dev.service",
     ]
-    assert all("\nUser=1000\n" in text for name, text in texts.items() if name.endswith(".service"))
+    # What only restarts the watch is root's, as the watch is.
+    services = [text for name, text in texts.items() if name.endswith(".service") and "rewatch" not in name]
+    assert all("\nUser=1000\n" in text for text in services)
 
 
 def test_the_path_of_the_client_is_one_word() -> None:

@@ -59,7 +59,8 @@ def test_each_unit_names_the_others_and_the_user_by_his_number(name: str) -> Non
     for unit, text in units(spec).items():
         parser = configparser.ConfigParser(strict=False, interpolation=None)
         parser.read_string(text)
-        assert (parser["Service"]["User"] if unit.endswith(".service") else "3001") == "3001"
+        is_users = unit.endswith(".service") and "rewatch" not in unit
+        assert (parser["Service"]["User"] if is_users else "3001") == "3001"
     service = units(spec)[spec.unit("mirror", "service")]
     assert f"\nOnSuccess={spec.verify_service}\n" in service
 
