@@ -8,6 +8,10 @@ the directory STATE it reads ``valid.json``, {"claude": 3}: the serial of the on
 accepted, all others get a 401; and appends to ``requests.jsonl`` one object for each request, which tells the tokens in
 it by kind, CLI and serial (see testbed/fake-login), never the tokens themselves. A model's answer is the serial of its
 request's token.
+
+``renewal.json``, if it is there, says how a renewal of Claude's login is answered, {"delay": 0.5, "failures": 2,
+"answer": 503, "lifetime": 3600}: after so many seconds, and so many failures. It then gives a serial greater by 1000, the
+only valid one from then on, and accepts no refresh token twice.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import re
 import socketserver
 import ssl
 import sys
+import time
 from typing import Any
 
 TLS = pathlib.Path("/opt/clients/tls")
@@ -229,6 +234,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         spent = [token for token in tokens if token[0] == "refresh"]
         if not spent:
             return 400, {"error": "invalid_grant", "error_description": "no refresh token"}
+        if spent[0][1] == "claude" and self.server.renewal:
+            return self._renewal(spent[0][2])
         infix = "" if spent[0][1] == "claude" else f"{spent[0][1]}-"
         serial = self.server.valid(spent[0][1])
         return 200, {
@@ -236,6 +243,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "access_token": f"fake-token-access-{infix}{serial:06d}",
             "refresh_token": f"fake-token-refresh-{infix}{serial:06d}",
             "expires_in": 3599,
+            "scope": "user:inference user:profile",
+        }
+
+    def _renewal(self, serial: int) -> Answer:
+        """As the real vendor: a refresh token is accepted once."""
+        renewal, path = self.server.renewal, self.server.state / "renewal.json"
+        time.sleep(renewal.get("delay", 0))
+        if renewal.get("failures", 0):
+            path.write_text(json.dumps(renewal | {"failures": renewal["failures"] - 1}))
+            status = renewal["answer"]
+            return status, {"error": "invalid_grant" if status == 400 else "unavailable"}
+        if serial in self.server.accepted:
+            return 400, {"error": "invalid_grant", "error_description": "spent"}
+        self.server.accepted.add(serial)
+        new = serial + 1000
+        valid = json.loads((self.server.state / "valid.json").read_text()) | {"claude": new}
+        (self.server.state / "valid.json").write_text(json.dumps(valid))
+        return 200, {
+            "token_type": "Bearer",
+            "access_token": f"fake-token-access-{new:06d}",
+            "refresh_token": f"fake-token-refresh-{new:06d}",
+            "expires_in": renewal.get("lifetime", 3600),
             "scope": "user:inference user:profile",
         }
 
@@ -262,10 +291,16 @@ class Vendors(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def __init__(self, state: pathlib.Path) -> None:
         self.state = state
+        self.accepted: set[int] = set()
         (state / "requests.jsonl").touch()
         self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.tls.load_cert_chain(TLS / "vendors.pem", TLS / "vendors.key")
         super().__init__(("127.0.0.1", 8080), Handler)
+
+    @property
+    def renewal(self) -> dict[str, Any]:
+        path = self.state / "renewal.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
 
     def valid(self, cli: str) -> int:
         return int(json.loads((self.state / "valid.json").read_text()).get(cli, 0))

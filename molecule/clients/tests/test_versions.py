@@ -9,7 +9,7 @@ import pytest
 from testbed.real_clients import Clients
 
 VERSIONS = {
-    "claude": "2.1.330 (Claude Code)",
+    "claude": "2.1.332 (Claude Code)",
     "claude-2.1.110": "2.1.110 (Claude Code)",
     "codex": "codex-cli 0.169.0",
     "gemini": "0.61.0",

@@ -18,7 +18,7 @@ CATALOG: dict[str, AgentCli] = {
     for row in (
         AgentCli(
             name="claude",
-            measured="2.1.330",
+            measured="2.1.332",
             commands=("claude",),
             source=".claude/.credentials.json",
             credential=".credentials.json",

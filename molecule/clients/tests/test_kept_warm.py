@@ -1,0 +1,128 @@
+"""The host's own real client renews the login by the real timer's service, and no accepted refresh token is sent twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from testbed.hosts import Agents, wait_until
+from testbed.real_clients import HOME, Clients
+
+VERSIONS = ("claude", "claude-2.1.268")
+
+
+class Host:
+    """The user's client on the host, and what the vendor does when it renews."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients, self.agents = clients, Agents(clients.host, "clients")
+
+    def has(self, client: str) -> None:
+        self.clients.host.check_output(
+            f"runuser -u clients -- sh -c 'mkdir -p ~/.local/bin && ln -sfn /opt/clients/bin/{client} ~/.local/bin/claude'"
+        )
+
+    def has_none(self) -> None:
+        self.clients.host.check_output(f"rm -f {HOME}/.local/bin/claude {HOME}/vendors/renewal.json")
+
+    def vendor(self, **renewal: Any) -> None:
+        path = f"{HOME}/vendors/renewal.json"
+        self.clients.host.check_output("printf %%s %s > %s.new && mv %s.new %s", json.dumps(renewal), path, path, path)
+
+    def keep_warm(self, *options: str) -> None:
+        self.agents.systemctl("start", *options, "claude-creds-keep-warm.service")
+
+    def life(self) -> dict[str, Any]:
+        status = self.clients.host.run("runuser -l clients -c '~/.local/bin/creds-mirror status --json'").stdout
+        (claude,) = [report for report in json.loads(status) if report["cli"] == "claude"]
+        return dict(claude)
+
+    def renewals(self, since: int) -> list[tuple[int, int]]:
+        """(serial of the refresh token, status) of each request that sent one."""
+        return [
+            (token[2], request.status)
+            for request in self.clients.requests(since)
+            for token in request.tokens
+            if token[:2] == ("refresh", "claude")
+        ]
+
+
+@pytest.fixture
+def kept(clients: Clients) -> Iterator[Host]:
+    host = Host(clients)
+    host.vendor(delay=0.4)
+    host.has("claude")
+    yield host
+    host.has_none()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_is_renewed_at_every_try(kept: Host, version: str) -> None:
+    """On 0.2.0, by `claude auth status`, 2.1.268 lost every new login: clients.md, section 9."""
+    kept.has(version)
+    mark = kept.clients.mark()
+    serials = []
+    for _try in range(10):
+        serials.append(kept.clients.log_in("claude", seconds=60))
+        kept.keep_warm()
+        kept.agents.wait_until_published(serials[-1] + 1000)
+    assert kept.renewals(mark) == [(serial, 200) for serial in serials]
+    assert kept.life()["healthy"] is True
+
+
+def test_two_refusals_of_the_vendor_are_made_good(kept: Host) -> None:
+    kept.vendor(failures=2, answer=503)
+    mark = kept.clients.mark()
+    serial = kept.clients.log_in("claude", seconds=60)
+    kept.keep_warm("--no-block")
+    wait_until(lambda: kept.life()["state"] == "ending", "the failure is not told")
+    assert "renewal failed" in kept.life()["login"]
+    wait_until(lambda: kept.life()["state"] == "good", "it is not renewed", 60)
+    answers = kept.renewals(mark)
+    assert answers[-1] == (serial, 200) and [answer[1] for answer in answers].count(200) == 1
+
+
+def test_a_vendor_that_cannot_be_reached_is_asked_again(kept: Host) -> None:
+    kept.clients.host.check_output("systemctl stop clients-vendors.service")
+    serial = kept.clients.log_in("claude", seconds=60)
+    kept.keep_warm("--no-block")
+    try:
+        wait_until(lambda: kept.life()["state"] in ("ending", "ended"), "the failure is not told", 60)
+    finally:
+        kept.clients.host.check_output("systemctl start clients-vendors.service")
+    kept.agents.systemctl("start", "--no-block", "claude-creds-keep-warm.service")
+    wait_until(lambda: kept.life()["state"] == "good", "it is not renewed", 120)
+    kept.agents.wait_until_published(serial + 1000)
+
+
+def test_a_rejected_refresh_token_is_sent_once_and_a_person_is_asked(kept: Host) -> None:
+    kept.vendor(failures=100, answer=400)
+    mark = kept.clients.mark()
+    serial = kept.clients.log_in("claude", seconds=60)
+    kept.keep_warm()
+    assert kept.life()["state"] in ("log_in", "ended") and "rejected" in kept.life()["login"]
+    sent = kept.renewals(mark)
+    assert sent and {one[0] for one in sent} == {serial}
+    kept.keep_warm()
+    assert kept.renewals(mark) == sent
+    kept.vendor(delay=0.4)
+    kept.clients.log_in("claude")
+    assert kept.life()["state"] == "good"
+
+
+def test_a_containers_process_goes_on_past_the_end_of_the_old_token(kept: Host) -> None:
+    serial = kept.clients.log_in("claude", seconds=40)
+    end = time.monotonic() + 41
+    conversation = kept.clients.open("claude")
+    pid, answer = conversation.ask()
+    assert kept.clients.serial_in(answer) == serial
+    mark = kept.clients.mark()
+    kept.keep_warm()
+    kept.agents.wait_until_published(serial + 1000)
+    time.sleep(max(0, end - time.monotonic()))
+    assert conversation.ask() == (pid, f"serial {serial + 1000:06d}")
+    assert 401 not in [request.status for request in kept.clients.requests(mark) if request.host == "127.0.0.1"]
