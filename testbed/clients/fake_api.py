@@ -10,8 +10,8 @@ it by kind, CLI and serial (see testbed/fake-login), never the tokens themselves
 request's token.
 
 ``renewal.json``, if it is there, says how a renewal of Claude's login is answered, {"delay": 0.5, "failures": 2,
-"answer": 503, "lifetime": 3600}: after so many seconds, and so many failures. It then gives a serial greater by 1000, the
-only valid one from then on, and accepts no refresh token twice.
+"answer": 503, "lifetime": 3600}: after so many seconds, and so many failures. It then gives a serial greater by 1000,
+the only valid one from then on, and accepts no refresh token twice.
 """
 
 from __future__ import annotations
