@@ -150,6 +150,14 @@ agents:
         link:
           description: The state of the link, V(ok), V(missing) or V(file). V(null) where none is needed.
           type: str
+    exposed:
+      description:
+        - Where the host's login itself, with its refresh token, is in the container's reach, a sentence each.
+      type: list
+      elements: str
+    accept_exposure:
+      description: Whether the agent's C(container.accept_exposure) lets that pass.
+      type: bool
     standing:
       description:
         - Whether the agent can work now. V(works), V(fails), V(not_proven), V(stopped) or V(absent).

@@ -23,6 +23,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._engine.docum
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._host.mountinfo import Mount
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 DIRECTORY = "/home/dev/.config/claude-hooks/claude-credentials"
@@ -275,6 +276,9 @@ class FakeRoot(process_root.ContainerRoot):
         target = self.host.engine.links.get(self.document["Id"], {}).get(path)
         return process_root.FileView("link", link_target=target) if target else process_root.MISSING
 
+    def mounts(self) -> tuple[Mount, ...]:
+        return self.host.inside
+
     def holder(self, path: str, targets: Iterable[str]) -> str | None:
         holders = [target for target in targets if path.startswith(f"{target}/")]
         return max(holders, key=len, default="/")
@@ -290,6 +294,8 @@ class FakeHost:
         self.stale: tuple[int, int] | None = None
         self.provable = True
         self.made: set[str] = set()
+        self.mounted: tuple[Mount, ...] = ()
+        self.inside: tuple[Mount, ...] = ()
 
     def make(self, path: str) -> None:
         self.made.add(path)
@@ -306,6 +312,9 @@ class FakeHost:
 
     def inode(self, path: str) -> int | None:
         return None
+
+    def mounts(self) -> tuple[Mount, ...]:
+        return self.mounted
 
     def root(self, pid: int, container_id: str) -> FakeRoot:
         if not self.provable:

@@ -31,11 +31,11 @@ PASSWD_ROOT = "~/.local/share/agentops/passwd"
 _TEXTS = (
     "name", "credentials_host_dir", "credentials_host_path", "placement", "target", "mode", "cli", "home", "user"
 )  # fmt: skip
-CONTAINER_KEYS = frozenset((*_TEXTS, "command", "only_when_idle", "passwd", "force_placement"))
+CONTAINER_KEYS = frozenset((*_TEXTS, "command", "only_when_idle", "passwd", "force_placement", "accept_exposure"))
 """The keys of an agent's ``container`` that are read."""
 _PATH_LIMIT, _NAME_LIMIT = 4095, 255  # bytes, as Linux has them
 _ID_LIMIT = 4294967294  # the highest uid; one more means none
-_SWITCHES = ("passwd", "force_placement")
+_SWITCHES = ("passwd", "force_placement", "accept_exposure")
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,10 @@ class AgentSpec:
     """``HOME`` to set in the container, or ``None`` to leave it."""
     user: str | None = None
     """``UID`` or ``UID:GID`` that a launcher's container runs as; else the engine reports it."""
+    accepts_exposure: bool = False
+    """Whether the host's login may be in the container's reach."""
+    sources: tuple[str, ...] = ()
+    """The logins of the host that are mirrored: nothing of them but what is published may be in reach."""
     passwd_root: str | None = None
     """Where to keep a passwd file for a uid without an entry; ``None`` if none is asked for."""
 
@@ -219,6 +223,8 @@ class _Entry:
             mode=mode,
             idle_command=idle_command,
             force_placement=bool(container.get("force_placement")),
+            accepts_exposure=bool(container.get("accept_exposure")),
+            sources=tuple(context.mirrored),
             home=self._path("home"),
             user=user,
             passwd_root=context.path(PASSWD_ROOT) if container.get("passwd") else None,

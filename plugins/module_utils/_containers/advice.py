@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from .._agents.config import AgentSpec
 from .._agents.directory import reader_warnings
 from .._agents.passwd import PASSWD
+from .exposure import exposed
 from .link import link_obstacle
 from .observed import Observed, ObservedContainer
 from .verdict import Diagnosis
@@ -34,7 +37,23 @@ def warnings(observed: Observed) -> tuple[str, ...]:
             else f"{spec.cli.name} will not find the login"
         )
         found.append(f"{spec.name}: the link is left out, for {obstacle}: {effect}.")
+    found += [f"{spec.name}: {exposed(reach)}." for reach in container.exposures if not spec.accepts_exposure]
+    found += _power_warnings(spec, container)
     return (*found, *_passwd_warnings(spec, container), *_masking_warnings(spec, container))
+
+
+_ENGINE_SOCKETS = ("docker.sock", "podman.sock")
+
+
+def _power_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str]:
+    """What makes the container root on the host, so that nothing keeps the login from it."""
+    powers = [
+        f"{mount.source} is mounted at {mount.target}"
+        for mount in container.mounts
+        if mount.type == "bind" and (mount.source == "/" or posixpath.basename(mount.source) in _ENGINE_SOCKETS)
+    ]
+    powers += ["it is privileged"] * bool(container.inspected.host_config.get("Privileged"))
+    return [f"{spec.name}: the container is as good as root on the host, for {power}." for power in powers]
 
 
 def _passwd_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str]:

@@ -79,7 +79,7 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
     if refusal:
         reason = refusal.get("reason") if isinstance(refusal, dict) else refusal
         return f"the mirror keeps an earlier login, for {reason}: log in again on the host, and see creds-mirror status"
-    return None
+    return "; ".join(agent["exposed"]) if agent["exposed"] and not agent["accept_exposure"] else None
 
 
 def _life(mirror: Mapping[str, Any] | None) -> Mapping[str, Any]:

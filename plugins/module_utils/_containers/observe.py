@@ -20,8 +20,10 @@ from .._catalog.cli import version_of
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
+from .._host.mountinfo import Mount
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
+from .exposure import exposures
 from .layer_changes import committed_image
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
@@ -77,8 +79,21 @@ def _observed(
         spec,
         directory,
         desired,
-        ObservedContainer(container, user, host.realpath(source) if source else None, seen, link_state, proof_obstacle),
+        ObservedContainer(
+            container,
+            user,
+            host.realpath(source) if source else None,
+            seen,
+            link_state,
+            proof_obstacle,
+            exposures(spec, desired, container, [host.realpath(one) for one in spec.sources], *_mounts(host, root)),
+        ),
     )
+
+
+def _mounts(host: Host, root: ContainerRoot | None) -> tuple[Sequence[Mount], Sequence[Mount]]:
+    """The mounts of the host and of the container's process; none where that may not be looked at."""
+    return (host.mounts(), root.mounts()) if root else ((), ())
 
 
 def _desired(spec: AgentSpec, container: Container, passwd: str) -> tuple[ContainerUser | None, Desired | None]:

@@ -15,6 +15,7 @@ from .._agents.placement import Desired
 from .._engine.documents import ApiVersion, Container, Image
 from .._engine.mounts import MountSpec
 from .._host.filesystem import DirectoryFacts
+from .._host.mountinfo import Reach
 
 
 class LinkState(enum.Enum):
@@ -47,6 +48,8 @@ class ObservedContainer:
     """``None`` if there is no link, or it is not known."""
     proof_obstacle: str | None
     """Why the two above are not known, for a running container."""
+    exposures: tuple[Reach, ...] = ()
+    """Where the logins of the host themselves are in its reach."""
 
     @property
     def id(self) -> str:

@@ -13,6 +13,7 @@ from .._agents.host_needs import HostNeeds
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import ApiVersion, Container, ContainerRow, Document, Image
 from .._host.filesystem import DirectoryFacts
+from .._host.mountinfo import Mount
 from .._host.process_root import ContainerRoot
 
 
@@ -62,6 +63,7 @@ class Host(Protocol):
     def realpath(self, path: str) -> str: ...
     def read(self, path: str) -> bytes | None: ...
     def inode(self, path: str) -> int | None: ...
+    def mounts(self) -> Sequence[Mount]: ...
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         raise NotImplementedError  # from a bare `...` pylint infers that None is entered by `with`

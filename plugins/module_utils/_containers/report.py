@@ -19,6 +19,7 @@ from .._catalog.cli import AgentCli
 from .._engine.documents import Document
 from .._engine.mounts import MountSpec
 from .._host.reading import fingerprint
+from .exposure import exposed
 from .plan import AgentPlan, ProvideOnHost
 from .run import RunResult
 from .verdict import Remedy, Verdict
@@ -214,6 +215,8 @@ def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, An
         "directory_inode": identity[1] if identity else None,
         "target": desired.mount.target if desired else None,
         "mounts": [mount_result(mount) for mount in observed.mounts],
+        "exposed": [exposed(reach) for reach in container.exposures] if container else [],
+        "accept_exposure": spec.accepts_exposure,
         "published": published,
         "inside": proof.inside,
         "fresh": is_fresh(agent, published, proof.inside),

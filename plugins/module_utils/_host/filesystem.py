@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
+from .mountinfo import Mount, mounts_of
 from .process_root import ContainerRoot
 from .reading import read_regular
 
@@ -74,6 +75,9 @@ class Host:
             return within(LOOK_SECONDS, os.lstat, path).st_ino
         except (OSError, ValueError):
             return None
+
+    def mounts(self) -> tuple[Mount, ...]:
+        return mounts_of("self")
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         return ContainerRoot(pid, container_id)

@@ -17,6 +17,7 @@ import stat
 from dataclasses import dataclass
 from typing import Iterable
 
+from .mountinfo import Mount, mounts_of
 from .openat2 import IN_ROOT, NO_SYMLINKS, O_PATH, UnsupportedError, mount_id, openat2
 from .reading import fingerprint, read_regular
 
@@ -49,6 +50,7 @@ class ContainerRoot:
     """
 
     def __init__(self, pid: int, container_id: str) -> None:
+        self._pid = pid
         try:
             with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
                 if container_id not in file.read():
@@ -70,6 +72,10 @@ class ContainerRoot:
             return openat2(self._descriptor, path, flags, IN_ROOT | resolve)
         except UnsupportedError as reason:
             raise NotProven(str(reason)) from None
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """Its mounts, with the paths that it has for them; none if they may not be read."""
+        return mounts_of(str(self._pid))
 
     def stat(self, path: str) -> FileView:
         """What is at ``path``, symbolic links followed inside the container's root."""

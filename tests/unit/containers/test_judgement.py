@@ -33,6 +33,8 @@ AGENT: dict[str, Any] = {
     "reasons": [],
     "directory": "/home/dev/.config/claude-hooks/claude-credentials",
     "fresh": True,
+    "exposed": [],
+    "accept_exposure": False,
     "published": {"fingerprint": "abc", "expires_at": "2026-11-28T15:00:00Z"},
     "mirror": MIRROR,
 }
@@ -81,6 +83,8 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
         mirror(refusal={"at": "T", "reason": "it is empty"}),
         "fails", "the mirror keeps an earlier login, for it is empty: log in again on the host, and see creds-mirror status",
     ),
+    "the login itself is in reach": ({"exposed": ["x is", "y is"]}, "fails", "x is; y is"),
+    "and that is accepted": ({"exposed": ["x is"], "accept_exposure": True}, "works", ""),
     "whatever the state file holds": (mirror(life=["x"], refusal="y"), "fails", "the mirror keeps an earlier login, for y: log in again on the host, and see creds-mirror status"),
 }  # fmt: skip
 
