@@ -97,7 +97,7 @@ def life(lifetime: int) -> None:
         os.chown(user.path(name), user.uid, -1)
     user.log_in(100, lifetime)
     user.seconds_until_published(100, 10)
-    SEEN["while the vendor is up"] = ended_tokens("life-boss", 1.8 * lifetime)
+    SEEN["while the vendor is up"] = ended_tokens("life-boss", 1.1 * lifetime)
     reached("renewed", "good", 10, True)
     vendor.write_text("away")
     user.log_in(200, 80)

@@ -150,6 +150,28 @@ agents:
         link:
           description: The state of the link, V(ok), V(missing) or V(file). V(null) where none is needed.
           type: str
+    readers:
+      description:
+        - Which processes in the container run the agent CLI, or else its main process, and whether they can read the
+          login. Empty where this is not known, which takes root.
+      type: list
+      elements: dict
+      contains:
+        uid:
+          description: Its uid, in the host's numbers.
+          type: int
+        gid:
+          description: Its gid, in the host's numbers.
+          type: int
+        command:
+          description: The name of its program.
+          type: str
+        obstacle:
+          description: Why it cannot read the login, or V(none).
+          type: str
+        advice:
+          description: How it can, or V(none).
+          type: str
     exposed:
       description:
         - Where the host's login itself, with its refresh token, is in the container's reach, a sentence each.

@@ -10,7 +10,7 @@ import copy
 import itertools
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
@@ -22,7 +22,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._engine.docum
     Image,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
-from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts, Reader
 from ansible_collections.agentops.credentials.plugins.module_utils._host.mountinfo import Mount
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
@@ -315,6 +315,12 @@ class FakeHost:
 
     def mounts(self) -> tuple[Mount, ...]:
         return self.mounted
+
+    def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
+        return ()
+
+    def whose_id(self, uid: int) -> str | None:
+        return None
 
     def root(self, pid: int, container_id: str) -> FakeRoot:
         if not self.provable:

@@ -54,6 +54,23 @@ def reader_warnings(spec: AgentSpec, facts: DirectoryFacts, uid: int, gid: int) 
     )
 
 
+def reader_advice(facts: DirectoryFacts, uid: int, whose: str | None) -> str:
+    """How a process that cannot read the login gets to read it.
+
+    :param uid: the process's, on the host.
+    :param whose: to whom else of the host that id belongs.
+    """
+    if uid in (facts.uid, *facts.acl_uids):
+        return "a directory above it in the container, or a security module, keeps it out"
+    if whose is not None and uid != facts.uid:
+        return (
+            f"uid {uid} belongs to {whose} of the host, who could then read it too; run the container as another user"
+        )
+    uids = ", ".join(map(str, sorted({*facts.acl_uids, uid})))
+    gids = f", gids: [{', '.join(map(str, sorted(facts.acl_gids)))}]" if facts.acl_gids else ""
+    return f"set creds_mirror_readers: {{uids: [{uids}]{gids}}} and run agentops.credentials.mirror"
+
+
 def directory_warnings(spec: AgentSpec, facts: DirectoryFacts) -> Sequence[str]:
     """What is unwise about the credentials directory, though it works."""
     if facts.kind == "directory" and facts.mode & 0o007:

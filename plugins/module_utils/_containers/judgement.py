@@ -72,6 +72,12 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
             return f"no login is published in {agent['directory']}: log in on the host, and {_REPAIR}"
         reasons = "; ".join(agent["reasons"]) or "it reads another login than the published one"
         return f"{reasons}: {_REPAIR}"
+    for reader in agent["readers"]:
+        if reader["obstacle"]:
+            return (
+                f"{reader['command'] or 'its process'} runs as uid {reader['uid']} and cannot read the login"
+                f" ({reader['obstacle']}): {reader['advice']}"
+            )
     if life.get("state") == "ended" or _is_over(published["expires_at"], now):
         how = life.get("sentence") if life.get("state") == "ended" else f"ended at {published['expires_at']}"
         return f"the login {how}; until somebody logs in on the host the agent is answered 401"

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping, Protocol, Sequence
+from typing import Collection, Mapping, Protocol, Sequence
 
 from .._agents.host_needs import HostNeeds
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import ApiVersion, Container, ContainerRow, Document, Image
-from .._host.filesystem import DirectoryFacts
+from .._host.filesystem import DirectoryFacts, Reader
 from .._host.mountinfo import Mount
 from .._host.process_root import ContainerRoot
 
@@ -64,6 +64,8 @@ class Host(Protocol):
     def read(self, path: str) -> bytes | None: ...
     def inode(self, path: str) -> int | None: ...
     def mounts(self) -> Sequence[Mount]: ...
+    def readers(self, main: int, commands: Collection[str], path: str) -> Sequence[Reader]: ...
+    def whose_id(self, uid: int) -> str | None: ...
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         raise NotImplementedError  # from a bare `...` pylint infers that None is entered by `with`

@@ -7,24 +7,27 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Iterator
 
+from .._agents.directory import reader_advice
 from .._catalog.mirror_paths import staging_directory
 from .._engine.documents import Document
 from .._host.process_root import NotProven
 from .observed import LinkState
 from .plan import AgentPlan
 from .ports import Host
-from .report import Proof, credential_path
+from .report import Proof, ProvedReader, credential_path
 
 
 def prove(host: Host, agent: AgentPlan) -> Proof:
     """What one agent's container sees, and what it should see."""
     path = agent.observed.spec.published_path
+    content, inside = host.read(path), _inside(host, agent)
     return Proof(
-        content=host.read(path),
+        content=content,
         inode=host.inode(path),
-        inside=_inside(host, agent),
+        inside=inside,
+        readers=tuple(_readers(host, agent, str(inside["path"]))) if content is not None and inside else (),
         mirror=_mirror_state(host, agent.observed.spec.directory),
     )
 
@@ -48,6 +51,22 @@ def _inside(host: Host, agent: AgentPlan) -> Document | None:
         "read_only": directory.read_only,
         "link": link.value if link else None,
     }
+
+
+def _readers(host: Host, agent: AgentPlan, path: str) -> Iterator[ProvedReader]:
+    """Each different reader of the login in the container."""
+    observed, container = agent.observed, agent.observed.container
+    if container is None or observed.spec.is_shared:
+        return
+    seen = set()
+    for reader in host.readers(container.inspected.pid, observed.spec.cli.commands, path):
+        process = reader.process
+        key = (process.uid, process.gid, process.groups, process.capabilities, process.command, reader.obstacle)
+        if key not in seen:
+            seen.add(key)
+            whose = host.whose_id(process.uid)
+            advice = reader_advice(observed.directory, process.uid, whose) if reader.obstacle else None
+            yield ProvedReader(process.uid, process.gid, process.command, reader.obstacle, advice)
 
 
 def _mirror_state(host: Host, directory: str) -> Document | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import posixpath
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Collection, Mapping, Sequence
 
 from .._agents.config import AgentSpec
@@ -188,6 +188,19 @@ class Proof:
     """What the container's process sees; ``None`` if it does not run or may not be looked at."""
     mirror: Mapping[str, Any] | None
     """The state file of the mirror."""
+    readers: tuple[ProvedReader, ...] = ()
+    """Who reads the login in the container; nobody where that may not be looked at."""
+
+
+@dataclass(frozen=True)
+class ProvedReader:
+    """A reader in the host's numbers, why it cannot read the login, and the fix."""
+
+    uid: int
+    gid: int
+    command: str
+    obstacle: str | None
+    advice: str | None
 
 
 def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, Any]:
@@ -219,6 +232,7 @@ def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, An
         "accept_exposure": spec.accepts_exposure,
         "published": published,
         "inside": proof.inside,
+        "readers": [asdict(reader) for reader in proof.readers],
         "fresh": is_fresh(agent, published, proof.inside),
         "mirror": proof.mirror,
         "warnings": list(agent.warnings),

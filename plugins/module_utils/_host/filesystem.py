@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from typing import Collection
 
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .mountinfo import Mount, mounts_of
 from .process_root import ContainerRoot
+from .reader import Process, obstacle, processes
 from .reading import read_regular
+from .users import whose_id
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class DirectoryFacts:
         if gid == self.gid:
             return self.mode & 0o050 == 0o050
         return self.mode & 0o005 == 0o005
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A process of a container, and why it cannot open the login; ``None`` if it can."""
+
+    process: Process
+    obstacle: str | None
 
 
 class Host:
@@ -78,6 +89,16 @@ class Host:
 
     def mounts(self) -> tuple[Mount, ...]:
         return mounts_of("self")
+
+    def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
+        """Who reads a file in a container, by its path there; nobody is known where this process is not root's."""
+        if os.geteuid() != 0:
+            return ()
+        return tuple(Reader(process, obstacle(process, path)) for process in processes(main, commands))
+
+    def whose_id(self, uid: int) -> str | None:
+        """To whom else of this host a uid belongs; ``None`` if to nobody, or to the engine's own."""
+        return whose_id(uid)
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         return ContainerRoot(pid, container_id)

@@ -101,8 +101,8 @@ def obstacle(process: Process, path: str) -> str | None:
             status = min(error.errno or 255, 255)
         finally:
             os._exit(status)
-    status = _ended(child)
-    return None if status == 0 else os.strerror(status) if status and status < 255 else "it cannot be tried"
+    ended = _ended(child)
+    return None if ended == 0 else os.strerror(ended) if ended and ended < 255 else "it cannot be tried"
 
 
 def _become(process: Process) -> None:

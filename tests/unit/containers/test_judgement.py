@@ -26,6 +26,7 @@ def life(state: str, sentence: str) -> dict[str, Any]:
 
 
 MIRROR: dict[str, Any] = {"current": True, "refusal": None, "life": life("good", "good until T")}
+AGENT_READER: dict[str, Any] = {"uid": 1000, "command": "claude", "obstacle": None, "advice": None}
 AGENT: dict[str, Any] = {
     "container": "boss-1",
     "state": "running",
@@ -34,6 +35,7 @@ AGENT: dict[str, Any] = {
     "directory": "/home/dev/.config/claude-hooks/claude-credentials",
     "fresh": True,
     "exposed": [],
+    "readers": [{"uid": 1000, "command": "claude", "obstacle": None, "advice": None}],
     "accept_exposure": False,
     "published": {"fingerprint": "abc", "expires_at": "2026-11-28T15:00:00Z"},
     "mirror": MIRROR,
@@ -82,6 +84,10 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a refused login": (
         mirror(refusal={"at": "T", "reason": "it is empty"}),
         "fails", "the mirror keeps an earlier login, for it is empty: log in again on the host, and see creds-mirror status",
+    ),
+    "its reader is kept out": (
+        {"readers": [AGENT_READER, {**AGENT_READER, "uid": 12345, "obstacle": "Permission denied", "advice": "set X"}]},
+        "fails", "claude runs as uid 12345 and cannot read the login (Permission denied): set X",
     ),
     "the login itself is in reach": ({"exposed": ["x is", "y is"]}, "fails", "x is; y is"),
     "and that is accepted": ({"exposed": ["x is"], "accept_exposure": True}, "works", ""),

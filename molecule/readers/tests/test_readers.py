@@ -1,0 +1,66 @@
+"""On 0.2.0 verify passed while the agent got "Permission denied": case 08."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from testbed.hosts import TARGET, Agents
+
+LOGIN = f"{TARGET}/.credentials.json"
+
+
+def reads(agents: Agents, container: str, *options: str) -> bool:
+    """Whether a process in the container really reads it."""
+    done = agents.host.run(f"docker exec {' '.join(options)} readers-{container} cat {LOGIN}")
+    assert done.rc == 0 or "Permission denied" in done.stderr, done.stderr
+    return bool(done.rc == 0)
+
+
+def info(agents: Agents) -> dict[str, Any]:
+    succeeded, result = agents.module("agent_mounts_info", {"path": f"{agents.home}/agents.json", "home": agents.home})
+    assert succeeded, result
+    return dict(result["agents"])
+
+
+@pytest.mark.parametrize("container", ["root", "owner", "powerless", "other", "person"])
+def test_the_verdict_is_what_the_process_reads(agents: Agents, container: str) -> None:
+    agent = info(agents)[container]
+    assert (agent["standing"] == "works") == reads(agents, container), agent["judgement"]
+
+
+def test_a_process_that_came_after_the_start_is_the_reader_that_counts(agents: Agents) -> None:
+    """What runs the agent CLI counts, also where the container's main process is another user's."""
+    assert info(agents)["late"]["standing"] == "works"
+    agents.host.check_output("docker exec --detach --user 34567:34567 readers-late sh /opt/claude")
+    agent = info(agents)["late"]
+    assert not reads(agents, "late", "--user", "34567:34567")
+    assert (
+        "late: claude runs as uid 34567 and cannot read the login (Permission denied): set creds_mirror_readers: "
+        in agent["judgement"]
+    )
+
+
+def test_the_id_of_another_person_is_not_advised(agents: Agents) -> None:
+    agent = info(agents)["person"]
+    assert "uid 4242 belongs to readers-other of the host, who could then read it too" in agent["judgement"]
+    assert "creds_mirror_readers" not in agent["judgement"]
+
+
+def test_who_follows_the_advice_lets_the_reader_in_and_nobody_else(agents: Agents) -> None:
+    advised = {name: re.search(r"uids: \[([\d, ]+)\]", agent["judgement"]) for name, agent in info(agents).items()}
+    uids = sorted({int(uid) for match in advised.values() if match for uid in match[1].split(",")})
+    assert uids == [0, 12345, 34567]
+    options = {"user": "readers", "keep_warm": False, "readers": {"uids": uids}}
+    for name, file in (("program", "creds_mirror.py"), ("start", "start.py")):
+        options[name] = agents.host.file(f"{agents.home}/.local/lib/creds-mirror/{file}").content_string
+    succeeded, result = agents.module("creds_mirror", options)
+    assert succeeded, result
+    after = info(agents)
+    for container in ("powerless", "other"):
+        assert reads(agents, container) and after[container]["standing"] == "works", after[container]["judgement"]
+    assert reads(agents, "late", "--user", "34567:34567") and after["late"]["standing"] == "works"
+    assert not reads(agents, "person") and after["person"]["standing"] == "fails"
+    assert agents.host.run(f"setpriv --reuid=4242 --regid=4242 --clear-groups cat {agents.published}").rc != 0
