@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.probe import PROGRAM
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import (
     ApiVersion,
     Container,
@@ -53,6 +54,8 @@ class FakeEngine:
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
+        self.words_at_start: list[str] = []
+        self.created: list[tuple[str, Any]] = []
         self.committed: set[str] = set()
         self.vanishing: dict[str, Any] | None = None
         self.links: dict[str, dict[str, str]] = {}
@@ -123,8 +126,10 @@ class FakeEngine:
     def create(self, name: str, body: Any) -> str:
         body = copy.deepcopy(body)
         self._write(f"create {name}")
-        assert name not in self.names(), "the engine refuses a name in use"
+        if name in self.names():
+            raise EngineError(f'Conflict. The container name "/{name}" is already in use')
         assert self._image_id(body["Image"]), "the engine has no such image"
+        self.created.append((name, copy.deepcopy(body)))
         number = next(self._ids)
         for field in ("NetworkMode", "PidMode", "IpcMode"):
             mode = str(body["HostConfig"].get(field) or "")
@@ -174,6 +179,10 @@ class FakeEngine:
         mode = self._find(container)["HostConfig"]["NetworkMode"]
         if mode.startswith("container:") and not self._find(mode.split(":", 1)[1])["State"]["Running"]:
             raise EngineError("cannot join network of a non running container")
+        if self.words_at_start:
+            raise EngineError(self.words_at_start.pop(0))
+        if self._find(container)["Config"].get("Entrypoint") == [PROGRAM]:
+            raise EngineError(f'runc create failed: exec: "{PROGRAM}": stat {PROGRAM}: no such file or directory')
         state = self._find(container)["State"]
         beside = [
             name for name in self.running() if name.partition(".am-")[0] == self._name(container).partition(".am-")[0]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Mapping, cast
 
 from .._base.errors import ConfigError
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._base.paths import normalise
 from .._catalog.cli import AgentCli, cli_of_command
 from .._catalog.rows import CATALOG
@@ -257,7 +257,7 @@ class _Entry:
 
     def _container_name(self) -> str:
         name: str = self.container.get("name") or self.name
-        if name.endswith((SUFFIX_NEW, SUFFIX_OLD)):
+        if name.endswith((SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE)):
             raise self._fault("name", f"{name} ends in a suffix that marks containers being replaced; rename it.")
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.context.allowed.containers):
             raise self._fault("name", f"{name} is not among allowed_containers; add a pattern there that it matches.")

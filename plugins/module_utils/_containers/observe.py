@@ -15,7 +15,7 @@ from .._agents.launchers import desired_without_container
 from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
 from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._catalog.cli import version_of
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
@@ -26,6 +26,7 @@ from .layer_changes import committed_image
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
+from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .relations import is_linked, uses
 
@@ -226,4 +227,13 @@ def rollback(engine: ReadingEngine, plan: AgentPlan) -> tuple[Operation, ...]:
         steps = plan_recovery(one, was_running[one.name], there)
         operations += steps
         there -= removed_by(steps)
+    for name in was_running:
+        operations += left_probe(engine, containers, plan.agent, name)
     return tuple(operations)
+
+
+def left_probe(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> tuple[Operation, ...]:
+    """What removes the probe of the container ``name``, where one is left."""
+    row = containers.rows.get(name + SUFFIX_PROBE)
+    container = engine.inspect(row.id) if row else None
+    return (sweep(agent, container),) if container and is_probe(container) else ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Mapping, Protocol, Sequence
 
 from .._agents.host_needs import HostNeeds
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._engine.documents import ApiVersion, Container, ContainerRow, Document, Image
 from .._host.filesystem import DirectoryFacts
 from .._host.process_root import ContainerRoot
@@ -100,5 +100,11 @@ class ContainerList:
 
     def interrupted(self) -> list[str]:
         """Names of the containers whose recreation did not end, on the whole host."""
-        suffixes = (SUFFIX_NEW, SUFFIX_OLD)
+        return self._named(SUFFIX_NEW, SUFFIX_OLD)
+
+    def probed(self) -> list[str]:
+        """Names of the containers of which a probe is left, on the whole host."""
+        return self._named(SUFFIX_PROBE)
+
+    def _named(self, *suffixes: str) -> list[str]:
         return sorted({name[: -len(suffix)] for name in self.rows for suffix in suffixes if name.endswith(suffix)})

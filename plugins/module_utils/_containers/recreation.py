@@ -43,6 +43,7 @@ from .plan import (
     Target,
     VerifyContainer,
 )
+from .probe import probe
 from .verdict import Diagnosis
 
 
@@ -67,13 +68,14 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     """Restart the container, and after it those that use its namespaces: they join them again."""
     agent = observed.spec.name
     container = _original(facts)
+    running = [dependent.facts for dependent in facts.dependents if dependent.facts.container.is_running]
     steps: list[Operation] = [
+        *(step for one in (facts, *running) for step in _probe_as_it_is(agent, one)),
         RestartContainer(agent, diagnosis.cause, container, facts.container.stop_timeout),
         _verify(observed, options, container),
     ]
     if observed.container and observed.container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
         steps.append(make_link(observed, container))
-    running = [dependent.facts for dependent in facts.dependents if dependent.facts.container.is_running]
     steps += [
         RestartContainer(agent, f"it uses {container.name}", _original(one), one.container.stop_timeout)
         for one in running
@@ -109,6 +111,11 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
     else:
         others = [_dependent_replacement(observed, facts, one.facts, options) for one in facts.dependents]
         sequence = live_sequence([replacement, *others])
+    # Whatever can fail before a program runs is tried before anything is touched.
+    probes = [*probe(observed.spec.name, facts, create_request(facts, overrides).body)]
+    for dependent in facts.dependents:
+        probes += _probe_as_it_is(observed.spec.name, dependent.facts)
+    sequence = (*probes, *sequence)
     dependents = tuple((one.name, one.is_running) for one in others)
     return AgentPlan(
         observed, diagnosis, sequence, differences=request.differences, dependents=dependents, body=request.body
@@ -294,6 +301,11 @@ def _verify(observed: Observed, options: Options, container: Target) -> VerifyCo
     )
     cause = f"not proven what it sees: {obstacle}" if options.is_present and obstacle else ""
     return VerifyContainer(observed.spec.name, cause, container, expectation, is_provable=obstacle is None)
+
+
+def _probe_as_it_is(agent: str, facts: RecreationFacts) -> tuple[Operation, ...]:
+    """Try a container without a change; one that uses the namespaces of another has those of the original."""
+    return probe(agent, facts, create_request(facts, Overrides()).body) if facts.image else ()
 
 
 def _dependent_replacement(

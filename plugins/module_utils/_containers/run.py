@@ -23,11 +23,12 @@ from .._base.printable import printable
 from . import execute
 from .advice import warnings
 from .isolation import Failures
-from .observe import ContainerInquiry, interrupted, observe, observed_logins
+from .observe import ContainerInquiry, interrupted, left_probe, observe, observed_logins
 from .options import Request
 from .plan import AgentPlan, Operation, Plan, ProvideOnHost
 from .planner import plan_agent
 from .ports import ContainerList, Host, Provider, ReadingEngine, Session
+from .probe import untried
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .verdict import Verdict, diagnose
 
@@ -71,6 +72,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     after = {plan.agent: plan.diagnosis.verdict for plan in plans}
     after.update(_verdicts_after(request, session, plans, failures))
     notes += tuple(note for plan in plans for note in plan.warnings)
+    notes += untried(plans) if request.check_mode else ()
     logins = [login for plan in plans for login in observed_logins(plan.observed)]
     return RunResult(
         Plan(tuple(plans), recovery),
@@ -142,6 +144,10 @@ def _recover(
         one = failures.attempt(agent, _bound(interrupted, session.engine, containers, agent, container))
         found += [one] if one else []
     done: list[Operation] = []
+    for container in containers.probed():
+        agent = names.get(container, container)
+        swept = failures.attempt(agent, _bound(_sweep, request, session, containers, agent, container))
+        done += swept or ()
     there = containers.ids
     for one in in_order_of_need(found):
         steps = failures.attempt(one.agent, _bound(plan_recovery, one, None, there)) or ()
@@ -150,6 +156,15 @@ def _recover(
         done += steps
         there -= removed_by(steps)
     return tuple(done)
+
+
+def _sweep(
+    request: Request, session: Session, containers: ContainerList, agent: str, name: str
+) -> tuple[Operation, ...]:
+    steps = left_probe(session.engine, containers, agent, name)
+    if not request.check_mode:
+        execute.perform(session, steps)
+    return steps
 
 
 def _perform(session: Session, one: Interrupted, steps: Sequence[Operation]) -> bool:
