@@ -24,6 +24,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._engine.docum
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._host.node import Node
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 DIRECTORY = "/home/dev/.config/claude-hooks/claude-credentials"
@@ -55,6 +56,7 @@ class FakeEngine:
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
         self.words_at_start: list[str] = []
+        self.volumes: dict[str, Any] = {}
         self.created: list[tuple[str, Any]] = []
         self.committed: set[str] = set()
         self.vanishing: dict[str, Any] | None = None
@@ -117,6 +119,10 @@ class FakeEngine:
     def output(self, container: str, command: Any) -> str | None:
         self._read("output")
         return self.version
+
+    def inspect_volume(self, volume: str) -> Any:
+        self._read("inspect_volume")
+        return self.volumes.get(volume)
 
     def layer_directory(self, container: str) -> str | None:
         return "/upper" if self.is_overlay else None
@@ -252,7 +258,7 @@ PASSWD = b"root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1000::/home/claude:/bin/
 
 
 def _effective_mounts(host_config: Any) -> list[Any]:
-    binds = [bind.split(":") for bind in host_config.get("Binds") or ()]
+    binds = [bind.split(":")[:2] for bind in host_config.get("Binds") or ()]
     named = [{"Type": "volume", "Name": source, "Destination": target, "RW": True} for source, target in binds]
     stated = [
         {"Type": mount["Type"], "Source": mount["Source"], "Destination": mount["Target"], "RW": not mount["ReadOnly"]}
@@ -280,6 +286,15 @@ class FakeRoot(process_root.ContainerRoot):
                 return process_root.FileView("directory", identity, read_only=not mount["RW"])
         return process_root.MISSING
 
+    def node(self, path: str) -> Node:
+        return self.host.in_container.get(path) or self.host.node(self._source(path))
+
+    def _source(self, path: str) -> str:
+        return next((one["Source"] for one in self.document["Mounts"] if one["Destination"] == path), path)
+
+    def has_content_of(self, path: str, host_path: str) -> bool:
+        return self.host.is_same_content
+
     def lstat(self, path: str) -> process_root.FileView:
         target = self.host.engine.links.get(self.document["Id"], {}).get(path)
         return process_root.FileView("link", link_target=target) if target else process_root.MISSING
@@ -299,6 +314,9 @@ class FakeHost:
         self.stale: tuple[int, int] | None = None
         self.provable = True
         self.made: set[str] = set()
+        self.nodes: dict[str, Node] = {}
+        self.in_container: dict[str, Node] = {}
+        self.is_same_content = False
 
     def make(self, path: str) -> None:
         self.made.add(path)
@@ -315,6 +333,9 @@ class FakeHost:
 
     def inode(self, path: str) -> int | None:
         return None
+
+    def node(self, path: str) -> Node:
+        return self.nodes.get(path) or Node("directory", (1, hash(path)))
 
     def root(self, pid: int, container_id: str) -> FakeRoot:
         if not self.provable:

@@ -29,6 +29,7 @@ from .ports import ContainerList, Host, ReadingEngine
 from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .relations import is_linked, uses
+from .start_looks import with_start_conditions
 
 
 def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: AgentSpec) -> Observed:
@@ -136,6 +137,7 @@ class ContainerInquiry:
     """Asks the engine about one agent's container; see :class:`planner.Inquiry`."""
 
     engine: ReadingEngine
+    host: Host
     containers: ContainerList
     observed: Observed
 
@@ -147,7 +149,10 @@ class ContainerInquiry:
 
     def recreation_facts(self) -> RecreationFacts:
         others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        return _facts(self.engine, self._container, [self._container, *_still_there(self.engine, others)])
+        everyone = [self._container, *_still_there(self.engine, others)]
+        facts = _facts(self.engine, self._container, everyone)
+        target = self.observed.desired.mount.target if self.observed.desired else None
+        return with_start_conditions(self.engine, self.host, facts, everyone, self.containers.ids, target)
 
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)

@@ -59,6 +59,7 @@ class Effects(Protocol):
     def note_created(self, name: str, container_id: str) -> None: ...
     def verify(self, container_id: str, expectation: Expectation) -> None: ...
     def provide(self, needs: HostNeeds) -> None: ...
+    def require_sources(self, container_id: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ class RestartContainer(ContainerOperation):
         return f"restart {self.container.name}"
 
     def perform(self, effects: Effects) -> None:
+        effects.require_sources(effects.id_of(self.container))
         effects.engine.restart(effects.id_of(self.container), self.timeout)
 
 
@@ -201,6 +203,7 @@ class StartContainer(ContainerOperation):
         return f"start {self.container.name}"
 
     def perform(self, effects: Effects) -> None:
+        effects.require_sources(effects.id_of(self.container))
         effects.engine.start(effects.id_of(self.container))
 
 

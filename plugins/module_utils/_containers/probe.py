@@ -58,6 +58,7 @@ class TryStart(ContainerOperation):
     def _start(self, effects: Effects) -> str:
         """The engine's words. With docker-init as its first process it starts, and ends at once."""
         try:
+            effects.require_sources(effects.id_of(self.container))
             effects.engine.start(effects.id_of(self.container))
         except EngineError as error:
             return str(error)

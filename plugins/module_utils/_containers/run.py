@@ -207,7 +207,7 @@ def _plan_agents(
 def _plan_agent(request: Request, session: Session, containers: ContainerList, spec: AgentSpec) -> AgentPlan:
     observed = observe(session.engine, session.host, containers, spec)
     diagnosis = diagnose(observed, request.options)
-    inquiry = ContainerInquiry(session.engine, containers, observed)
+    inquiry = ContainerInquiry(session.engine, session.host, containers, observed)
     plan = plan_agent(observed, diagnosis, request.options, inquiry)
     container = observed.container
     config_user, user = (container.inspected.user, container.user) if container else ("", None)

@@ -71,7 +71,7 @@ def test_a_probe_holds_nothing_that_the_original_holds(world: World) -> None:
     (endpoint,) = boss["NetworkSettings"]["Networks"].values()
     endpoint.update(IPAMConfig={"IPv4Address": "10.0.0.9"}, Aliases=["db"], MacAddress="02:00:00:00:00:01")
     observed = observe(world.engine, world.host, ContainerList.of(world.engine), world.request().config.agents[0])
-    facts = ContainerInquiry(world.engine, ContainerList.of(world.engine), observed).recreation_facts()
+    facts = ContainerInquiry(world.engine, world.host, ContainerList.of(world.engine), observed).recreation_facts()
     body = create_request(facts, Overrides()).body
     probe = probe_body(body)
     assert "10.0.0.9" in json.dumps(body)
