@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol
 from .._agents.host_needs import HostNeeds
 from .._base.printable import printable
 from .._engine.documents import Document
-from .observed import Observed
+from .observed import Observed, RecreationFacts
 from .ports import WritingEngine
 from .verdict import Diagnosis
 
@@ -326,6 +326,10 @@ class AgentPlan:
     """The other containers that are recreated with it, and whether each runs."""
     body: Document | None = field(default=None, repr=False)
     """The body of the create request."""
+    facts: RecreationFacts | None = field(default=None, repr=False)
+    """What was looked up for its operations."""
+    served_by: str | None = None
+    """The agent of the same container whose plan serves this one, too; then there are no operations."""
 
     @property
     def changes(self) -> tuple[Operation, ...]:

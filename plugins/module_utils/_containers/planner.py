@@ -79,7 +79,7 @@ def _planned(plan: AgentPlan, refusals: tuple[str, ...], facts: RecreationFacts,
     if options.is_present:
         notes += compose_warnings(observed, diagnosis) + start_warnings(observed.spec)
     recreated = recreation.recreate(observed, diagnosis, facts, options)
-    return replace(recreated, warnings=notes, differences=(*recreated.differences, *plan.differences))
+    return replace(recreated, warnings=notes, differences=(*recreated.differences, *plan.differences), facts=facts)
 
 
 def _refuse_start(name: str, facts: RecreationFacts, unmounted: Sequence[str], options: Options) -> tuple[str, ...]:

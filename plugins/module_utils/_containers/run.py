@@ -24,12 +24,14 @@ from . import execute
 from .advice import warnings
 from .isolation import Failures
 from .observe import ContainerInquiry, interrupted, left_probe, observe, observed_logins
-from .options import Request
+from .observed import Observed
+from .options import Options, Request
 from .plan import AgentPlan, Operation, Plan, ProvideOnHost
 from .planner import plan_agent
 from .ports import ContainerList, Host, Provider, ReadingEngine, Session
 from .probe import untried
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
+from .together import as_one, shared_options
 from .verdict import Verdict, diagnose
 
 
@@ -190,25 +192,46 @@ def _plan_agents(
     request: Request, session: Session, containers: ContainerList, agents: Sequence[AgentSpec], failures: Failures
 ) -> list[AgentPlan]:
     """The plans of all agents that could be looked at. A refused one has no operations, and is a failure."""
-    plans = []
+    looked_at: dict[str, list[Observed]] = {}
     for spec in agents:
-        plan = failures.attempt(spec.name, _bound(_plan_agent, request, session, containers, spec))
-        if plan is None:
-            continue
+        seen = failures.attempt(spec.name, _bound(observe, session.engine, session.host, containers, spec))
+        if seen is not None:
+            looked_at.setdefault(spec.container, []).append(seen)
+    planned: dict[str, AgentPlan] = {}
+    for together in looked_at.values():
+        planned.update(_plan_container(request, session, containers, together, failures))
+    plans = [planned[spec.name] for spec in agents if spec.name in planned]
+    for plan in plans:
         if plan.refusals:
-            failures.add(spec.name, *plan.refusals)
+            failures.add(plan.agent, *plan.refusals)
         if request.require_all and plan.diagnosis.verdict is Verdict.ABSENT:
             reason = plan.diagnosis.reasons[0]
-            failures.add(spec.name, f"{reason} (container.name); start it, or set require_all: false.")
-        plans.append(plan)
+            failures.add(plan.agent, f"{reason} (container.name); start it, or set require_all: false.")
     return plans
 
 
-def _plan_agent(request: Request, session: Session, containers: ContainerList, spec: AgentSpec) -> AgentPlan:
-    observed = observe(session.engine, session.host, containers, spec)
-    diagnosis = diagnose(observed, request.options)
+def _plan_container(
+    request: Request, session: Session, containers: ContainerList, together: Sequence[Observed], failures: Failures
+) -> dict[str, AgentPlan]:
+    """The plans of the agents of one container, by their names."""
+    found = []
+    for observed in together:
+        options = shared_options(request.options, observed, together)
+        plan = failures.attempt(
+            observed.spec.name, _bound(_plan_agent, request, session, containers, observed, options)
+        )
+        found += [plan] if plan is not None else []
+    if len(found) > 1:
+        found = as_one(found, request.options)
+    return {plan.agent: plan for plan in found}
+
+
+def _plan_agent(
+    request: Request, session: Session, containers: ContainerList, observed: Observed, options: Options
+) -> AgentPlan:
+    diagnosis = diagnose(observed, options)
     inquiry = ContainerInquiry(session.engine, session.host, containers, observed)
-    plan = plan_agent(observed, diagnosis, request.options, inquiry)
+    plan = plan_agent(observed, diagnosis, options, inquiry)
     container = observed.container
     config_user, user = (container.inspected.user, container.user) if container else ("", None)
     is_needed = request.options.is_present
@@ -216,7 +239,7 @@ def _plan_agent(request: Request, session: Session, containers: ContainerList, s
     if needs is None or plan.refusals:
         return plan
     changes = session.provider.missing(needs)
-    return replace(plan, preparations=(ProvideOnHost(spec.name, "", needs, changes),)) if changes else plan
+    return replace(plan, preparations=(ProvideOnHost(plan.agent, "", needs, changes),)) if changes else plan
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -232,6 +255,7 @@ def _carry_out(plans: Sequence[AgentPlan], session: Session, max_parallel: int, 
         if failures.attempt(plan.agent, _bound(_apply, session, plan)):
             done.append(plan.agent)
 
+    served = {plan.agent: plan.served_by for plan in plans if plan.served_by}
     while waiting:
         batch, waiting = waiting[:max_parallel], waiting[max_parallel:]
         if len(batch) == 1:
@@ -240,6 +264,9 @@ def _carry_out(plans: Sequence[AgentPlan], session: Session, max_parallel: int, 
             continue
         with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
             list(pool.map(carry_out, batch))
+    for agent, leader in served.items():
+        if leader in failures:
+            failures.add(agent, f"its container is that of agent {leader}, too, for which the run failed.")
     return done
 
 
@@ -267,7 +294,7 @@ def _verdicts_after(
     request: Request, session: Session, plans: Sequence[AgentPlan], failures: Failures
 ) -> dict[str, Verdict]:
     """The verdicts of the changed agents: seen after a real run, expected in check mode."""
-    changed = [plan for plan in plans if plan.operations]
+    changed = [plan for plan in plans if plan.operations or plan.served_by]
     expected = Verdict.OK if request.options.is_present else Verdict.MISSING
     if request.check_mode or not changed:
         return dict.fromkeys(_names(changed), expected)
