@@ -74,7 +74,7 @@ def engine(agents: Agents, request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = Engine(agents, request.param[0])
     yield engine
     agents.host.run("systemctl stop engine-proxy.service")
-    for suffix in ("", ".am-new", ".am-old"):
+    for suffix in ("", ".am-new", ".am-old", ".am-probe"):
         agents.host.run(f"docker --host unix://{engine.socket} rm --force {NAME}{suffix}")
     for image in engine.images():
         engine.docker(f"rmi {image}")

@@ -24,7 +24,7 @@ def _tidy(agents: Agents) -> Iterator[None]:
     yield
     agents.host.run("systemctl stop engine-proxy.service rollback-port.service")
     agents.host.check_output("systemctl start docker.service")
-    for suffix in ("", ".am-new", ".am-old"):
+    for suffix in ("", ".am-new", ".am-old", ".am-probe"):
         agents.host.run(f"docker rm --force {NAME}{suffix}")
 
 
@@ -92,7 +92,7 @@ def test_a_missing_source_of_another_mount_leaves_the_old_container_alone(agents
     agents.host.check_output("rmdir /opt/rollback-gone")
     succeeded, result = run(agents)
     assert not succeeded
-    assert f"could not create {NAME}.am-new" in result["msg"]
+    assert "the container has /opt/rollback-gone of the host at /data, and that path is gone" in result["msg"]
     assert_as_before(agents, before)
 
 
