@@ -11,6 +11,7 @@ import posixpath
 from .._agents.config import AgentSpec
 from .._agents.directory import reader_warnings
 from .._agents.passwd import PASSWD
+from .._catalog.rows import CATALOG
 from .exposure import exposed
 from .link import link_obstacle
 from .observed import Observed, ObservedContainer
@@ -39,7 +40,26 @@ def warnings(observed: Observed) -> tuple[str, ...]:
         found.append(f"{spec.name}: the link is left out, for {obstacle}: {effect}.")
     found += [f"{spec.name}: {exposed(reach)}." for reach in container.exposures if not spec.accepts_exposure]
     found += _power_warnings(spec, container)
-    return (*found, *_passwd_warnings(spec, container), *_masking_warnings(spec, container))
+    return (
+        *found,
+        *_passwd_warnings(spec, container),
+        *_masking_warnings(spec, container),
+        *_other_logins(spec, container),
+    )
+
+
+def _other_logins(spec: AgentSpec, container: ObservedContainer) -> list[str]:
+    """The file mounts of other agent CLIs, which no agent of the configuration stands for."""
+    served = (spec.cli.name, *spec.companions)
+    return [
+        f"{spec.name}: the container has the login of {cli.name} as a file mount at {mount.target}, too, which stays "
+        f"at one inode; add an agent with container.name {spec.container} and container.cli {cli.name}."
+        for mount in container.mounts
+        for cli in CATALOG.values()
+        if mount.type == "bind"
+        and cli.name not in served
+        and mount.target.endswith(f"/{cli.config_dir}/{cli.credential}")
+    ]
 
 
 _ENGINE_SOCKETS = ("docker.sock", "podman.sock")

@@ -18,6 +18,7 @@ from typing import Iterable
 from .._agents.host_needs import HostNeeds
 from .._base.errors import AgentMountsError, EngineError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._engine.mounts import path_binds
 from .observe import rollback
 from .plan import AgentPlan, Expectation, Operation, Target
 from .ports import Engine, Session
@@ -28,9 +29,9 @@ class RunEnded(BaseException):
     """The run was asked to end (SIGTERM, SIGINT); not an ``Exception``, so that nothing swallows it."""
 
 
-def perform(session: Session, operations: Iterable[Operation]) -> None:
+def perform(session: Session, operations: Iterable[Operation], sees_sources: bool = True) -> None:
     """Carry out operations that put an interrupted recreation in order."""
-    effects = _Effects(session)
+    effects = _Effects(session, sees_sources)
     for operation in operations:
         operation.perform(effects)
 
@@ -42,7 +43,7 @@ def apply(session: Session, plan: AgentPlan) -> None:
     :raises RollbackError: and going back failed too; the message says what stands where.
     :raises RunEnded: the run was asked to end, and the agent's old container runs as before.
     """
-    effects = _Effects(session)
+    effects = _Effects(session, _sees_sources(plan))
     for operation in plan.operations:
         try:
             operation.perform(effects)
@@ -62,7 +63,7 @@ def _roll_back(session: Session, plan: AgentPlan, failed: Operation, error: Base
             f"{first}. {name} is the new container and runs; {name}{SUFFIX_OLD} is left for the next run to remove."
         )
     try:
-        perform(session, rollback(session.engine, plan))
+        perform(session, rollback(session.engine, plan), _sees_sources(plan))
     except AgentMountsError as second:
         return RollbackError(
             f"{first}. Going back failed as well: {second}. Nothing is lost: look at {name}, {name}{SUFFIX_NEW} "
@@ -71,11 +72,17 @@ def _roll_back(session: Session, plan: AgentPlan, failed: Operation, error: Base
     return EngineError(f"{first}. The old container {name} is in place as before.")
 
 
+def _sees_sources(plan: AgentPlan) -> bool:
+    """Whether this host is known to be the engine's: a run in a container may have nothing of it but the socket."""
+    return plan.observed.container is None or plan.observed.container.proof_obstacle is None
+
+
 @dataclass
 class _Effects:
     """What operations act on; knows the ids of the containers that the plan has created."""
 
     session: Session
+    sees_sources: bool
     created: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -93,6 +100,20 @@ class _Effects:
 
     def verify(self, container_id: str, expectation: Expectation) -> None:
         wait_until_ready(self.session.engine, self.session.host, container_id, expectation)
+
+    def require_sources(self, container_id: str) -> None:
+        """Ask for what the engine would make where it is missing, an empty directory of root's (moby#35821).
+
+        :raises EngineError: the source of a bind is gone.
+        """
+        if not self.engine.is_local or not self.sees_sources:
+            return
+        for source in path_binds(self.engine.inspect(container_id).host_config):
+            if self.session.host.node(source).kind == "missing":
+                raise EngineError(
+                    f"{source}, which the container mounts, is gone from the host, and the engine would make an empty "
+                    f"directory in its place; put it back"
+                )
 
     def provide(self, needs: HostNeeds) -> None:
         self.session.provider.provide(needs)

@@ -15,7 +15,7 @@ from .._agents.launchers import desired_without_container
 from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
 from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._catalog.cli import version_of
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
@@ -28,8 +28,10 @@ from .layer_changes import committed_image
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
+from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .relations import is_linked, uses
+from .start_looks import with_start_conditions
 
 
 def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: AgentSpec) -> Observed:
@@ -150,6 +152,7 @@ class ContainerInquiry:
     """Asks the engine about one agent's container; see :class:`planner.Inquiry`."""
 
     engine: ReadingEngine
+    host: Host
     containers: ContainerList
     observed: Observed
 
@@ -161,7 +164,10 @@ class ContainerInquiry:
 
     def recreation_facts(self) -> RecreationFacts:
         others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        return _facts(self.engine, self._container, [self._container, *_still_there(self.engine, others)])
+        everyone = [self._container, *_still_there(self.engine, others)]
+        facts = _facts(self.engine, self._container, everyone)
+        target = self.observed.desired.mount.target if self.observed.desired else None
+        return with_start_conditions(self.engine, self.host, facts, everyone, self.containers.ids, target)
 
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)
@@ -241,4 +247,13 @@ def rollback(engine: ReadingEngine, plan: AgentPlan) -> tuple[Operation, ...]:
         steps = plan_recovery(one, was_running[one.name], there)
         operations += steps
         there -= removed_by(steps)
+    for name in was_running:
+        operations += left_probe(engine, containers, plan.agent, name)
     return tuple(operations)
+
+
+def left_probe(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> tuple[Operation, ...]:
+    """What removes the probe of the container ``name``, where one is left."""
+    row = containers.rows.get(name + SUFFIX_PROBE)
+    container = engine.inspect(row.id) if row else None
+    return (sweep(agent, container),) if container and is_probe(container) else ()

@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol
 from .._agents.host_needs import HostNeeds
 from .._base.printable import printable
 from .._engine.documents import Document
-from .observed import Observed
+from .observed import Observed, RecreationFacts
 from .ports import WritingEngine
 from .verdict import Diagnosis
 
@@ -59,6 +59,7 @@ class Effects(Protocol):
     def note_created(self, name: str, container_id: str) -> None: ...
     def verify(self, container_id: str, expectation: Expectation) -> None: ...
     def provide(self, needs: HostNeeds) -> None: ...
+    def require_sources(self, container_id: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ class RestartContainer(ContainerOperation):
         return f"restart {self.container.name}"
 
     def perform(self, effects: Effects) -> None:
+        effects.require_sources(effects.id_of(self.container))
         effects.engine.restart(effects.id_of(self.container), self.timeout)
 
 
@@ -201,6 +203,7 @@ class StartContainer(ContainerOperation):
         return f"start {self.container.name}"
 
     def perform(self, effects: Effects) -> None:
+        effects.require_sources(effects.id_of(self.container))
         effects.engine.start(effects.id_of(self.container))
 
 
@@ -323,6 +326,10 @@ class AgentPlan:
     """The other containers that are recreated with it, and whether each runs."""
     body: Document | None = field(default=None, repr=False)
     """The body of the create request."""
+    facts: RecreationFacts | None = field(default=None, repr=False)
+    """What was looked up for its operations."""
+    served_by: str | None = None
+    """The agent of the same container whose plan serves this one, too; then there are no operations."""
 
     @property
     def changes(self) -> tuple[Operation, ...]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, Sequence
 
 from . import recreation, versions
 from .advice import compose_warnings, start_warnings, warnings
@@ -15,6 +15,7 @@ from .observed import Observed, RecreationFacts
 from .options import Options
 from .plan import AgentPlan, Target
 from .refusals import refuse_dependents, refuse_recreation
+from .start_conditions import refuse_place, refuse_start, start_differences
 from .verdict import Diagnosis, Remedy
 
 
@@ -52,10 +53,15 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
         note = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."
         return replace(plan, warnings=(*plan.warnings, note), deferred=note)
     facts = inquiry.recreation_facts()
+    unmounted = (*diagnosis.unmounted, *((observed.desired.mount.target,) if observed.desired else ()))
+    refusals = _refuse_start(name, facts, unmounted, options)
+    plan = replace(plan, differences=start_differences(facts.conditions, unmounted))
     if diagnosis.remedy is Remedy.RESTART:
-        refusals = tuple(refuse_dependents(name, facts, options))
-        return _planned(plan, refusals, facts, options)
-    refusals = refuse_recreation(observed, diagnosis, facts, options)
+        return _planned(plan, (*refusals, *refuse_dependents(name, facts, options)), facts, options)
+    if observed.desired and options.is_present:
+        target = observed.desired.mount.target
+        refusals += refuse_place(name, target, container.inspected, facts.conditions, unmounted)
+    refusals = (*refusals, *refuse_recreation(observed, diagnosis, facts, options))
     if versions.matters(observed, diagnosis, options):
         refused, notes = versions.judge_version(observed, inquiry.version())
         refusals, plan = (*refusals, *refused), replace(plan, warnings=(*plan.warnings, *notes))
@@ -67,11 +73,22 @@ def _planned(plan: AgentPlan, refusals: tuple[str, ...], facts: RecreationFacts,
         return replace(plan, refusals=refusals)
     observed, diagnosis = plan.observed, plan.diagnosis
     if diagnosis.remedy is Remedy.RESTART:
-        return replace(recreation.restart(observed, diagnosis, facts, options), warnings=plan.warnings)
+        restarted = recreation.restart(observed, diagnosis, facts, options)
+        return replace(restarted, warnings=plan.warnings, differences=plan.differences)
     notes = plan.warnings
     if options.is_present:
         notes += compose_warnings(observed, diagnosis) + start_warnings(observed.spec)
-    return replace(recreation.recreate(observed, diagnosis, facts, options), warnings=notes)
+    recreated = recreation.recreate(observed, diagnosis, facts, options)
+    return replace(recreated, warnings=notes, differences=(*recreated.differences, *plan.differences), facts=facts)
+
+
+def _refuse_start(name: str, facts: RecreationFacts, unmounted: Sequence[str], options: Options) -> tuple[str, ...]:
+    """Why the container, or one that goes down with it, could not be started again."""
+    found = refuse_start(f"{name}: the container", facts.conditions, unmounted, options)
+    for one in facts.dependents:
+        what = f"{name}: the dependent container {one.facts.container.name}"
+        found += refuse_start(what, one.facts.conditions, (), options)
+    return found
 
 
 def _refuse_unknown_place(observed: Observed) -> tuple[str, ...]:

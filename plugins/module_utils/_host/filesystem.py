@@ -14,6 +14,7 @@ from typing import Collection
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .mountinfo import Mount, mounts_of
+from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
 from .process_root import ContainerRoot
 from .reader import Process, obstacle, processes
 from .reading import read_regular
@@ -99,6 +100,15 @@ class Host:
     def whose_id(self, uid: int) -> str | None:
         """To whom else of this host a uid belongs; ``None`` if to nobody, or to the engine's own."""
         return whose_id(uid)
+
+    def node(self, path: str) -> Node:
+        """What stands at ``path``, symbolic links followed."""
+        try:
+            return node_of(within(LOOK_SECONDS, os.stat, path))
+        except (FileNotFoundError, NotADirectoryError):
+            return MISSING_NODE
+        except (OSError, ValueError):
+            return UNKNOWN_NODE
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         return ContainerRoot(pid, container_id)

@@ -97,7 +97,14 @@ def _without_a_restart_policy(world: World) -> None:
     world.engine.named("boss")["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
 
 
-CREATE = f"boss: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)"
+PROBE = """\
+boss: create boss.am-probe (to see that boss can start again)
+boss: start boss.am-probe, which has no program
+boss: remove boss.am-probe (volumes kept)
+"""
+PROBE_SIDECAR = PROBE.replace(" boss", " sidecar")
+CREATE_STOPPED = f"boss: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)"
+CREATE = PROBE + CREATE_STOPPED
 LINK = f"boss: link {FILE} -> {TARGET}/.credentials.json (for versions that look there)"
 VERIFY = f"boss: verify boss: running, sees {fakes.DIRECTORY} read-only"
 
@@ -119,7 +126,7 @@ boss: remove boss.am-old (volumes kept)
 WITH_SIDECAR = Situation(
     "a file mount, and a container that uses the network of boss",
     f"""\
-{CREATE}
+{PROBE}{PROBE_SIDECAR}{CREATE_STOPPED}
 {LINK}
 boss: create sidecar.am-new (it uses boss)
 boss: set restart policy of boss.am-new to unless-stopped
@@ -182,7 +189,7 @@ COMMIT_STOPPED = Situation(
     "stopped, and files of its own in a layer that cannot be copied",
     f"""\
 boss: commit boss to the image {IMAGE}-stopped (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
-{CREATE.replace("boss.am-new", f"boss.am-new of the image {IMAGE}-stopped")}
+{CREATE_STOPPED.replace("boss.am-new", f"boss.am-new of the image {IMAGE}-stopped")}
 {LINK}
 boss: set restart policy of boss.am-new to unless-stopped
 boss: set restart policy of boss to no (two must not start)
@@ -196,7 +203,7 @@ boss: remove boss.am-old (volumes kept)
 STOPPED = Situation(
     "a file mount, stopped",
     f"""\
-{CREATE}
+{CREATE_STOPPED}
 {LINK}
 boss: set restart policy of boss.am-new to unless-stopped
 boss: set restart policy of boss to no (two must not start)
