@@ -87,9 +87,12 @@ changelog: venv ## Take the fragments of changelogs/ into CHANGELOG.rst, under t
 	@antsibull-changelog release --reload-plugins --update-existing
 
 .PHONY: lock
-lock: venv ## Pin requirements.in again into requirements.txt
-	@uv pip compile --quiet --universal --upgrade --python-version 3.11 \
+lock: venv ## Pin requirements.in again into requirements.txt, with hashes, and pip for ansible-test
+	@uv pip compile --quiet --universal --upgrade --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' requirements.in --output-file requirements.txt
+	@scripts/venv
+	@echo "pip==$$(scripts/ansible-test-pip)" | uv pip compile --quiet --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' - --output-file scripts/ansible-test-requirements.txt
 
 .PHONY: clean
 clean: ## Remove all that demo and tests made: hosts, images, caches, .venv/

@@ -164,6 +164,12 @@ def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: 
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 
 
+def socket_path(docker_host: str) -> str | None:
+    """Where an engine listens on this host, as the SDK reads it."""
+    scheme, _colon, path = docker_host.partition("://")
+    return f"/{path.lstrip('/')}" if scheme in ("unix", "http+unix") else None
+
+
 def session(module: AnsibleModule, provider: Provider) -> Session:
     """What the run works with.
 

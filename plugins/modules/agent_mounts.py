@@ -286,6 +286,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._base.printab
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
 from ansible_collections.agentops.credentials.plugins.module_utils._host import lock
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import Host
 
@@ -299,13 +300,18 @@ def _end_run(number: int, frame: FrameType | None) -> None:
     raise RunEnded(f"the run was ended by signal {number}")
 
 
+def _locked(module: AnsibleModule, session: Session) -> contextlib.AbstractContextManager[None]:
+    socket = _agents_module.socket_path(module.params["docker_host"])
+    return lock.exclusive(_LOCK_TIMEOUT, session.engine.identity(), socket)
+
+
 def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[str, Any]]:
     """What was done, and what to return of it."""
     request = _agents_module.request(module, options)
     provider = Provider(request.context.home)
     if module.params["apply"]:
         session = _agents_module.session(module, provider)
-        with lock.exclusive(_LOCK_TIMEOUT) if not module.check_mode else contextlib.nullcontext():
+        with _locked(module, session) if not module.check_mode else contextlib.nullcontext():
             result = run.reconcile(request, session)
         returned = report.run_result(result)
     else:

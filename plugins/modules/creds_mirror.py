@@ -134,7 +134,8 @@ options:
       - Guard each credentials directory by a mount on it, so that it cannot be removed, renamed or replaced while
         containers hold it.
       - It needs root. With O(place=home) the directories above it can still be moved, and the guard is refused if the
-        way to the directory leads through a link or another user's directory.
+        user may not use root's engine, or if the way to the directory leads through a link or another user's directory.
+        With O(place=system) nobody but root can remove the directory.
     version_added: 0.2.0
     type: bool
     default: false

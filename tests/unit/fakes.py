@@ -85,6 +85,9 @@ class FakeEngine:
 
     # reading
 
+    def identity(self) -> str:
+        return "the fake engine"
+
     def containers(self) -> list[ContainerRow]:
         self._read("containers")
         if self.gone_after is not None and len(self.writes) >= self.gone_after:

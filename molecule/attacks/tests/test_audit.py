@@ -77,6 +77,7 @@ def test_root_changes_nothing_below_eves_directories(traced: Field, scope: str) 
         "creds_mirror_user": "eve",
         "creds_mirror_scope": scope,
         "creds_mirror_guard_directory": True,
+        "creds_mirror_place": "system",
     }
     for state in ("present", "absent"):
         outcome = traced.play("mirror", ansible_python_interpreter=TRACED, creds_mirror_state=state, **variables)

@@ -104,6 +104,7 @@ def test_the_mirrors_service_shows_its_user_nothing_that_he_may_not_read(field: 
 def test_the_guards_mount_shows_nothing_that_the_user_may_not_read(field: Field, eve: Agents, place: str) -> None:
     """Attack 9b, high. On 0.2.0 the guard's mount unit, at its next start, followed the user's link as root, and all
     local users could read alice's directory in /run/creds-mirror, for good."""
+    field.root("gpasswd --add eve docker", undo="gpasswd --delete eve docker")
     assert not mirror(field, guard_directory=True).refused
     units = field.root("systemctl list-units --plain --no-legend 'run-creds*eve*.mount' | cut -d ' ' -f 1").split()
     assert units
@@ -116,6 +117,27 @@ def test_the_guards_mount_shows_nothing_that_the_user_may_not_read(field: Field,
     )
     field.host.run(f"systemctl stop {quoted}")
     assert seen.stdout == ""
+
+
+def test_who_may_not_use_the_engine_has_no_guard_in_her_home(field: Field, eve: Agents) -> None:
+    """A variation of attack 9b: a link that comes between systemd's look at the way and its mount. What the same user had
+    while she was in the group goes to the place system in one run."""
+    field.root("gpasswd --add eve docker", undo="gpasswd --delete eve docker")
+    assert not mirror(field, guard_directory=True).refused
+    field.root("gpasswd --delete eve docker")
+    outcome = mirror(field, guard_directory=True)
+    assert outcome.refused
+    assert "set creds_mirror_place to system" in outcome.output
+    foretold = mirror(field, check=True, guard_directory=True, place="system")
+    moved = mirror(field, guard_directory=True, place="system")
+    assert not moved.refused, moved.output
+    assert foretold.result["changes"] == moved.result["changes"]
+    view = "findmnt --noheadings --output SOURCE --target /run/creds-mirror/eve/claude/claude-credentials"
+    assert "/var/lib/agentops-credentials/eve/claude-credentials" in field.root(view)
+    assert not field.host.file("/home/eve/.config/claude-hooks/claude-credentials").exists
+    assert "rmdir: " in field.host.run("rmdir /var/lib/agentops-credentials/eve/claude-credentials").stderr
+    assert not mirror(field, guard_directory=True, place="system").result["changed"]
+    assert not mirror(field, state="absent", place="system").refused
 
 
 def test_a_full_disk_does_not_cost_the_login_at_a_rotation(field: Field, eve: Agents) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -37,3 +38,39 @@ def test_the_mirror_watches_while_nobody_is_logged_in(agents: Agents) -> None:
 
 def test_a_person_can_ask_how_it_is(agents: Agents) -> None:
     assert "fake-token" not in agents.status()
+
+
+WATCH = """
+import glob, sys, time
+token, found, looks, end = ("fake-" + "token").encode(), set(), 0, time.monotonic() + 6
+while time.monotonic() < end:
+    looks += 1
+    for path in glob.glob("/proc/[0-9]*/cmdline") + glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as file:
+                content = file.read()
+        except OSError:
+            continue
+        if token in content:
+            found.add(content.decode("utf-8", "replace"))
+print(looks, sorted(found))
+"""
+
+
+def test_no_token_is_in_a_processs_arguments_or_in_the_journal(agents: Agents) -> None:
+    """The whole output of the runs is searched by scripts/molecule."""
+    agents.host.check_output(f"nohup python3 -c {shlex.quote(WATCH)} > /run/default-watch 2>&1 & sleep 0.5")
+    for serial in (7, 8, 9):
+        agents.login("atomic_rename", serial)
+        agents.host.check_output(
+            f"timeout 10 sh -c 'until grep -q {serial:06d} {agents.published}; do sleep 0.1; done'"
+        )
+    agents.host.check_output("timeout 20 sh -c 'until test -s /run/default-watch; do sleep 0.1; done'")
+    looks, _blank, found = agents.host.check_output("cat /run/default-watch").partition(" ")
+    assert int(looks) > 20
+    assert found == "[]"
+    assert agents.host.check_output("journalctl --no-pager --identifier=creds-mirror --lines=1")
+    assert (
+        agents.host.run("journalctl --no-pager --output=export | grep --text --count fake-tok[e]n").stdout.strip()
+        == "0"
+    )

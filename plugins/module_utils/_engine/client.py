@@ -126,6 +126,11 @@ class Engine:
     # reading
 
     @_mapped
+    def identity(self) -> str:
+        """What is unique in the engine, whatever the socket by which it is reached."""
+        return str(self._api.info().get("ID") or self._api.base_url)
+
+    @_mapped
     def containers(self) -> list[ContainerRow]:
         """Every container, running or not."""
         return [ContainerRow(row) for row in self._api.containers(all=True)]

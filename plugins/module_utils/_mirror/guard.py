@@ -15,6 +15,7 @@ from .._base.errors import HostError
 from .._host.files import ensure_mode, status_of
 from .._host.openat2 import O_PATH
 from .._host.systemd import Manager
+from .._host.users import may_use_engine
 from .install import ensure_unit, ensure_watching, remove_units
 from .spec import MirrorSpec
 from .units import guard_units, guard_view
@@ -24,10 +25,19 @@ _GUARD_TOP = "/run/creds-mirror"
 
 
 def require_guardable(spec: MirrorSpec) -> None:
-    """As root: require that the way to the directory leads through root's and the user's directories, and no link.
+    """As root: require that root's mount leads nobody to what he does not have.
+
+    A mount unit names a path, which its owner can redirect between any look at it and the mount. So the way there is
+    root's, or that of a user who is root already by root's engine; a link in it is refused to him too.
 
     :raises HostError: root would follow where somebody else leads.
     """
+    if spec.place == "home" and not may_use_engine(spec.user):
+        raise HostError(
+            f"creds_mirror_guard_directory: {spec.user.name} may not use root's engine, but could redirect root's mount"
+            f" of {spec.directory} by a link above it; set creds_mirror_place to system, where nobody but root can"
+            f" remove the directory."
+        )
     descriptor = os.open("/", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     path = ""
     try:

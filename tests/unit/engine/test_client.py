@@ -29,6 +29,7 @@ class StubApi:
 
     api_version = "1.41"
     trust_env = True
+    base_url = "http+docker://localhost"
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
@@ -171,6 +172,7 @@ FAULTS: dict[str, tuple[Exception, type[EngineError], str]] = {
     "the socket's": (ConnectionResetError("reset by peer"), EngineError, "reset by peer"),
 }
 CALLS: dict[str, tuple[str, Callable[[Engine], object]]] = {
+    "identity": ("info", lambda engine: engine.identity()),
     "containers": ("containers", lambda engine: engine.containers()),
     "inspect": ("inspect_container", lambda engine: engine.inspect("boss")),
     "changed_paths": ("diff", lambda engine: engine.changed_paths("boss")),
@@ -211,6 +213,17 @@ def test_a_fault_of_ours_is_not_taken_for_the_engines(api: StubApi, engine: Engi
 
 
 # reading
+
+
+def test_an_engine_is_known_by_its_id(api: StubApi, engine: Engine) -> None:
+    api.answers["info"] = {"ID": "7TLX:AAAA", "Name": "host"}
+    assert engine.identity() == "7TLX:AAAA"
+
+
+@pytest.mark.parametrize("answer", [{}, {"ID": ""}, {"ID": None}])
+def test_an_engine_without_an_id_is_known_by_its_address(api: StubApi, engine: Engine, answer: dict[str, Any]) -> None:
+    api.answers["info"] = answer
+    assert engine.identity() == "http+docker://localhost"
 
 
 def test_an_image_that_is_gone_is_none_and_its_removal_no_fault(api: StubApi, engine: Engine) -> None:

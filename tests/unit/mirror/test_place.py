@@ -21,7 +21,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._catalog impo
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._host.acl import Readers
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User, as_user
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import place
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import guard, place
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.guard import require_guardable
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.install import ensure_directories
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
@@ -192,8 +192,28 @@ def test_without_root_the_place_is_needed_and_told(spec: MirrorSpec, monkeypatch
 
 
 @as_root
-def test_the_guard_needs_a_path_without_detours(spec: MirrorSpec, home: pathlib.Path) -> None:
+@pytest.mark.parametrize("may", [False, None])
+def test_who_may_not_use_roots_engine_needs_the_place_system_for_the_guard(
+    spec: MirrorSpec, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch, may: bool | None
+) -> None:
+    """He could redirect root's mount between the look at its way and the mount, at each boot."""
+    monkeypatch.setattr(guard, "may_use_engine", lambda _user: may)
+    make(spec)
+    require_guardable(spec)
+    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
+    make(old)
+    with pytest.raises(
+        HostError, match=rf"{spec.user.name} may not use root's engine.*set creds_mirror_place to system"
+    ):
+        require_guardable(old)
+
+
+@as_root
+def test_the_guard_needs_a_path_without_detours(
+    spec: MirrorSpec, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On 0.2.0 a link at ~/.config/claude-hooks made root mount another user's directory (attacks.md, 9b)."""
+    monkeypatch.setattr(guard, "may_use_engine", lambda _user: True)
     make(spec)
     require_guardable(spec)
     old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
