@@ -42,6 +42,12 @@ class Mirrored:
         ended = self.do(f"{self.home}/.local/bin/creds-mirror", "status", "--json")
         return ended.returncode, json.loads(ended.stdout)[0]
 
+    def vendor(self, answer: str, lifetime: int) -> None:
+        """What the user's client finds when it renews."""
+        for name, text in (("vendor", answer), ("serial", "100"), ("lifetime", str(lifetime))):
+            self.path(name).write_text(text)
+            os.chown(self.path(name), self.uid, -1)
+
     def log_in(self, serial: int, seconds: int = 8 * 3600, way: str = "atomic_rename") -> None:
         self.do("fake-login", f"{self.home}/.claude/.credentials.json", way, str(serial), "claude", str(seconds))
 
@@ -78,32 +84,34 @@ def ended_tokens(container: str, seconds: float) -> tuple[int, int, int]:
     return looks, ended, len(logins)
 
 
-def life(lifetime: int) -> None:
+def renewed(lifetime: int) -> None:
+    """A login that is renewed while a container reads it."""
+    user = Mirrored("life-renewed")
+    user.vendor("ok", lifetime)
+    user.log_in(100, lifetime)
+    user.seconds_until_published(100, 10)
+    SEEN["while the vendor is up"] = ended_tokens("life-renewed-boss", 1.3 * lifetime)
+    SEEN["renewed"] = user.status()[1]["state"]
+
+
+def states() -> None:
     """Every state of a login, one after the other."""
     user = Mirrored("life")
-    vendor, states = user.path("vendor"), SEEN.setdefault("states", {})
+    vendor, seen = user.path("vendor"), SEEN.setdefault("states", {})
 
     def reached(name: str, state: str, limit: float, healthy: bool, words: str = "") -> None:
         holds = until(lambda: user.status()[1]["state"] == state and words in user.status()[1]["login"], limit)
         code, report = user.status()
         user.do("systemctl", "--user", "start", "claude-creds-notify.service")
-        states[name] = {
+        seen[name] = {
             "seconds": holds, "expected": [state, healthy], "got": [report["state"], code == 0],
             "text": user.do(f"{user.home}/.local/bin/creds-mirror", "status").stdout,
         }  # fmt: skip
 
-    for name, text in (("vendor", "ok"), ("serial", "100"), ("lifetime", str(lifetime))):
-        user.path(name).write_text(text)
-        os.chown(user.path(name), user.uid, -1)
-    user.log_in(100, lifetime)
-    user.seconds_until_published(100, 10)
-    SEEN["while the vendor is up"] = ended_tokens("life-boss", 1.1 * lifetime)
-    reached("renewed", "good", 10, True)
-    vendor.write_text("away")
+    user.vendor("away", 28800)
     user.log_in(200, 80)
     reached("the vendor is away", "ending", 100, False, "renewal failed twice")
     reached("nobody could renew it", "ended", 100, False)
-    user.path("lifetime").write_text("28800")
     vendor.write_text("ok")
     reached("the vendor is back", "good", 200, True)
     vendor.write_text("no")
@@ -162,7 +170,8 @@ def watch() -> None:
 
 
 def main() -> None:
-    threads = [threading.Thread(target=life, args=(int(sys.argv[1]),)), threading.Thread(target=watch)]
+    works = ((renewed, (int(sys.argv[1]),)), (states, ()), (watch, ()))
+    threads = [threading.Thread(target=work, args=arguments) for work, arguments in works]
     for thread in threads:
         thread.start()
     for thread in threads:
