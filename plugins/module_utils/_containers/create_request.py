@@ -14,8 +14,7 @@ The rules are those of ``docs/recreation.md``, each found on a real engine. What
 5. leave out names that the engine chose or does not accept with a shared namespace
 6. keep an emptied entrypoint empty
 7. pin the image, or take the one that holds the writable layer
-8. leave out the restart policy: it is given over later
-9. split the networks into those that create takes and those to connect
+8. split the networks into those that create takes and those to connect
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping
 
 from .._base.paths import normalise
-from .._engine.documents import NO_RESTART, ApiVersion, Container, Document, Image, with_variable
+from .._engine.documents import ApiVersion, Container, Document, Image, with_variable
 from .._engine.mounts import MountSpec, bind_fields, with_bind, without_targets
 from .observed import RecreationFacts
 
@@ -80,7 +79,7 @@ class CreateRequest:
     disconnections: tuple[str, ...]
     """Networks to leave again before the start."""
     restart_policy: Document
-    """The original's; the body has none, for the replacement gets it when it takes over."""
+    """The original's, which the body has too: the engine starts nothing by itself that was never started."""
     differences: tuple[str, ...]
     """Sentences about what a recreation cannot keep."""
 
@@ -117,8 +116,7 @@ def create_request(facts: RecreationFacts, overrides: Overrides) -> CreateReques
     differences += _set_image(config, facts, overrides.image)  # 7
     if host_config.get("Links"):
         host_config["Links"] = [_link_argument(link) for link in host_config["Links"]]
-    host_config["RestartPolicy"] = dict(NO_RESTART)  # 8
-    first, later, left = _networks(container, facts.api_version)  # 9
+    first, later, left = _networks(container, facts.api_version)  # 8
     body = {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": first}}
     return CreateRequest(body, later, left, dict(container.restart_policy), tuple(differences))
 
@@ -160,6 +158,8 @@ def _lost_state(container: Container) -> list[str]:
     sentences = []
     if container.status == "exited":
         sentences.append("the stopped container's exit status and health history are lost: its state becomes created")
+        if container.restart_policy.get("Name") == "always":
+            sentences.append("a boot starts the stopped container, but not the new one before it was started once")
     if host_config.get("ContainerIDFile"):
         sentences.append(f"{host_config['ContainerIDFile']} goes on to hold the id of the old container")
     chosen = [

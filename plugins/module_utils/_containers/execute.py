@@ -13,15 +13,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Iterable
+from typing import Callable, Iterable, Sequence
 
 from .._agents.host_needs import HostNeeds
 from .._base.errors import AgentMountsError, EngineError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .observe import rollback
-from .plan import AgentPlan, Expectation, Operation, Target
+from .plan import AgentPlan, Expectation, Operation, StartContainer, Target
 from .ports import Engine, Session
 from .verify import wait_until_ready
+
+_ATTEMPTS = 4
 
 
 class RunEnded(BaseException):
@@ -29,10 +31,40 @@ class RunEnded(BaseException):
 
 
 def perform(session: Session, operations: Iterable[Operation]) -> None:
-    """Carry out operations that put an interrupted recreation in order."""
+    """Carry out operations."""
     effects = _Effects(session)
     for operation in operations:
         operation.perform(effects)
+
+
+def put_in_order(session: Session, plan: Callable[[frozenset[str]], Sequence[Operation]]) -> tuple[Operation, ...]:
+    """Carry out what puts interrupted recreations in order; after a failure it is planned anew from what stands there.
+
+    :param plan: ids of the containers that the engine could not start → the operations.
+    :return: what was carried out.
+    :raises EngineError: it failed each time, or a container could not be started.
+    """
+    done: list[Operation] = []
+    broken: dict[str, str] = {}
+    last: EngineError | None = None
+    effects = _Effects(session)
+    for _attempt in range(_ATTEMPTS):
+        failed: Operation | None = None
+        try:
+            for failed in plan(frozenset(broken)):
+                failed.perform(effects)
+                done.append(failed)
+        except EngineError as error:
+            if failed is None:
+                raise
+            last = EngineError(f"could not {failed.sentence}: {error}")
+            if isinstance(failed, StartContainer) and failed.container.id is not None:
+                broken[failed.container.id] = f"{failed.container.name} cannot be started: {error}"
+            continue
+        if not broken:
+            return tuple(done)
+        raise EngineError("; ".join(broken.values()))
+    raise last or EngineError("it did not end")
 
 
 def apply(session: Session, plan: AgentPlan) -> None:
@@ -47,13 +79,14 @@ def apply(session: Session, plan: AgentPlan) -> None:
         try:
             operation.perform(effects)
         except Exception as error:
-            raise _roll_back(session, plan, operation, error) from error
+            raise _roll_back(effects, plan, operation, error) from error
         except BaseException as error:
             # It must end the run, and no further agent may be begun.
-            raise RunEnded(str(_roll_back(session, plan, operation, error))) from error
+            raise RunEnded(str(_roll_back(effects, plan, operation, error))) from error
 
 
-def _roll_back(session: Session, plan: AgentPlan, failed: Operation, error: BaseException) -> AgentMountsError:
+def _roll_back(effects: _Effects, plan: AgentPlan, failed: Operation, error: BaseException) -> AgentMountsError:
+    session, created = effects.session, frozenset(effects.created.values())
     words = str(error) if isinstance(error, (AgentMountsError, RunEnded)) else unexpected(error)
     first = f"{plan.agent}: could not {failed.sentence}: {words}"
     name = plan.container
@@ -62,7 +95,7 @@ def _roll_back(session: Session, plan: AgentPlan, failed: Operation, error: Base
             f"{first}. {name} is the new container and runs; {name}{SUFFIX_OLD} is left for the next run to remove."
         )
     try:
-        perform(session, rollback(session.engine, plan))
+        put_in_order(session, lambda broken: rollback(session.engine, plan, created, broken))
     except AgentMountsError as second:
         return RollbackError(
             f"{first}. Going back failed as well: {second}. Nothing is lost: look at {name}, {name}{SUFFIX_NEW} "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Iterable
 
 from .._base.paths import is_below, normalise
-from .._engine.documents import Container
+from .._engine.documents import UNLESS_STOPPED, Container
 from .observed import RecreationFacts
 from .options import Options
 
@@ -26,6 +26,8 @@ _USUAL_LINKS = (
 _COMMITTED = "agentops-carried"
 """The repository of the images that hold writable layers which could not be copied."""
 _STOPPED = "-stopped"
+_UNLESS_STOPPED = f"-{UNLESS_STOPPED}"
+_STATES = ("", _STOPPED, _UNLESS_STOPPED)
 
 
 def lost_files(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
@@ -64,20 +66,41 @@ def _parents(path: str) -> list[str]:
     return ["/" + "/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
-def committed_image(name: str, container_id: str, is_running: bool) -> str:
-    """What the image is called that holds the writable layer of a container; it says whether that was running.
+def committed_image(container: Container) -> str:
+    """What the image is called that holds the writable layer of a container; it says how that was to run.
 
     A container's name is a valid tag of an image, but may be longer than one.
     """
-    return f"{_COMMITTED}:{name[:100]}-{container_id[:12]}" + ("" if is_running else _STOPPED)
+    state = _STOPPED if not container.is_running else ""
+    if container.is_running and container.restart_policy.get("Name") == UNLESS_STOPPED:
+        state = _UNLESS_STOPPED
+    return f"{_committed_tag(container.name, container.id)}{state}"
+
+
+def committed_images(name: str, container_id: str) -> tuple[str, ...]:
+    """What it may be called, where it is not known how the container was to run."""
+    return tuple(_committed_tag(name, container_id) + state for state in _STATES)
+
+
+def _committed_tag(name: str, container_id: str) -> str:
+    return f"{_COMMITTED}:{name[:100]}-{container_id[:12]}"
+
+
+def _committed_state(image: str, container_id: str) -> str | None:
+    tag, found, state = image.rpartition(f"-{container_id[:12]}")
+    return state if tag.startswith(f"{_COMMITTED}:") and found and state in _STATES else None
 
 
 def is_committed_from(image: str, container_id: str) -> bool:
     """Whether ``image`` is the name of one that holds the writable layer of ``container_id``."""
-    suffix = f"-{container_id[:12]}"
-    return image.startswith(f"{_COMMITTED}:") and image.endswith((suffix, suffix + _STOPPED))
+    return _committed_state(image, container_id) is not None
 
 
-def is_of_stopped(image: str) -> bool:
-    """Whether ``image`` is the name of one that holds the writable layer of a container that did not run."""
-    return image.startswith(f"{_COMMITTED}:") and image.endswith(_STOPPED)
+def is_of_stopped(image: str, container_id: str) -> bool:
+    """Whether it holds the layer of a container that did not run."""
+    return _committed_state(image, container_id) == _STOPPED
+
+
+def is_of_unless_stopped(image: str, container_id: str) -> bool:
+    """Whether it holds the layer of a container that ran, with this restart policy."""
+    return _committed_state(image, container_id) == _UNLESS_STOPPED

@@ -22,7 +22,7 @@ from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
-from .layer_changes import committed_image
+from .layer_changes import committed_images
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
@@ -196,7 +196,7 @@ def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:
 
 def _committed(engine: ReadingEngine, name: str, container_id: str) -> str | None:
     """The image that a run which did not end has made of the writable layer of a container."""
-    images = [committed_image(name, container_id, is_running) for is_running in (True, False)]
+    images = committed_images(name, container_id)
     return next((image for image in images if engine.inspect_image(image) is not None), None)
 
 
@@ -215,15 +215,30 @@ def interrupted(engine: ReadingEngine, containers: ContainerList, agent: str, na
     return replace(found, committed=_committed(engine, name, original.id)) if original else found
 
 
-def rollback(engine: ReadingEngine, plan: AgentPlan) -> tuple[Operation, ...]:
-    """The rollback of an agent's plan, planned from what the engine shows now: the same as a recovery."""
-    is_running = plan.observed.container is not None and plan.observed.container.inspected.is_running
-    was_running = {plan.container: is_running, **dict(plan.dependents)}
+def recover(
+    engine: ReadingEngine, agent: str, name: str, broken: frozenset[str] = frozenset()
+) -> tuple[Operation, ...]:
+    """What puts a recreation in order that an earlier run left, planned from what the engine shows now."""
+    containers = ContainerList.of(engine)
+    return plan_recovery(interrupted(engine, containers, agent, name), None, containers.ids, broken)
+
+
+def rollback(
+    engine: ReadingEngine, plan: AgentPlan, created: frozenset[str], broken: frozenset[str]
+) -> tuple[Operation, ...]:
+    """The rollback of an agent's plan, planned from what the engine shows now: the same as a recovery.
+
+    :param created: ids of the containers that the plan has made.
+    :param broken: ids of those that the engine could not start.
+    """
+    container = plan.observed.container
+    was = {plan.container: container.inspected.status if container else "exited", **dict(plan.dependents)}
     containers = ContainerList.of(engine)
     there = containers.ids
     operations: list[Operation] = []
-    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was_running):
-        steps = plan_recovery(one, was_running[one.name], there)
+    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was):
+        is_ours = one.replacement is not None and one.replacement.id in created
+        steps = plan_recovery(replace(one, is_ours=is_ours), was[one.name], there, broken)
         operations += steps
         there -= removed_by(steps)
     return tuple(operations)

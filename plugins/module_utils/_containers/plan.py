@@ -319,8 +319,8 @@ class AgentPlan:
     """Why it cannot be done; then there are no operations."""
     deferred: str | None = None
     """Why it is not done now; then there are no operations."""
-    dependents: tuple[tuple[str, bool], ...] = ()
-    """The other containers that are recreated with it, and whether each runs."""
+    dependents: tuple[tuple[str, str], ...] = ()
+    """The other containers that are recreated with it, and the state of each."""
     body: Document | None = field(default=None, repr=False)
     """The body of the create request."""
 

@@ -15,7 +15,7 @@ from typing import Sequence
 
 from .._agents.passwd import ContainerUser
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
-from .._engine.documents import NO_RESTART
+from .._engine.documents import ALWAYS, NO_RESTART, UNLESS_STOPPED
 from .create_request import CreateRequest, Overrides, create_request
 from .layer_changes import committed_image, lost_files
 from .link import link_holder, link_obstacle
@@ -78,7 +78,12 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
         RestartContainer(agent, f"it uses {container.name}", _original(one), one.container.stop_timeout)
         for one in running
     ]
-    return AgentPlan(observed, diagnosis, tuple(steps), dependents=tuple((one.container.name, True) for one in running))
+    return AgentPlan(
+        observed,
+        diagnosis,
+        tuple(steps),
+        dependents=tuple((one.container.name, one.container.status) for one in running),
+    )
 
 
 def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, options: Options) -> AgentPlan:
@@ -89,7 +94,7 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
     others: list[Replacement] = []
     image = None
     if carries and facts.layer_obstacle:
-        image = committed_image(facts.container.name, facts.container.id, facts.container.is_running)
+        image = committed_image(facts.container)
     request = create_request(facts, _of_image(overrides, image))
     replacement = Replacement(
         agent=observed.spec.name,
@@ -109,7 +114,7 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
     else:
         others = [_dependent_replacement(observed, facts, one.facts, options) for one in facts.dependents]
         sequence = live_sequence([replacement, *others])
-    dependents = tuple((one.name, one.is_running) for one in others)
+    dependents = tuple((one.name, one.facts.container.status) for one in others)
     return AgentPlan(
         observed, diagnosis, sequence, differences=request.differences, dependents=dependents, body=request.body
     )
@@ -160,15 +165,18 @@ class Replacement:
         steps += [DisconnectNetwork(self.agent, "", new, network) for network in self.request.disconnections]
         return [*steps, self.link] if self.link and self.is_linked_early else steps
 
-    def hand_over_restart(self, original_name: str) -> list[Operation]:
-        """First the new one, then the old: at no moment does neither hold the policy."""
-        policy = self.request.restart_policy
-        if policy.get("Name") in ("", "no", None):
+    def keep_for_boot(self) -> list[Operation]:
+        """Until its end a boot must start the original: of what was stopped by hand it starts only what is ``always``,
+        and nothing that was never started (moby, ``Daemon.restore``), as its replacement."""
+        if not self.is_running or self.request.restart_policy.get("Name") != UNLESS_STOPPED:
             return []
-        return [
-            SetRestartPolicy(self.agent, "", self.replacement(), policy),
-            SetRestartPolicy(self.agent, "two must not start", self.original(original_name), NO_RESTART),
-        ]
+        return [SetRestartPolicy(self.agent, "a boot must start it, stopped or not", self.original(), ALWAYS)]
+
+    def disarm(self) -> list[Operation]:
+        """Its replacement has been started, and holds the policy since it was made."""
+        if not self.is_running or self.request.restart_policy.get("Name") in ("", "no", None):
+            return []
+        return [SetRestartPolicy(self.agent, "two must not start", self.original(self.old_name), NO_RESTART)]
 
     def stop(self) -> list[Operation]:
         """End the original; only then its writable layer is complete."""
@@ -201,20 +209,21 @@ def live_sequence(replacements: Sequence[Replacement]) -> tuple[Operation, ...]:
     """Replace a container and its dependents; everything that can fail early comes before the stop.
 
     1. create every replacement, and its link where the original cannot see it
-    2. give every replacement its original's restart policy, then take it from the original
+    2. make sure that a boot starts the originals, also when they are stopped
     3. stop the dependents, then the container itself
     4. rename, start and verify the container, then its dependents
-    5. remove the originals
+    5. take the restart policies from the originals, and remove them
     """
     backwards = list(reversed(replacements))
     return (
         *(step for one in replacements for step in one.create(one.cause)),  # 1
-        *(step for one in replacements for step in one.hand_over_restart(one.name)),  # 2
+        *(step for one in replacements for step in one.keep_for_boot()),  # 2
         *(step for one in backwards for step in one.stop()),  # 3
         *(
             step for one in replacements for step in (*one.rename_original(), *one.rename_replacement(), *one.start())
         ),  # 4
-        *(step for one in backwards for step in one.remove_original()),  # 5
+        *(step for one in backwards for step in one.disarm()),  # 5
+        *(step for one in backwards for step in one.remove_original()),
     )
 
 
@@ -223,11 +232,11 @@ def commit_sequence(one: Replacement, trial: CreateRequest, image: str) -> tuple
 
     1. create a trial of the old image: the engine takes the request, and the trial marks that the original is under
        way until its new name does so. A container that does not run needs no such mark.
-    2. stop the original and commit its layer
+    2. make sure that a boot starts the original; stop it and commit its layer
     3. rename the original, and remove the trial
-    4. create the replacement, and hand the restart policy over: the trial must never start
+    4. create the replacement
     5. rename, start and verify the replacement
-    6. remove the original
+    6. take the restart policy from the original, and remove it
     """
     agent, facts = one.agent, one.facts
     left, original = facts.committed_before, one.original()
@@ -235,13 +244,13 @@ def commit_sequence(one: Replacement, trial: CreateRequest, image: str) -> tuple
     if one.is_running:
         steps.append(CreateContainer(agent, f"as a trial; {one.cause}", one.new_name, trial.body))  # 1
     why = f"its writable layer cannot be copied: {facts.layer_obstacle}"
-    steps += [*one.stop(), CommitContainer(agent, why, original, image)]  # 2
+    steps += [*one.keep_for_boot(), *one.stop(), CommitContainer(agent, why, original, image)]  # 2
     if one.is_running:
         steps += [*one.rename_original(), RemoveContainer(agent, "the trial", one.replacement())]  # 3
-        steps += [*one.create("", image), *one.hand_over_restart(one.old_name)]  # 4
+        steps += one.create("", image)  # 4
     else:
-        steps += [*one.create(one.cause, image), *one.hand_over_restart(one.name), *one.rename_original()]
-    return (*steps, *one.rename_replacement(), *one.start(), *one.remove_original())  # 5, 6
+        steps += [*one.create(one.cause, image), *one.rename_original()]
+    return (*steps, *one.rename_replacement(), *one.start(), *one.disarm(), *one.remove_original())  # 5, 6
 
 
 def _original(facts: RecreationFacts) -> Target:

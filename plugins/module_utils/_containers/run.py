@@ -10,6 +10,7 @@ Each agent for itself: what fails for one is its failure, and the others are ser
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
@@ -17,13 +18,13 @@ from .._agents import directory, shared_logins
 from .._agents.config import AgentSpec
 from .._agents.host_needs import host_needs
 from .._agents.launchers import desired_without_container, launcher_faults
-from .._base.errors import AgentMountsError, ConfigError, RefusedError
+from .._base.errors import AgentMountsError, ConfigError, EngineError, RefusedError
 from .._base.paths import is_below
 from .._base.printable import printable
 from . import execute
 from .advice import warnings
 from .isolation import Failures
-from .observe import ContainerInquiry, interrupted, observe, observed_logins
+from .observe import ContainerInquiry, interrupted, observe, observed_logins, recover
 from .options import Request
 from .plan import AgentPlan, Operation, Plan, ProvideOnHost
 from .planner import plan_agent
@@ -144,23 +145,23 @@ def _recover(
     done: list[Operation] = []
     there = containers.ids
     for one in in_order_of_need(found):
-        steps = failures.attempt(one.agent, _bound(plan_recovery, one, None, there)) or ()
-        if not request.check_mode and failures.attempt(one.agent, _bound(_perform, session, one, steps)) is None:
-            continue
+        if request.check_mode:
+            steps = failures.attempt(one.agent, _bound(plan_recovery, one, None, there)) or ()
+            there -= removed_by(steps)
+        else:
+            steps = failures.attempt(one.agent, _bound(_put_in_order, session, one)) or ()
         done += steps
-        there -= removed_by(steps)
     return tuple(done)
 
 
-def _perform(session: Session, one: Interrupted, steps: Sequence[Operation]) -> bool:
+def _put_in_order(session: Session, one: Interrupted) -> tuple[Operation, ...]:
     try:
-        execute.perform(session, steps)
-    except AgentMountsError as error:
+        return execute.put_in_order(session, functools.partial(recover, session.engine, one.agent, one.name))
+    except EngineError as error:
         raise RefusedError(
             f"{one.agent}: what an earlier recreation of {one.name} left could not be put in order: {error}. Look at "
             f"{one.name}, {one.name}.am-new and {one.name}.am-old with docker ps -a; the next run tries again."
         ) from error
-    return True
 
 
 def _bound(work: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:

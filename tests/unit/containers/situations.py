@@ -12,7 +12,8 @@ from ..world import World
 FILE = "/home/claude/.claude/.credentials.json"
 TARGET = "/run/agent-credentials/claude"
 SHARED = "/home/dev/.local/share/agentops/agent-auth/claude/.claude"
-IMAGE = f"agentops-carried:boss-{fakes.recorded('boss_file_mount.json')['Id'][:12]}"
+TAG = f"agentops-carried:boss-{fakes.recorded('boss_file_mount.json')['Id'][:12]}"
+IMAGE = f"{TAG}-unless-stopped"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +98,14 @@ def _without_a_restart_policy(world: World) -> None:
     world.engine.named("boss")["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
 
 
+def _always(world: World) -> None:
+    world.engine.named("boss")["HostConfig"]["RestartPolicy"] = {"Name": "always", "MaximumRetryCount": 0}
+
+
 CREATE = f"boss: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)"
 LINK = f"boss: link {FILE} -> {TARGET}/.credentials.json (for versions that look there)"
+BOOT = "boss: set restart policy of boss to always (a boot must start it, stopped or not)"
+DISARM = "boss: set restart policy of boss.am-old to no (two must not start)"
 VERIFY = f"boss: verify boss: running, sees {fakes.DIRECTORY} read-only"
 
 RECREATION = Situation(
@@ -106,13 +113,13 @@ RECREATION = Situation(
     f"""\
 {CREATE}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
+{BOOT}
 boss: stop boss
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: start boss
 {VERIFY}
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
 )
@@ -122,10 +129,8 @@ WITH_SIDECAR = Situation(
 {CREATE}
 {LINK}
 boss: create sidecar.am-new (it uses boss)
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
-boss: set restart policy of sidecar.am-new to unless-stopped
-boss: set restart policy of sidecar to no (two must not start)
+{BOOT}
+{BOOT.replace("policy of boss", "policy of sidecar")}
 boss: stop sidecar
 boss: stop boss
 boss: rename boss -> boss.am-old
@@ -136,6 +141,8 @@ boss: rename sidecar -> sidecar.am-old
 boss: rename sidecar.am-new -> sidecar
 boss: start sidecar
 boss: verify sidecar: running
+{DISARM.replace("boss.am", "sidecar.am")}
+{DISARM}
 boss: remove sidecar.am-old (volumes kept)
 boss: remove boss.am-old (volumes kept)
 """,
@@ -146,8 +153,7 @@ CARRY = Situation(
     "a file mount, and files of its own that are carried",
     f"""\
 {CREATE}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
+{BOOT}
 boss: stop boss
 boss: copy the writable layer of boss to boss.am-new
 boss: rename boss -> boss.am-old
@@ -155,6 +161,7 @@ boss: rename boss.am-new -> boss
 {LINK}
 boss: start boss
 {VERIFY}
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
     _wrote_a_file,
@@ -163,17 +170,17 @@ COMMIT = Situation(
     "a file mount, and files of its own in a layer that cannot be copied",
     f"""\
 {CREATE.replace("(file_mount", "(as a trial; file_mount")}
+{BOOT}
 boss: stop boss
 boss: commit boss to the image {IMAGE} (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
 boss: rename boss -> boss.am-old
 boss: remove boss.am-new (volumes kept) (the trial)
 boss: create boss.am-new of the image {IMAGE}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss.am-old to no (two must not start)
 boss: rename boss.am-new -> boss
 boss: start boss
 {VERIFY}
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
     layer_cannot_be_copied,
@@ -181,11 +188,9 @@ boss: remove boss.am-old (volumes kept)
 COMMIT_STOPPED = Situation(
     "stopped, and files of its own in a layer that cannot be copied",
     f"""\
-boss: commit boss to the image {IMAGE}-stopped (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
-{CREATE.replace("boss.am-new", f"boss.am-new of the image {IMAGE}-stopped")}
+boss: commit boss to the image {TAG}-stopped (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
+{CREATE.replace("boss.am-new", f"boss.am-new of the image {TAG}-stopped")}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: remove boss.am-old (volumes kept)
@@ -198,8 +203,6 @@ STOPPED = Situation(
     f"""\
 {CREATE}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: remove boss.am-old (volumes kept)
@@ -229,13 +232,13 @@ SHARED_MODE = Situation(
     f"""\
 boss: on the host: made {SHARED}
 {CREATE}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
+{BOOT}
 boss: stop boss
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: start boss
 boss: verify boss: running, sees {SHARED} writable
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
     _shared,
@@ -245,9 +248,14 @@ WITHOUT_POLICY = Situation(
     "".join(line for line in RECREATION.plan.splitlines(True) if "restart policy" not in line),
     _without_a_restart_policy,
 )
+ALWAYS = Situation(
+    "a file mount, with the restart policy always",
+    RECREATION.plan.replace(f"{BOOT}\n", ""),
+    _always,
+)
 RECREATIONS = [
     RECREATION, WITH_SIDECAR, CARRY, COMMIT, COMMIT_STOPPED, STOPPED, PAUSED, TWO_NETWORKS, ON_A_VOLUME, SHARED_MODE,
-    WITHOUT_POLICY,
+    WITHOUT_POLICY, ALWAYS,
 ]  # fmt: skip
 
 

@@ -101,10 +101,9 @@ def test_anonymous_volumes_are_named_however_they_came(boss: Any) -> None:
     assert sum("anonymous volume" in sentence for sentence in request.differences) == 4
 
 
-def test_the_restart_policy_is_given_over_later(boss: Any) -> None:
+def test_the_replacement_holds_the_restart_policy_from_the_beginning(boss: Any) -> None:
     request = make(boss)
-    assert request.body["HostConfig"]["RestartPolicy"]["Name"] == "no"
-    assert request.restart_policy["Name"] == "unless-stopped"
+    assert request.body["HostConfig"]["RestartPolicy"]["Name"] == request.restart_policy["Name"] == "unless-stopped"
 
 
 def test_links_are_written_as_create_takes_them(boss: Any) -> None:
