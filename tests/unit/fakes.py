@@ -276,7 +276,14 @@ PASSWD = b"root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1000::/home/claude:/bin/
 
 def _effective_mounts(host_config: Any) -> list[Any]:
     binds = [bind.split(":") for bind in host_config.get("Binds") or ()]
-    named = [{"Type": "volume", "Name": source, "Destination": target, "RW": True} for source, target in binds]
+    named = [
+        {
+            **({"Type": "bind", "Source": source} if source.startswith("/") else {"Type": "volume", "Name": source}),
+            "Destination": target,
+            "RW": mode != ["ro"],
+        }
+        for source, target, *mode in binds
+    ]
     stated = [
         {"Type": mount["Type"], "Source": mount["Source"], "Destination": mount["Target"], "RW": not mount["ReadOnly"]}
         for mount in host_config.get("Mounts") or ()

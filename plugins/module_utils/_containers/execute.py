@@ -18,6 +18,8 @@ from typing import Callable, Iterable, Sequence
 from .._agents.host_needs import HostNeeds
 from .._base.errors import AgentMountsError, EngineError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._engine.documents import Document
+from .create_request import with_ids
 from .observe import rollback
 from .plan import AgentPlan, Expectation, Operation, StartContainer, Target
 from .ports import Engine, Session
@@ -121,8 +123,8 @@ class _Effects:
             raise EngineError(f"the container {target.name} was not created")
         return container_id
 
-    def note_created(self, name: str, container_id: str) -> None:
-        self.created[name] = container_id
+    def create(self, name: str, body: Document) -> None:
+        self.created[name] = self.session.engine.create(name, with_ids(body, self.created))
 
     def verify(self, container_id: str, expectation: Expectation) -> None:
         wait_until_ready(self.session.engine, self.session.host, container_id, expectation)

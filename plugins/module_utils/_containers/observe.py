@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
-from typing import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Iterable, Iterator, Mapping
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
@@ -27,7 +27,7 @@ from .observed import Dependent, LinkState, Observed, ObservedContainer, Recreat
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
-from .relations import is_linked, uses
+from .relations import Everyone, dependents, meant
 
 
 def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: AgentSpec) -> Observed:
@@ -137,6 +137,8 @@ class ContainerInquiry:
     engine: ReadingEngine
     containers: ContainerList
     observed: Observed
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Id of a container that this run has replaced → its name."""
 
     @property
     def _container(self) -> Container:
@@ -146,7 +148,10 @@ class ContainerInquiry:
 
     def recreation_facts(self) -> RecreationFacts:
         others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        return _facts(self.engine, self._container, [self._container, *_still_there(self.engine, others)])
+        everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
+        users = dependents(self._container, everyone)
+        found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
+        return replace(_facts(self.engine, self._container, everyone), dependents=tuple(found))
 
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)
@@ -163,13 +168,8 @@ def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Containe
             yield engine.inspect(container_id)
 
 
-def _facts(engine: ReadingEngine, container: Container, everyone: Sequence[Container]) -> RecreationFacts:
+def _facts(engine: ReadingEngine, container: Container, everyone: Everyone) -> RecreationFacts:
     tag = engine.inspect_image(container.image_name)
-    dependents = [
-        Dependent(uses(other, container), is_linked(other, container), _facts(engine, other, everyone))
-        for other in everyone
-        if other.id != container.id and uses(other, container)
-    ]
     obstacle = _layer_obstacle(engine, container)
     return RecreationFacts(
         container=container,
@@ -177,8 +177,8 @@ def _facts(engine: ReadingEngine, container: Container, everyone: Sequence[Conta
         tag_image=tag.id if tag else None,
         api_version=engine.api_version,
         changed_paths=engine.changed_paths(container.id),
-        dependents=tuple(dependents),
-        volumes_from=tuple(one for one in everyone if {one.name, one.id} & container.volumes_from),
+        dependents=(),
+        meant=meant(container, everyone),
         layer_obstacle=obstacle,
         committed_before=_committed(engine, container.name, container.id) if obstacle else None,
     )

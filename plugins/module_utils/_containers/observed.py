@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Mapping
 
 from .._agents.config import AgentSpec
 from .._agents.passwd import ContainerUser
@@ -15,6 +16,7 @@ from .._agents.placement import Desired
 from .._engine.documents import ApiVersion, Container, Image
 from .._engine.mounts import MountSpec
 from .._host.filesystem import DirectoryFacts
+from .options import Options
 
 
 class LinkState(enum.Enum):
@@ -90,8 +92,9 @@ class RecreationFacts:
     changed_paths: tuple[str, ...]
     """What is in its writable layer."""
     dependents: tuple[Dependent, ...]
-    volumes_from: tuple[Container, ...]
-    """The containers whose volumes it has."""
+    """Who holds on to it, each after all that it needs."""
+    meant: Mapping[str, Container]
+    """What its request calls other containers → the one that it means."""
     layer_obstacle: str | None
     """Why its writable layer cannot be copied exactly; ``None`` if it can."""
     committed_before: str | None = None
@@ -100,10 +103,15 @@ class RecreationFacts:
 
 @dataclass(frozen=True)
 class Dependent:
-    """A container that holds on to another one by its id."""
+    """A container that holds on to another one, itself or through others."""
 
     ways: tuple[str, ...]
     """How, in words."""
-    is_linked: bool
-    """Whether by a legacy link."""
+    is_broken: bool
+    """Whether it breaks when the other is replaced."""
     facts: RecreationFacts
+
+
+def recreated_with(facts: RecreationFacts, options: Options) -> tuple[Dependent, ...]:
+    """The containers that are recreated with one, or would break without."""
+    return tuple(one for one in facts.dependents if one.is_broken or options.recreate_dependents)

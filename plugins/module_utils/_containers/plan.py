@@ -56,7 +56,7 @@ class Effects(Protocol):
     def engine(self) -> WritingEngine: ...
 
     def id_of(self, target: Target) -> str: ...
-    def note_created(self, name: str, container_id: str) -> None: ...
+    def create(self, name: str, body: Document) -> None: ...
     def verify(self, container_id: str, expectation: Expectation) -> None: ...
     def provide(self, needs: HostNeeds) -> None: ...
 
@@ -111,7 +111,7 @@ class CreateContainer(Operation):
         return f"create {self.name}" + (f" of the image {self.image}" if self.image else "")
 
     def perform(self, effects: Effects) -> None:
-        effects.note_created(self.name, effects.engine.create(self.name, self.body))
+        effects.create(self.name, self.body)
 
 
 @dataclass(frozen=True)
@@ -321,6 +321,8 @@ class AgentPlan:
     """Why it is not done now; then there are no operations."""
     dependents: tuple[tuple[str, str], ...] = ()
     """The other containers that are recreated with it, and the state of each."""
+    users: tuple[str, ...] = ()
+    """The containers that hold on to it, recreated with it or not."""
     body: Document | None = field(default=None, repr=False)
     """The body of the create request."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from . import recreation, versions
-from .advice import compose_warnings, start_warnings, warnings
+from .advice import compose_warnings, dependent_warnings, start_warnings, warnings
 from .observed import Observed, RecreationFacts
 from .options import Options
 from .plan import AgentPlan, Target
@@ -52,6 +52,7 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
         note = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."
         return replace(plan, warnings=(*plan.warnings, note), deferred=note)
     facts = inquiry.recreation_facts()
+    plan = replace(plan, users=tuple(one.facts.container.name for one in facts.dependents))
     if diagnosis.remedy is Remedy.RESTART:
         refusals = tuple(refuse_dependents(name, facts, options))
         return _planned(plan, refusals, facts, options)
@@ -67,11 +68,12 @@ def _planned(plan: AgentPlan, refusals: tuple[str, ...], facts: RecreationFacts,
         return replace(plan, refusals=refusals)
     observed, diagnosis = plan.observed, plan.diagnosis
     if diagnosis.remedy is Remedy.RESTART:
-        return replace(recreation.restart(observed, diagnosis, facts, options), warnings=plan.warnings)
-    notes = plan.warnings
+        restart = recreation.restart(observed, diagnosis, facts, options)
+        return replace(restart, warnings=plan.warnings, users=plan.users)
+    notes = (*plan.warnings, *dependent_warnings(observed.spec.name, facts, options))
     if options.is_present:
         notes += compose_warnings(observed, diagnosis) + start_warnings(observed.spec)
-    return replace(recreation.recreate(observed, diagnosis, facts, options), warnings=notes)
+    return replace(recreation.recreate(observed, diagnosis, facts, options), warnings=notes, users=plan.users)
 
 
 def _refuse_unknown_place(observed: Observed) -> tuple[str, ...]:

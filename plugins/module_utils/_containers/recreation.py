@@ -11,7 +11,7 @@ recreated hold on to its id, so they are recreated with it, inside its own seque
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from .._agents.passwd import ContainerUser
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
@@ -19,7 +19,7 @@ from .._engine.documents import ALWAYS, NO_RESTART, UNLESS_STOPPED
 from .create_request import CreateRequest, Overrides, create_request
 from .layer_changes import committed_image, lost_files
 from .link import link_holder, link_obstacle
-from .observed import LinkState, Observed, RecreationFacts
+from .observed import LinkState, Observed, RecreationFacts, recreated_with
 from .options import Options
 from .plan import (
     AgentPlan,
@@ -73,7 +73,7 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     ]
     if observed.container and observed.container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
         steps.append(make_link(observed, container))
-    running = [dependent.facts for dependent in facts.dependents if dependent.facts.container.is_running]
+    running = [one.facts for one in facts.dependents if one.is_broken and one.facts.container.is_running]
     steps += [
         RestartContainer(agent, f"it uses {container.name}", _original(one), one.container.stop_timeout)
         for one in running
@@ -112,7 +112,7 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
         trial = create_request(facts, overrides)
         sequence = commit_sequence(replacement, trial, image)
     else:
-        others = [_dependent_replacement(observed, facts, one.facts, options) for one in facts.dependents]
+        others = _dependent_replacements(observed, facts, options)
         sequence = live_sequence([replacement, *others])
     dependents = tuple((one.name, one.facts.container.status) for one in others)
     return AgentPlan(
@@ -305,19 +305,24 @@ def _verify(observed: Observed, options: Options, container: Target) -> VerifyCo
     return VerifyContainer(observed.spec.name, cause, container, expectation, is_provable=obstacle is None)
 
 
+def _dependent_replacements(observed: Observed, owner: RecreationFacts, options: Options) -> list[Replacement]:
+    """The replacing of the containers that hold on to the owner: they hold on to the replacements."""
+    dependents = [one.facts for one in recreated_with(owner, options)]
+    replaced = {one.container.id: one.container.name + SUFFIX_NEW for one in (owner, *dependents)}
+    return [_dependent_replacement(observed, owner, facts, replaced, options) for facts in dependents]
+
+
 def _dependent_replacement(
-    observed: Observed, owner: RecreationFacts, facts: RecreationFacts, options: Options
+    observed: Observed, owner: RecreationFacts, facts: RecreationFacts, replaced: Mapping[str, str], options: Options
 ) -> Replacement:
-    """The replacing of a container that uses the owner's namespaces: it uses those of the owner's replacement."""
-    agent, owner_name = observed.spec.name, owner.container.name
-    namespaces = dict.fromkeys((owner.container.id, owner_name), owner_name + SUFFIX_NEW)
+    agent = observed.spec.name
     expectation = Expectation(observed.directory.path, None, True, False, options.wait_timeout)
     container = _replacement(facts, facts.container.name)
     return Replacement(
         agent=agent,
         facts=facts,
-        request=create_request(facts, Overrides(namespaces=namespaces)),
-        cause=f"it uses {owner_name}",
+        request=create_request(facts, Overrides(replaced=replaced)),
+        cause=f"it uses {owner.container.name}",
         copies_layer=options.writable_layer == "carry" and bool(lost_files(facts, None, options)),
         link=None,
         is_linked_early=False,

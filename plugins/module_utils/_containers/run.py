@@ -67,7 +67,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     done = set(
         _names(plan for plan in plans if plan.changes)
         if request.check_mode
-        else _carry_out(plans, session, request.max_parallel, failures)
+        else _carry_out(plans, request, session, failures)
     )
     after = {plan.agent: plan.diagnosis.verdict for plan in plans}
     after.update(_verdicts_after(request, session, plans, failures))
@@ -190,10 +190,16 @@ def _plan_agents(
     return plans
 
 
-def _plan_agent(request: Request, session: Session, containers: ContainerList, spec: AgentSpec) -> AgentPlan:
+def _plan_agent(
+    request: Request,
+    session: Session,
+    containers: ContainerList,
+    spec: AgentSpec,
+    replaced: Mapping[str, str] | None = None,
+) -> AgentPlan:
     observed = observe(session.engine, session.host, containers, spec)
     diagnosis = diagnose(observed, request.options)
-    inquiry = ContainerInquiry(session.engine, containers, observed)
+    inquiry = ContainerInquiry(session.engine, containers, observed, replaced or {})
     plan = plan_agent(observed, diagnosis, request.options, inquiry)
     container = observed.container
     config_user, user = (container.inspected.user, container.user) if container else ("", None)
@@ -209,9 +215,11 @@ def _plan_agent(request: Request, session: Session, containers: ContainerList, s
 # Execute
 
 
-def _carry_out(plans: Sequence[AgentPlan], session: Session, max_parallel: int, failures: Failures) -> Iterable[str]:
+def _carry_out(plans: Sequence[AgentPlan], request: Request, session: Session, failures: Failures) -> Iterable[str]:
     """Carry out the agents' plans, at most ``max_parallel`` at once; the agents for which something was changed."""
-    waiting = [plan for plan in plans if plan.changes]
+    changing = [plan for plan in plans if plan.changes]
+    late = _late(changing)
+    waiting = [plan for plan in changing if plan not in late]
     done: list[str] = []
 
     def carry_out(plan: AgentPlan) -> None:
@@ -219,14 +227,39 @@ def _carry_out(plans: Sequence[AgentPlan], session: Session, max_parallel: int, 
             done.append(plan.agent)
 
     while waiting:
-        batch, waiting = waiting[:max_parallel], waiting[max_parallel:]
+        batch, waiting = waiting[: request.max_parallel], waiting[request.max_parallel :]
         if len(batch) == 1:
             # In this thread: a signal cuts it off and it goes back at once.
             carry_out(batch[0])
             continue
         with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
             list(pool.map(carry_out, batch))
+    for plan in late:
+        again = failures.attempt(plan.agent, _bound(_plan_late, request, session, plan, _replaced(plans)))
+        if again is not None and again.changes:
+            carry_out(again)
     return done
+
+
+def _late(plans: Sequence[AgentPlan]) -> list[AgentPlan]:
+    """Those whose container holds on to another agent's, each after all that it needs: they are planned again when
+    that is replaced."""
+    used = {plan.container: set(plan.users) for plan in plans if plan.operations}
+    late = [plan for plan in plans if any(plan.container in users for users in used.values())]
+    return sorted(late, key=lambda plan: sum(plan.container in users for users in used.values()))
+
+
+def _replaced(plans: Iterable[AgentPlan]) -> dict[str, str]:
+    """Id of each agent's container before the run → its name."""
+    return {plan.observed.container.id: plan.container for plan in plans if plan.observed.container}
+
+
+def _plan_late(request: Request, session: Session, plan: AgentPlan, replaced: Mapping[str, str]) -> AgentPlan:
+    """:raises RefusedError: it is refused now."""
+    again = _plan_agent(request, session, ContainerList.of(session.engine), plan.observed.spec, replaced)
+    if again.refusals:
+        raise RefusedError(" ".join(again.refusals))
+    return again
 
 
 def _apply(session: Session, plan: AgentPlan) -> bool:

@@ -18,6 +18,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.c
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.layer_changes import layer_changes
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.observed import RecreationFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.relations import Everyone, meant
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import Container, Image
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec, without_targets
 
@@ -32,7 +33,7 @@ def make(
     overrides: Overrides = NOTHING,
     api: tuple[int, int] = (1, 41),
     tag: str | None = "same",
-    volumes_from: tuple[Any, ...] = (),
+    others: tuple[Any, ...] = (),
     image: Any = None,
 ) -> CreateRequest:
     facts = RecreationFacts(
@@ -42,7 +43,7 @@ def make(
         api_version=api,
         changed_paths=(),
         dependents=(),
-        volumes_from=tuple(Container(lender) for lender in volumes_from),
+        meant=meant(Container(container), Everyone([Container(other) for other in others])),
         layer_obstacle=None,
     )
     return create_request(facts, overrides)
@@ -94,8 +95,8 @@ def test_anonymous_volumes_are_named_however_they_came(boss: Any) -> None:
     boss["HostConfig"]["Binds"] = ["/bind", "named:/named"]
     boss["HostConfig"]["Mounts"] = [{"Type": "volume", "Target": "/mount/"}]
     boss["HostConfig"]["VolumesFrom"] = ["lender"]
-    lender = {"Mounts": [{**volume, "Name": "lent", "Destination": "/lent"}]}
-    request = make(boss, volumes_from=(lender,))
+    lender = {"Id": "e" * 64, "Name": "/lender", "Mounts": [{**volume, "Name": "lent", "Destination": "/lent"}]}
+    request = make(boss, others=(lender,))
     assert request.body["HostConfig"]["Binds"] == ["v2:/bind", "named:/named", "v1:/data", "v4:/ro:ro"]
     assert request.body["HostConfig"]["Mounts"] == [{"Type": "volume", "Target": "/mount/", "Source": "v3"}]
     assert sum("anonymous volume" in sentence for sentence in request.differences) == 4
