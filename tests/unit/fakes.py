@@ -58,6 +58,8 @@ class FakeEngine:
         self.links: dict[str, dict[str, str]] = {}
         self.unstartable: set[str] = set()
         """Names of containers that cannot be started."""
+        self.crashing: set[str] = set()
+        """Names of containers that fall into a crash loop when they are started, but for the recorded one."""
         self._never_started: set[str] = set()
         self._stopped_by_hand: set[str] = set()
         self._ids = itertools.count(1)
@@ -211,7 +213,9 @@ class FakeEngine:
         assert not self._beside(identity) or state["Running"], "two would run, and one of them could hold a port"
         self._never_started.discard(identity)
         self._stopped_by_hand.discard(identity)
-        state.update(Status="running", Running=True, Pid=1234)
+        state.update(Status="running", Running=True, Restarting=False, Pid=1234)
+        if self._name(container) in self.crashing and len(identity.lstrip("0")) < 64:
+            state.update(Status="restarting", Restarting=True, Pid=0)
 
     def pause(self, container: str) -> None:
         self._write(f"pause {self._name(container)}")

@@ -126,12 +126,17 @@ def _environment(entries: list[str] | None, image: Image, overrides: Overrides) 
 
 
 def _leave_out_shared_names(container: Container, config: dict[str, Any]) -> None:
-    """Leave out the engine's default hostname, and names that it reports but does not accept."""
-    is_shared = container.network_mode.startswith("container:") or container.host_config.get("UTSMode") == "host"
+    """Leave out the engine's default hostname, and what it reports but does not accept with a shared namespace."""
+    has_network_of_another = container.network_mode.startswith("container:")
+    is_shared = has_network_of_another or container.host_config.get("UTSMode") == "host"
     if config.get("Hostname") == container.id[:12] or is_shared:
         config["Hostname"] = ""
     if is_shared:
         config["Domainname"] = ""
+    if has_network_of_another:
+        config["ExposedPorts"] = None  # those of the image; the engine adds them again
+    if has_network_of_another or container.network_mode in _WITHOUT_ENDPOINTS:
+        config.pop("MacAddress", None)
 
 
 def _set_image(config: dict[str, Any], facts: RecreationFacts, committed: str | None) -> list[str]:

@@ -12,20 +12,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import dataclass, field
 from typing import Callable, Iterable, Sequence
 
 from .._agents.host_needs import HostNeeds
-from .._base.errors import AgentMountsError, EngineError, RollbackError, unexpected
+from .._base.errors import AgentMountsError, EngineError, LateError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import Document
 from .create_request import with_ids
 from .observe import rollback
-from .plan import AgentPlan, Expectation, Operation, StartContainer, Target
+from .plan import AgentPlan, Expectation, Operation, StartContainer, StopContainer, Target
 from .ports import Engine, Session
 from .verify import wait_until_ready
 
 _ATTEMPTS = 4
+_LATE_SECONDS = 60.0
+"""How long to wait for what the engine did not answer in time."""
 
 
 class RunEnded(BaseException):
@@ -92,6 +96,11 @@ def _roll_back(effects: _Effects, plan: AgentPlan, failed: Operation, error: Bas
     words = str(error) if isinstance(error, (AgentMountsError, RunEnded)) else unexpected(error)
     first = f"{plan.agent}: could not {failed.sentence}: {words}"
     name = plan.container
+    if isinstance(error, LateError) and not _is_settled(effects, failed):
+        return RollbackError(
+            f"{first}. The engine goes on with it. Nothing is lost: {name} still runs, and {name}{SUFFIX_NEW} is left, "
+            f"so that the next run starts {name} again when it has ended."
+        )
     if not failed.reversible:
         return EngineError(
             f"{first}. {name} is the new container and runs; {name}{SUFFIX_OLD} is left for the next run to remove."
@@ -104,6 +113,23 @@ def _roll_back(effects: _Effects, plan: AgentPlan, failed: Operation, error: Bas
             f"and {name}{SUFFIX_OLD} with docker ps -a; the next run tries again to put them in order."
         )
     return EngineError(f"{first}. The old container {name} is in place as before.")
+
+
+def _is_settled(effects: _Effects, failed: Operation) -> bool:
+    """Wait until the engine has done what it did not answer in time: the way back must not meet it half-way.
+
+    :return: ``False`` if a container goes on stopping.
+    """
+    if not isinstance(failed, (StopContainer, StartContainer)):
+        return True
+    is_to_run = isinstance(failed, StartContainer)
+    end = time.monotonic() + _LATE_SECONDS
+    with contextlib.suppress(EngineError):  # the way back will meet it again
+        while effects.engine.inspect(effects.id_of(failed.container)).has_process is not is_to_run:
+            if time.monotonic() >= end:
+                return is_to_run
+            time.sleep(0.2)
+    return True
 
 
 @dataclass

@@ -47,6 +47,8 @@ class Expectation:
     """Whether it must become healthy, not only run."""
     timeout: int
     """Seconds."""
+    is_lasting: bool = True
+    """Whether it must keep running, as what was in a crash loop need not."""
 
 
 class Effects(Protocol):
@@ -223,6 +225,8 @@ class VerifyContainer(ContainerOperation):
     @property
     def sentence(self) -> str:
         wanted = self.expectation
+        if not wanted.is_lasting:
+            return f"verify {self.container.name}: started (it was in a crash loop)"
         what = "healthy" if wanted.healthy else "running"
         mode = "read-only" if wanted.read_only else "writable"
         sees = f", sees {wanted.directory} {mode}" if wanted.target and self.is_provable else ""

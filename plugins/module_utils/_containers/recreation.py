@@ -45,6 +45,9 @@ from .plan import (
 )
 from .verdict import Diagnosis
 
+_LONG = 30
+"""Seconds that a stop may take without a word."""
+
 
 def make_link(observed: Observed, container: Target) -> MakeLink:
     """Make the link of the placement."""
@@ -73,11 +76,12 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     ]
     if observed.container and observed.container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
         steps.append(make_link(observed, container))
+    steps += _paused_again(agent, facts)
     running = [one.facts for one in facts.dependents if one.is_broken and one.facts.container.is_running]
-    steps += [
-        RestartContainer(agent, f"it uses {container.name}", _original(one), one.container.stop_timeout)
-        for one in running
-    ]
+    for one in running:
+        cause = f"it uses {container.name}"
+        steps.append(RestartContainer(agent, cause, _original(one), one.container.stop_timeout))
+        steps += _paused_again(agent, one)
     return AgentPlan(
         observed,
         diagnosis,
@@ -181,7 +185,9 @@ class Replacement:
     def stop(self) -> list[Operation]:
         """End the original; only then its writable layer is complete."""
         timeout = self.facts.container.stop_timeout
-        steps: list[Operation] = [StopContainer(self.agent, "", self.original(), timeout)] if self.is_running else []
+        steps: list[Operation] = []
+        if self.is_running:
+            steps.append(StopContainer(self.agent, _time_to_end(timeout), self.original(), timeout))
         if self.copies_layer:
             steps.append(CopyLayer(self.agent, "", self.replacement(), self.original()))
         return steps
@@ -197,9 +203,7 @@ class Replacement:
         """Bring the replacement to the original's state."""
         new = self.replacement(self.name)
         steps: list[Operation] = [StartContainer(self.agent, "", new), self.verification] if self.is_running else []
-        if self.facts.container.status == "paused":
-            steps.append(PauseContainer(self.agent, "as it was", new))
-        return steps
+        return [*steps, *_paused_again(self.agent, self.facts, new)]
 
     def remove_original(self) -> list[Operation]:
         return [RemoveOriginal(self.agent, "", self.original(self.old_name))]
@@ -253,6 +257,19 @@ def commit_sequence(one: Replacement, trial: CreateRequest, image: str) -> tuple
     return (*steps, *one.rename_replacement(), *one.start(), *one.disarm(), *one.remove_original())  # 5, 6
 
 
+def _paused_again(agent: str, facts: RecreationFacts, container: Target | None = None) -> list[Operation]:
+    if facts.container.status != "paused":
+        return []
+    return [PauseContainer(agent, "as it was", container or _original(facts))]
+
+
+def _time_to_end(seconds: int) -> str:
+    """What is said of a stop that can take long."""
+    if seconds < 0:
+        return "it waits for its program, which is never killed, for its --stop-timeout is -1"
+    return f"its program has {seconds} s to end" if seconds > _LONG else ""
+
+
 def _original(facts: RecreationFacts) -> Target:
     return Target(facts.container.name, facts.container.id)
 
@@ -300,6 +317,7 @@ def _verify(observed: Observed, options: Options, container: Target) -> VerifyCo
         read_only=not observed.spec.is_shared,
         healthy=options.wait_for == "healthy",
         timeout=options.wait_timeout,
+        is_lasting=observed.container is None or not observed.container.inspected.is_restarting,
     )
     cause = f"not proven what it sees: {obstacle}" if options.is_present and obstacle else ""
     return VerifyContainer(observed.spec.name, cause, container, expectation, is_provable=obstacle is None)
@@ -316,7 +334,8 @@ def _dependent_replacement(
     observed: Observed, owner: RecreationFacts, facts: RecreationFacts, replaced: Mapping[str, str], options: Options
 ) -> Replacement:
     agent = observed.spec.name
-    expectation = Expectation(observed.directory.path, None, True, False, options.wait_timeout)
+    is_lasting = not facts.container.is_restarting
+    expectation = Expectation(observed.directory.path, None, True, False, options.wait_timeout, is_lasting)
     container = _replacement(facts, facts.container.name)
     return Replacement(
         agent=agent,

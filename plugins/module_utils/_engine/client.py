@@ -16,7 +16,7 @@ import threading
 import traceback
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
-from .._base.errors import EngineError, NotFoundError
+from .._base.errors import EngineError, LateError, NotFoundError
 from .documents import Container, ContainerRow, Document, Image
 from .layer import copy_layer
 
@@ -34,6 +34,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
+_ENDLESS_SECONDS = 300.0
+"""How long to wait for a program that the engine would wait for without end."""
 NOT_ENDED = 124  # as timeout(1) has it
 SAVED_SUFFIX = ".before-agent-mounts"
 
@@ -50,7 +52,7 @@ def _mapped(function: _Function) -> _Function:
         except docker.errors.APIError as error:
             raise EngineError(_words(error)) from None
         except requests.exceptions.Timeout:
-            raise EngineError(
+            raise LateError(
                 "the engine did not answer in time (option timeout); a container may hang, see docker ps --all"
             ) from None
         except (
@@ -224,11 +226,23 @@ class Engine:
 
     @_mapped
     def stop(self, container: str, timeout: int) -> None:
-        self._api.stop(container, timeout=timeout)
+        if timeout < 0:
+            self._wait_for_end(container, "stop")
+        else:
+            self._api.stop(container, timeout=timeout)
 
     @_mapped
     def restart(self, container: str, timeout: int) -> None:
-        self._api.restart(container, timeout=timeout)
+        if timeout < 0:
+            self._wait_for_end(container, "restart")
+        else:
+            self._api.restart(container, timeout=timeout)
+
+    def _wait_for_end(self, container: str, how: str) -> None:
+        """For a program that has time without end (-1) the SDK waits a second less than for any other call."""
+        url = self._api._url("/containers/{0}/" + how, container)
+        answer = self._api._post(url, params={"t": -1}, timeout=self._timeout + _ENDLESS_SECONDS)
+        self._api._raise_for_status(answer)
 
     @_mapped
     def rename(self, container: str, new_name: str) -> None:

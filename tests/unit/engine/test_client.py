@@ -15,7 +15,11 @@ import docker.errors
 import pytest
 import requests.exceptions
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
+    EngineError,
+    LateError,
+    NotFoundError,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._engine import client
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import NOT_ENDED, Engine
 
@@ -123,12 +127,12 @@ FAULTS: dict[str, tuple[Exception, type[EngineError], str]] = {
     "without an explanation": (docker.errors.APIError("500 Server Error"), EngineError, "500 Server Error"),
     "no answer": (
         requests.exceptions.ReadTimeout("read timed out"),
-        EngineError,
+        LateError,
         "the engine did not answer in time (option timeout); a container may hang, see docker ps --all",
     ),
     "no connection in time": (
         requests.exceptions.ConnectTimeout("timed out"),
-        EngineError,
+        LateError,
         "the engine did not answer in time (option timeout); a container may hang, see docker ps --all",
     ),
     "broken connection": (requests.exceptions.ConnectionError("aborted"), EngineError, "aborted"),
@@ -375,6 +379,14 @@ def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> Non
         ("stop", ("boss",), {"timeout": 10}),
         ("restart", ("boss",), {"timeout": 11}),
     ]
+
+
+@pytest.mark.parametrize("how", ["stop", "restart"])
+def test_a_program_that_has_time_without_end_is_waited_for_longer(api: StubApi, engine: Engine, how: str) -> None:
+    api.answers |= {"_url": lambda form, name: form.format(name), "_post": "answer", "_raise_for_status": None}
+    getattr(engine, how)("boss", -1)
+    assert ("_post", (f"/containers/boss/{how}",), {"params": {"t": -1}, "timeout": 360.0}) in api.calls
+    assert ("_raise_for_status", ("answer",), {}) in api.calls
 
 
 def test_a_network_without_settings_is_connected_without_any(api: StubApi, engine: Engine) -> None:
