@@ -46,6 +46,7 @@ class FakeEngine:
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.layer: tuple[str, ...] = ()
+        self.kinds: dict[str, str] = {}
         self.fail_at: int | None = None
         self.cut_at: int | None = None
         self.end_at: int | None = None
@@ -132,6 +133,10 @@ class FakeEngine:
     def changed_paths(self, container: str) -> tuple[str, ...]:
         self._read("changed_paths")
         return self.layer
+
+    def kind(self, container: str, path: str) -> str:
+        self._read("kind")
+        return self.kinds.get(path, "file")
 
     def read_file(self, container: str, path: str) -> bytes | None:
         self._read("read_file")

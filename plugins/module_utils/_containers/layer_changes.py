@@ -23,6 +23,14 @@ _USUAL_LINKS = (
     ("/var/run", "/run"),
 )
 """Directories that are links in most images: what is mounted below one is listed where it leads to."""
+RUNTIME = ("/run", "/var/run")
+"""There sockets, pid files, locks and empty directories need not be kept, if that is asked for; all else counts."""
+_TEMPORARY = ("/tmp", "/var/tmp", "/var/cache")  # noqa: S108 (names in a container)
+_SECRETS = ("/run/secrets",)
+FIXED = "fixed"
+"""The kind of a file that nobody may write."""
+_TRANSIENT = ("socket", "pipe", "directory", "gone")
+_MOST_LOOKS = 200
 _COMMITTED = "agentops-carried"
 """The repository of the images that hold writable layers which could not be copied."""
 _STOPPED = "-stopped"
@@ -31,29 +39,81 @@ _STATES = ("", _STOPPED, _UNLESS_STOPPED)
 
 
 def lost_files(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
-    """What the container has written that a recreation would lose."""
-    return layer_changes(facts.container, facts.changed_paths, link, options.writable_layer_ignore)
+    """What the container has written that a recreation would lose, and somebody would miss."""
+    lost, _dropped = _written(facts, link, options)
+    return lost
 
 
-def layer_changes(
-    container: Container, changed_paths: Iterable[str], link: str | None, ignored: Iterable[str]
-) -> tuple[str, ...]:
+def dropped_files(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
+    """What else it has written: the option says that it need not be kept."""
+    _lost, dropped = _written(facts, link, options)
+    return dropped
+
+
+def is_carried(facts: RecreationFacts, link: str | None, options: Options, is_alone: bool) -> bool:
+    """Whether the writable layer is to be kept. With it comes what need not be kept, where that is not refused."""
+    lost, dropped = _written(facts, link, options)
+    can_be = is_alone or not facts.layer_obstacle
+    return options.writable_layer == "carry" and bool(lost or (dropped and can_be))
+
+
+def _written(facts: RecreationFacts, link: str | None, options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    ignored = [place for path in options.writable_layer_ignore for place in _places(normalise(path))]
+    kept = [place for path in (*_SECRETS, *facts.homes) for place in _places(path)]
+    lost: list[str] = []
+    dropped: list[str] = []
+    for path in layer_changes(facts.container, facts.changed_paths, link):
+        is_ignored = _is_ignored(path, ignored, kept, facts.kinds.get(path))
+        (dropped if is_ignored else lost).append(path)
+    return tuple(lost), tuple(dropped)
+
+
+def _is_ignored(path: str, ignored: Iterable[str], kept: Iterable[str], kind: str | None) -> bool:
+    roots = [root for root in ignored if _is_in(path, root)]
+    if not roots:
+        return False
+    place = max(roots, key=len)
+    if any(_is_in(path, home) and not is_below(place, home) for home in kept):
+        return False
+    if kind == FIXED and place in (*RUNTIME, *_TEMPORARY):
+        return False
+    return place not in RUNTIME or kind in _TRANSIENT or _is_lock(path)
+
+
+def _is_in(path: str, root: str) -> bool:
+    return path == root or is_below(path, root)
+
+
+def _is_lock(path: str) -> bool:
+    """Whether a file is, by its name, one that says that a process runs."""
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith((".pid", ".lock", ".lck")) or name in ("pid", "lock") or "/lock/" in path
+
+
+def looked_at(container: Container, changed_paths: Iterable[str]) -> tuple[str, ...]:
+    """What must be looked at, for its kind decides whether somebody would miss it.
+
+    In the directories of a running system that is everything. Elsewhere compose may have put its secrets and configs,
+    as files that nobody may write.
+    """
+    is_of_compose = "com.docker.compose.service" in container.labels
+    places = (*RUNTIME, *_TEMPORARY) if is_of_compose else RUNTIME
+    found = [path for path in layer_changes(container, changed_paths, None) if any(_is_in(path, one) for one in places)]
+    return tuple(path for path in found if not _is_lock(path))[:_MOST_LOOKS]
+
+
+def layer_changes(container: Container, changed_paths: Iterable[str], link: str | None) -> tuple[str, ...]:
     """Those of ``changed_paths`` that a recreation would lose.
 
-    Mount points, the link of the placement, their parent directories and ``ignored`` trees do not count,
-    and no working directory that is empty: the engine makes it where the image has none.
+    Mount points, the link of the placement and their parent directories do not count, and no working directory that is
+    empty: the engine makes it where the image has none.
     """
     ours = [mount.target for mount in (*container.mounts, *container.memory_mounts)] + ([link] if link else [])
     made = container.working_directory
     paths = set(changed_paths)
     ours = [place for path in (*_ENGINE_FILES, *ours) for place in _places(path)]
-    roots = [*(normalise(path) for path in ignored), *ours]
     parents = {parent for path in (*paths, *ours, made) for parent in _parents(path)}
-    return tuple(
-        sorted(
-            path for path in paths - parents - {made} if not any(path == root or is_below(path, root) for root in roots)
-        )
-    )
+    return tuple(sorted(path for path in paths - parents - {made} if not any(_is_in(path, root) for root in ours)))
 
 
 def _places(path: str) -> list[str]:

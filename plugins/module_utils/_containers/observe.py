@@ -16,13 +16,15 @@ from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_
 from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.paths import normalise
 from .._catalog.cli import version_of
+from .._catalog.rows import CATALOG
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
-from .layer_changes import committed_images
+from .layer_changes import committed_images, looked_at
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
@@ -151,7 +153,7 @@ class ContainerInquiry:
         everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
         users = dependents(self._container, everyone)
         found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
-        return replace(_facts(self.engine, self._container, everyone), dependents=tuple(found))
+        return replace(_facts(self.engine, self._container, everyone, self.observed.desired), dependents=tuple(found))
 
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)
@@ -168,20 +170,41 @@ def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Containe
             yield engine.inspect(container_id)
 
 
-def _facts(engine: ReadingEngine, container: Container, everyone: Everyone) -> RecreationFacts:
+def _facts(
+    engine: ReadingEngine, container: Container, everyone: Everyone, desired: Desired | None = None
+) -> RecreationFacts:
     tag = engine.inspect_image(container.image_name)
+    changed = engine.changed_paths(container.id)
     obstacle = _layer_obstacle(engine, container)
     return RecreationFacts(
         container=container,
         image=engine.inspect_image(container.image_id),
         tag_image=tag.id if tag else None,
         api_version=engine.api_version,
-        changed_paths=engine.changed_paths(container.id),
+        changed_paths=changed,
         dependents=(),
         meant=meant(container, everyone),
+        kinds={path: engine.kind(container.id, path) for path in looked_at(container, changed)},
+        homes=_homes(engine, container, changed, desired),
         layer_obstacle=obstacle,
         committed_before=_committed(engine, container.name, container.id) if obstacle else None,
     )
+
+
+def _homes(
+    engine: ReadingEngine, container: Container, changed_paths: tuple[str, ...], desired: Desired | None
+) -> tuple[str, ...]:
+    """Where a container keeps what somebody would miss."""
+    if not changed_paths:
+        return ()
+    passwd = (engine.read_file(container.id, PASSWD) or b"").decode("utf-8", "replace")
+    user = find_container_user(container.user, passwd)
+    environment = container.environment
+    variables = {cli.config_dir_variable or "" for cli in CATALOG.values()}
+    places = [environment.get("HOME"), user.home if user else None, desired.home if desired else None]
+    places += [environment.get(variable) for variable in variables] + [container.working_directory]
+    normal = {normalise(place) for place in places if place and place.startswith("/")}
+    return tuple(sorted(normal - {"/"}))
 
 
 def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:

@@ -95,6 +95,10 @@ class RecreationFacts:
     """Who holds on to it, each after all that it needs."""
     meant: Mapping[str, Container]
     """What its request calls other containers → the one that it means."""
+    kinds: Mapping[str, str]
+    """What some of it is."""
+    homes: tuple[str, ...]
+    """Where it keeps what somebody would miss: homes, config directories, the working directory."""
     layer_obstacle: str | None
     """Why its writable layer cannot be copied exactly; ``None`` if it can."""
     committed_before: str | None = None

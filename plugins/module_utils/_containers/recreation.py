@@ -17,7 +17,7 @@ from .._agents.passwd import ContainerUser
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import ALWAYS, NO_RESTART, UNLESS_STOPPED
 from .create_request import CreateRequest, Overrides, create_request
-from .layer_changes import committed_image, lost_files
+from .layer_changes import committed_image, dropped_files, is_carried, lost_files
 from .link import link_holder, link_obstacle
 from .observed import LinkState, Observed, RecreationFacts, recreated_with
 from .options import Options
@@ -93,7 +93,7 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
 def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, options: Options) -> AgentPlan:
     """Recreate the container with its directory mount (or without it, with ``state: absent``), and its dependents."""
     link = observed.desired.link if observed.desired else None
-    carries = options.writable_layer == "carry" and bool(lost_files(facts, link, options))
+    carries = is_carried(facts, link, options, not recreated_with(facts, options))
     overrides = _overrides(observed, diagnosis, options)
     others: list[Replacement] = []
     image = None
@@ -119,9 +119,16 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
         others = _dependent_replacements(observed, facts, options)
         sequence = live_sequence([replacement, *others])
     dependents = tuple((one.name, one.facts.container.status) for one in others)
-    return AgentPlan(
-        observed, diagnosis, sequence, differences=request.differences, dependents=dependents, body=request.body
-    )
+    differences = request.differences
+    if not carries:
+        differences += _told(dropped_files(facts, link, options), "writable_layer_ignore")
+        differences += _told(lost_files(facts, link, options), "writable_layer")
+    return AgentPlan(observed, diagnosis, sequence, differences=differences, dependents=dependents, body=request.body)
+
+
+def _told(files: Sequence[str], option: str) -> tuple[str, ...]:
+    more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+    return (f"dropped, as {option} says: {', '.join(files[:5])}{more}",) if files else ()
 
 
 @dataclass(frozen=True)
@@ -342,7 +349,7 @@ def _dependent_replacement(
         facts=facts,
         request=create_request(facts, Overrides(replaced=replaced)),
         cause=f"it uses {owner.container.name}",
-        copies_layer=options.writable_layer == "carry" and bool(lost_files(facts, None, options)),
+        copies_layer=is_carried(facts, None, options, is_alone=False),
         link=None,
         is_linked_early=False,
         verification=VerifyContainer(agent, "", container, expectation, is_provable=True),

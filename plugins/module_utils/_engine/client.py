@@ -36,6 +36,8 @@ _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
 _ENDLESS_SECONDS = 300.0
 """How long to wait for a program that the engine would wait for without end."""
+_KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
+"""The bits of Go's os.FileMode, as the engine tells it."""
 NOT_ENDED = 124  # as timeout(1) has it
 SAVED_SUFFIX = ".before-agent-mounts"
 
@@ -151,6 +153,21 @@ class Engine:
             return False
         cast(Any, chunks).close()
         return True
+
+    @_mapped
+    def kind(self, container: str, path: str) -> str:
+        """What is at a path of a container: file, fixed (a file that nobody may write), directory, link, socket, pipe,
+        other, gone."""
+        try:
+            chunks, status = self._api.get_archive(container, path)
+        except docker.errors.NotFound:
+            return "gone"
+        cast(Any, chunks).close()
+        mode = int(status["mode"])
+        for bit, kind in _KINDS.items():
+            if mode & bit:
+                return kind
+        return "file" if mode & 0o222 else "fixed"
 
     @_mapped
     def execute(self, container: str, command: Sequence[str]) -> int:

@@ -44,6 +44,8 @@ def make(
         changed_paths=(),
         dependents=(),
         meant=meant(Container(container), Everyone([Container(other) for other in others])),
+        kinds={},
+        homes=(),
         layer_obstacle=None,
     )
     return create_request(facts, overrides)
@@ -216,7 +218,7 @@ def test_paths_are_compared_normalised(path: str, normal: str) -> None:
     assert normalise(path) == normal
 
 
-def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -> None:
+def test_layer_changes_leave_out_mounts_and_the_link(boss: Any) -> None:
     paths = ["/home", "/home/claude", "/home/claude/.claude", "/home/claude/.claude/.credentials.json", "/tmp/a",
              "/home/claude/notes", "/sbin/docker-init", "/sbin", "/data", "/database",
              "/usr", "/usr/sbin", "/usr/sbin/docker-init", "/usr/bin/docker-init", "/usr/bin/tool", "/run/own", "/usr/bin/mine",
@@ -225,10 +227,10 @@ def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -
     boss["Mounts"] = [{"Type": "volume", "Name": "v", "Destination": target, "RW": True} for target in targets]
     boss["HostConfig"]["Tmpfs"] = {"/scratch/": ""}
     boss["Config"]["WorkingDir"] = "/made/by/engine"
-    lost = layer_changes(Container(boss), paths, "/home/claude/.claude/.credentials.json", ["/tmp/"])
-    assert lost == ("/database", "/home/claude/notes", "/usr/bin/mine")
+    lost = layer_changes(Container(boss), paths, "/home/claude/.claude/.credentials.json")
+    assert lost == ("/database", "/home/claude/notes", "/tmp/a", "/usr/bin/mine")
     written = [*paths, "/made/by/engine/file"]
-    assert "/made/by/engine/file" in layer_changes(Container(boss), written, None, [])
+    assert "/made/by/engine/file" in layer_changes(Container(boss), written, None)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def make(recorded: Any, which: str, overrides: Overrides) -> CreateRequest:
     others = meant(container, Everyone([Container(lender) for lender in recorded["lenders"]]))
     image = Image(recorded["image"])
     return create_request(
-        RecreationFacts(container, image, container.image_id, recorded["api"], (), (), others, None), overrides
+        RecreationFacts(container, image, container.image_id, recorded["api"], (), (), others, {}, (), None), overrides
     )
 
 

@@ -381,6 +381,30 @@ def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        (0o644, "file"),
+        (0o444, "fixed"),
+        (0o755 | 1 << 31, "directory"),
+        (0o777 | 1 << 27, "link"),
+        (0o755 | 1 << 24, "socket"),
+        (0o600 | 1 << 25, "pipe"),
+        (0o600 | 1 << 26, "other"),
+    ],
+)
+def test_the_kind_of_a_path_is_read_from_the_mode_as_go_has_it(
+    api: StubApi, engine: Engine, mode: int, kind: str
+) -> None:
+    api.answers["get_archive"] = (io.BytesIO(), {"mode": mode})
+    assert engine.kind("boss", "/run/x") == kind
+
+
+def test_a_path_that_is_not_there_is_gone(api: StubApi, engine: Engine) -> None:
+    api.answers["get_archive"] = NOT_FOUND
+    assert engine.kind("boss", "/run/x") == "gone"
+
+
 @pytest.mark.parametrize("how", ["stop", "restart"])
 def test_a_program_that_has_time_without_end_is_waited_for_longer(api: StubApi, engine: Engine, how: str) -> None:
     api.answers |= {"_url": lambda form, name: form.format(name), "_post": "answer", "_raise_for_status": None}
