@@ -75,7 +75,8 @@ def cut_power(field: Field, run: Callable[[], object]) -> None:
 
 def proxy(field: Field, at: int, then: str) -> None:
     field.host.check_output(
-        f"systemd-run --collect --unit engine-proxy -- engine-proxy {SOCKET} --at {at} --then {json.dumps(then)}"
+        f"systemd-run --collect --unit engine-proxy -- engine-proxy {SOCKET} --at {at} --since create.name=.*.am-new "
+        f"--then {json.dumps(then)}"
     )
     field.host.check_output(f"timeout 10 sh -c 'until test -S {SOCKET}; do sleep 0.05; done'; chmod 666 {SOCKET}")
 
