@@ -94,7 +94,7 @@ class Field(Agents):
         """Start a container of mal's, without any mount of ours."""
         words = ["docker", "run", "--detach", "--name", name, *options, image]
         self.host.check_output(f"{shlex.join(words)} {command}")
-        self.undone.append(f"docker rm --force --volumes {name} {name}.am-new {name}.am-old")
+        self.undone.append(f"docker rm --force --volumes {name} {name}.am-new {name}.am-old {name}.am-probe")
 
     def start_late(self) -> None:
         """Start an ordinary agent's container with a mounted file, which a run must migrate."""

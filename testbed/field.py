@@ -44,6 +44,14 @@ class Field(Agents):
         """What an agent's configuration says of its container."""
         return {"name": self.full(name), "credentials_host_dir": self.directory, **settings}
 
+    def is_untouched(self, before: dict[str, Any]) -> bool:
+        """Whether a container runs on as :meth:`start` has told, and nothing is left beside it."""
+        name = before["Name"].lstrip("/")
+        now = self.inspect(name)
+        beside = [other for other in self.names() if other.startswith(f"{name.removeprefix(f'{self.user}-')}.am-")]
+        same = all(before[key] == now[key] for key in ("Id", "Config", "HostConfig"))
+        return same and before["State"]["StartedAt"] == now["State"]["StartedAt"] and not beside
+
     def names(self) -> dict[str, str]:
         """Every container of the user, and the engine's word for its state."""
         form = "'{{json .}}'"

@@ -71,6 +71,15 @@ options:
       - Otherwise such a container is a reason to refuse. One that is linked to the agent's container always is.
     type: bool
     default: false
+  accept_replaced_files:
+    description:
+      - A file that a container has mounted writable, and that was since replaced on the host by one of other content,
+        is a reason to refuse, for the new container would have the host's, and what the old one wrote is lost.
+      - V(true) goes on with the host's file, and tells it in C(differences). So is a file always that is mounted
+        read-only, or that has the same content.
+    version_added: 0.3.0
+    type: bool
+    default: false
   writable_layer:
     description:
       - What to do with files that the container has written outside of its mounts, and that a recreation would lose.
@@ -323,6 +332,7 @@ def main() -> None:
         require_all={"type": "bool", "default": False},
         recreate_stopped={"type": "bool", "default": False},
         recreate_dependents={"type": "bool", "default": False},
+        accept_replaced_files={"type": "bool", "default": False},
         writable_layer={"type": "str", "choices": ["refuse", "carry", "discard"], "default": "refuse"},
         writable_layer_ignore={
             "type": "list",
@@ -340,6 +350,7 @@ def main() -> None:
         writable_layer_ignore=tuple(params["writable_layer_ignore"]),
         recreate_stopped=params["recreate_stopped"],
         recreate_dependents=params["recreate_dependents"],
+        accept_replaced_files=params["accept_replaced_files"],
         wait_for=params["wait_for"],
         wait_timeout=params["wait_timeout"],
     )

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.agentops.credentials.plugins.module_utils._base.paths import normalise
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import binds_as_mounts
+
 FILE_TARGET = "/home/claude/.claude/.credentials.json"
 
 LOSS = "LOSS"
@@ -85,8 +88,7 @@ def _parents(path: str) -> list[str]:
 # kind → whether a difference is of it
 _TESTS: dict[str, Callable[[str, Any, Any], bool]] = {
     "volume": lambda key, before, after: (
-        key in ("HostConfig.Binds", "HostConfig.Mounts")
-        or (key.startswith("Mounts ") and _without_mode(before) == _without_mode(after))
+        key in ("HostConfig.Binds", "HostConfig.Mounts") or (key.startswith("Mounts ") and before == after)
     ),
     "image": lambda key, before, after: key == "Config.Image",
     "commit": lambda key, before, after: (
@@ -110,9 +112,19 @@ def _without_mode(mount: str | None) -> Any:
     return {**json.loads(mount), "Mode": ""} if mount else None
 
 
+def _in_one_form(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """Binds of paths as mounts, which the engine makes nothing for; the text of their options stands in other fields."""
+    host_config = {key: snapshot.get(f"HostConfig.{key}") for key in ("Binds", "Mounts")}
+    stated = binds_as_mounts(host_config)
+    mounts = sorted(stated["Mounts"] or [], key=lambda mount: normalise(mount["Target"]))
+    result = {**snapshot, "HostConfig.Binds": stated["Binds"] or [], "HostConfig.Mounts": mounts}
+    return {key: _without_mode(row) if key.startswith("Mounts ") else row for key, row in result.items()}
+
+
 def compare(before: dict[str, Any], after: dict[str, Any], asked: Asked, kinds: frozenset[str]) -> list[Difference]:
     """Every difference, with its kind; :data:`LOSS` where it is neither asked for nor of ``kinds``."""
     found = []
+    before, after = _in_one_form(before), _in_one_form(after)
     for key in sorted({*before, *after}):
         one, other = before.get(key), after.get(key)
         if one == other or (not one and not other):

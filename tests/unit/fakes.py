@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.probe import PROGRAM
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import (
     ApiVersion,
     Container,
@@ -23,6 +24,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._engine.docum
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._host.node import Node
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 DIRECTORY = "/home/dev/.config/claude-hooks/claude-credentials"
@@ -54,6 +56,9 @@ class FakeEngine:
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
+        self.words_at_start: list[str] = []
+        self.volumes: dict[str, Any] = {}
+        self.created: list[tuple[str, Any]] = []
         self.committed: set[str] = set()
         self.vanishing: dict[str, Any] | None = None
         self.links: dict[str, dict[str, str]] = {}
@@ -150,6 +155,10 @@ class FakeEngine:
         self._read("output")
         return self.version
 
+    def inspect_volume(self, volume: str) -> Any:
+        self._read("inspect_volume")
+        return self.volumes.get(volume)
+
     def layer_directory(self, container: str) -> str | None:
         return "/upper" if self.is_overlay else None
 
@@ -158,8 +167,10 @@ class FakeEngine:
     def create(self, name: str, body: Any) -> str:
         body = copy.deepcopy(body)
         self._write(f"create {name}")
-        assert name not in self.names(), "the engine refuses a name in use"
+        if name in self.names():
+            raise EngineError(f'Conflict. The container name "/{name}" is already in use')
         assert self._image_id(body["Image"]), "the engine has no such image"
+        self.created.append((name, copy.deepcopy(body)))
         number = next(self._ids)
         for field in ("NetworkMode", "PidMode", "IpcMode"):
             mode = str(body["HostConfig"].get(field) or "")
@@ -213,6 +224,10 @@ class FakeEngine:
             raise EngineError("cannot join network of a non running container")
         document = self._find(container)
         identity, state = document["Id"], document["State"]
+        if self.words_at_start:
+            raise EngineError(self.words_at_start.pop(0))
+        if document["Config"].get("Entrypoint") == [PROGRAM]:
+            raise EngineError(f'runc create failed: exec: "{PROGRAM}": stat {PROGRAM}: no such file or directory')
         if self._name(container) in self.unstartable or identity in self.unstartable:
             raise EngineError("it cannot be started on purpose")
         assert not self._beside(identity) or state["Running"], "two would run, and one of them could hold a port"
@@ -319,6 +334,15 @@ class FakeRoot(process_root.ContainerRoot):
                 return process_root.FileView("directory", identity, read_only=not mount["RW"])
         return process_root.MISSING
 
+    def node(self, path: str) -> Node:
+        return self.host.in_container.get(path) or self.host.node(self._source(path))
+
+    def _source(self, path: str) -> str:
+        return next((one["Source"] for one in self.document["Mounts"] if one["Destination"] == path), path)
+
+    def has_content_of(self, path: str, host_path: str) -> bool:
+        return self.host.is_same_content
+
     def lstat(self, path: str) -> process_root.FileView:
         target = self.host.engine.links.get(self.document["Id"], {}).get(path)
         return process_root.FileView("link", link_target=target) if target else process_root.MISSING
@@ -338,6 +362,9 @@ class FakeHost:
         self.stale: tuple[int, int] | None = None
         self.provable = True
         self.made: set[str] = set()
+        self.nodes: dict[str, Node] = {}
+        self.in_container: dict[str, Node] = {}
+        self.is_same_content = False
 
     def make(self, path: str) -> None:
         self.made.add(path)
@@ -354,6 +381,9 @@ class FakeHost:
 
     def inode(self, path: str) -> int | None:
         return None
+
+    def node(self, path: str) -> Node:
+        return self.nodes.get(path) or Node("directory", (1, hash(path)))
 
     def root(self, pid: int, container_id: str) -> FakeRoot:
         if not self.provable:

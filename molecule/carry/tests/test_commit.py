@@ -74,7 +74,7 @@ def engine(agents: Agents, request: pytest.FixtureRequest) -> Iterator[Engine]:
     engine = Engine(agents, request.param[0])
     yield engine
     agents.host.run("systemctl stop engine-proxy.service")
-    for suffix in ("", ".am-new", ".am-old"):
+    for suffix in ("", ".am-new", ".am-old", ".am-probe"):
         agents.host.run(f"docker --host unix://{engine.socket} rm --force {NAME}{suffix}")
     for image in engine.images():
         engine.docker(f"rmi {image}")
@@ -116,7 +116,7 @@ def test_the_layer_is_kept_by_commit_and_the_plan_says_so(engine: Engine) -> Non
 
 
 @pytest.mark.parametrize("engine", [(VFS, "root")], indirect=True, ids=["vfs"])
-@pytest.mark.parametrize("at", [3, 4, 6, 10])  # before the commit, after it, before the clone, before the start
+@pytest.mark.parametrize("at", [6, 7, 9, 13])  # before the commit, after it, before the clone, before the start
 def test_after_a_kill_the_next_run_loses_nothing_and_leaves_no_image(engine: Engine, at: int) -> None:
     before, files = engine.start(), engine.files()
     engine.agents.host.check_output(
@@ -140,7 +140,7 @@ def test_a_failure_after_the_commit_takes_the_image_away_again(engine: Engine) -
     # What the clone needs goes while the original is stopped.
     engine.agents.host.check_output(
         f"systemd-run --collect --unit engine-proxy -- engine-proxy {PROXY} --engine {engine.socket} "
-        f"--at 6 --then 'mv {engine.agents.directory} {engine.agents.directory}.away'"
+        f"--at 9 --then 'mv {engine.agents.directory} {engine.agents.directory}.away'"
     )
     engine.agents.host.check_output(f"timeout 10 sh -c 'until test -S {PROXY}; do sleep 0.05; done'")
     succeeded, result = engine.run(through=PROXY)

@@ -13,11 +13,11 @@ import fnmatch
 import json
 import posixpath
 import re
-from dataclasses import dataclass, field
-from typing import Any, Literal, Mapping, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Mapping, Sequence, cast
 
 from .._base.errors import ConfigError
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._base.paths import normalise
 from .._catalog.cli import AgentCli, cli_of_command
 from .._catalog.rows import CATALOG
@@ -102,6 +102,8 @@ class AgentSpec:
     """``UID`` or ``UID:GID`` that a launcher's container runs as; else the engine reports it."""
     passwd_root: str | None = None
     """Where to keep a passwd file for a uid without an entry; ``None`` if none is asked for."""
+    companions: tuple[str, ...] = ()
+    """The agent CLIs of the other agents in the same container."""
 
     @property
     def is_shared(self) -> bool:
@@ -167,14 +169,43 @@ def parse(document: Any, context: ConfigContext) -> ParsedConfig:
             faults[str(name)] = error.faults
         except _NoAgentCliError as other:
             notes.append(str(other))
-    owner: dict[str, str] = {}
+    served: list[AgentSpec] = []
     for spec in agents:
-        if owner.setdefault(spec.container, spec.name) != spec.name:
-            faults[spec.name] = (
-                f"{spec.name}: container.name {spec.container} is already the container of agent "
-                f"{owner[spec.container]}; give each agent a container of its own.",
-            )
-    return ParsedConfig(tuple(spec for spec in agents if spec.name not in faults), faults, tuple(notes))
+        fault = _container_fault(spec, [other for other in served if other.container == spec.container])
+        if fault:
+            faults[spec.name] = (fault,)
+        else:
+            served.append(spec)
+    return ParsedConfig(tuple(_joined(spec, served) for spec in served), faults, tuple(notes))
+
+
+_OF_THE_CONTAINER = ("home", "user", "passwd_root")
+"""What is the container's rather than the agent's; one of its agents may state it for all."""
+
+
+def _container_fault(spec: AgentSpec, others: Sequence[AgentSpec]) -> str | None:
+    """Why an agent cannot be in the container of others."""
+    for other in others:
+        begin = f"{spec.name}: container.name {spec.container} is already the container of agent {other.name}"
+        if other.cli.name == spec.cli.name:
+            return f"{begin} with the same agent CLI; give each agent of {spec.cli.name} a container of its own."
+        for key in _OF_THE_CONTAINER:
+            stated = {value for value in (getattr(spec, key), getattr(other, key)) if value}
+            if len(stated) > 1:
+                name = key.replace("_root", "")
+                return f"{begin}, which has another container.{name}; write the same for both, or for one alone."
+    return None
+
+
+def _joined(spec: AgentSpec, agents: Sequence[AgentSpec]) -> AgentSpec:
+    """An agent with what the others of its container state of that."""
+    others = [other for other in agents if other.container == spec.container and other is not spec]
+    home, user, passwd_root = (
+        next((value for value in (getattr(one, key) for one in (spec, *others)) if value), None)
+        for key in _OF_THE_CONTAINER
+    )
+    companions = tuple(other.cli.name for other in others)
+    return replace(spec, companions=companions, home=home, user=user, passwd_root=passwd_root)
 
 
 class _NoAgentCliError(Exception):
@@ -257,7 +288,7 @@ class _Entry:
 
     def _container_name(self) -> str:
         name: str = self.container.get("name") or self.name
-        if name.endswith((SUFFIX_NEW, SUFFIX_OLD)):
+        if name.endswith((SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE)):
             raise self._fault("name", f"{name} ends in a suffix that marks containers being replaced; rename it.")
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.context.allowed.containers):
             raise self._fault("name", f"{name} is not among allowed_containers; add a pattern there that it matches.")

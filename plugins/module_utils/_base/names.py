@@ -8,4 +8,5 @@ from __future__ import annotations
 
 SUFFIX_NEW = ".am-new"
 SUFFIX_OLD = ".am-old"
+SUFFIX_PROBE = ".am-probe"
 """What a container is called while it is being replaced; no configured container may end so."""

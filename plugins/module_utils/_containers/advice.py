@@ -9,6 +9,7 @@ from __future__ import annotations
 from .._agents.config import AgentSpec
 from .._agents.directory import reader_warnings
 from .._agents.passwd import PASSWD
+from .._catalog.rows import CATALOG
 from .link import link_obstacle
 from .observed import Observed, ObservedContainer, RecreationFacts
 from .options import Options
@@ -35,7 +36,26 @@ def warnings(observed: Observed) -> tuple[str, ...]:
             else f"{spec.cli.name} will not find the login"
         )
         found.append(f"{spec.name}: the link is left out, for {obstacle}: {effect}.")
-    return (*found, *_passwd_warnings(spec, container), *_masking_warnings(spec, container))
+    return (
+        *found,
+        *_passwd_warnings(spec, container),
+        *_masking_warnings(spec, container),
+        *_other_logins(spec, container),
+    )
+
+
+def _other_logins(spec: AgentSpec, container: ObservedContainer) -> list[str]:
+    """The file mounts of other agent CLIs, which no agent of the configuration stands for."""
+    served = (spec.cli.name, *spec.companions)
+    return [
+        f"{spec.name}: the container has the login of {cli.name} as a file mount at {mount.target}, too, which stays "
+        f"at one inode; add an agent with container.name {spec.container} and container.cli {cli.name}."
+        for mount in container.mounts
+        for cli in CATALOG.values()
+        if mount.type == "bind"
+        and cli.name not in served
+        and mount.target.endswith(f"/{cli.config_dir}/{cli.credential}")
+    ]
 
 
 def _passwd_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str]:

@@ -8,7 +8,7 @@ The rules are those of ``docs/recreation.md``, each found on a real engine. What
 ``CreateRequest.differences``; what must not be done at all is decided in ``refusals``.
 
 1. name the anonymous volumes, so that their data is kept
-2. take mounts away and add the desired ones
+2. take mounts away and add the desired ones; state binds so that the engine makes no source
 3. set and unset environment variables
 4. name the other containers that it needs as they are called now
 5. leave out names that the engine chose or does not accept with a shared namespace
@@ -26,7 +26,7 @@ from typing import Any, Mapping
 
 from .._base.paths import normalise
 from .._engine.documents import ApiVersion, Container, Document, Image, with_variable
-from .._engine.mounts import MountSpec, bind_fields, with_bind, without_targets
+from .._engine.mounts import MountSpec, bind_fields, binds_as_mounts, with_bind, without_targets
 from .observed import RecreationFacts
 
 API_ALL_ENDPOINTS_IN_CREATE = (1, 44)
@@ -103,6 +103,7 @@ def create_request(facts: RecreationFacts, overrides: Overrides) -> CreateReques
     host_config = without_targets(host_config, overrides.unmounted)  # 2
     for target in overrides.unmounted:
         config["Volumes"] = {path: {} for path in config.get("Volumes") or {} if normalise(path) != target} or None
+    host_config = binds_as_mounts(host_config)
     for mount in overrides.mounts:
         host_config = with_bind(host_config, mount)
     config["Env"] = _environment(config.get("Env"), image, overrides)  # 3

@@ -21,6 +21,7 @@ from .._agents.host_needs import HostNeeds
 from .._base.errors import AgentMountsError, EngineError, LateError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import Document
+from .._engine.mounts import path_binds
 from .create_request import with_ids
 from .observe import rollback
 from .plan import AgentPlan, Expectation, Operation, StartContainer, StopContainer, Target
@@ -36,14 +37,16 @@ class RunEnded(BaseException):
     """The run was asked to end (SIGTERM, SIGINT); not an ``Exception``, so that nothing swallows it."""
 
 
-def perform(session: Session, operations: Iterable[Operation]) -> None:
+def perform(session: Session, operations: Iterable[Operation], sees_sources: bool = True) -> None:
     """Carry out operations."""
-    effects = _Effects(session)
+    effects = _Effects(session, sees_sources)
     for operation in operations:
         operation.perform(effects)
 
 
-def put_in_order(session: Session, plan: Callable[[frozenset[str]], Sequence[Operation]]) -> tuple[Operation, ...]:
+def put_in_order(
+    session: Session, plan: Callable[[frozenset[str]], Sequence[Operation]], sees_sources: bool = True
+) -> tuple[Operation, ...]:
     """Carry out what puts interrupted recreations in order; after a failure it is planned anew from what stands there.
 
     :param plan: ids of the containers that the engine could not start → the operations.
@@ -53,7 +56,7 @@ def put_in_order(session: Session, plan: Callable[[frozenset[str]], Sequence[Ope
     done: list[Operation] = []
     broken: dict[str, str] = {}
     last: EngineError | None = None
-    effects = _Effects(session)
+    effects = _Effects(session, sees_sources)
     for _attempt in range(_ATTEMPTS):
         failed: Operation | None = None
         try:
@@ -80,7 +83,7 @@ def apply(session: Session, plan: AgentPlan) -> None:
     :raises RollbackError: and going back failed too; the message says what stands where.
     :raises RunEnded: the run was asked to end, and the agent's old container runs as before.
     """
-    effects = _Effects(session)
+    effects = _Effects(session, _sees_sources(plan))
     for operation in plan.operations:
         try:
             operation.perform(effects)
@@ -106,7 +109,7 @@ def _roll_back(effects: _Effects, plan: AgentPlan, failed: Operation, error: Bas
             f"{first}. {name} is the new container and runs; {name}{SUFFIX_OLD} is left for the next run to remove."
         )
     try:
-        put_in_order(session, lambda broken: rollback(session.engine, plan, created, broken))
+        put_in_order(session, lambda broken: rollback(session.engine, plan, created, broken), effects.sees_sources)
     except AgentMountsError as second:
         return RollbackError(
             f"{first}. Going back failed as well: {second}. Nothing is lost: look at {name}, {name}{SUFFIX_NEW} "
@@ -132,11 +135,17 @@ def _is_settled(effects: _Effects, failed: Operation) -> bool:
     return True
 
 
+def _sees_sources(plan: AgentPlan) -> bool:
+    """Whether this host is known to be the engine's: a run in a container may have nothing of it but the socket."""
+    return plan.observed.container is None or plan.observed.container.proof_obstacle is None
+
+
 @dataclass
 class _Effects:
     """What operations act on; knows the ids of the containers that the plan has created."""
 
     session: Session
+    sees_sources: bool
     created: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -154,6 +163,20 @@ class _Effects:
 
     def verify(self, container_id: str, expectation: Expectation) -> None:
         wait_until_ready(self.session.engine, self.session.host, container_id, expectation)
+
+    def require_sources(self, container_id: str) -> None:
+        """Ask for what the engine would make where it is missing, an empty directory of root's (moby#35821).
+
+        :raises EngineError: the source of a bind is gone.
+        """
+        if not self.engine.is_local or not self.sees_sources:
+            return
+        for source in path_binds(self.engine.inspect(container_id).host_config):
+            if self.session.host.node(source).kind == "missing":
+                raise EngineError(
+                    f"{source}, which the container mounts, is gone from the host, and the engine would make an empty "
+                    f"directory in its place; put it back"
+                )
 
     def provide(self, needs: HostNeeds) -> None:
         self.session.provider.provide(needs)

@@ -15,7 +15,7 @@ from .._agents.launchers import desired_without_container
 from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
 from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._base.paths import normalise
 from .._catalog.cli import version_of
 from .._catalog.rows import CATALOG
@@ -28,8 +28,10 @@ from .layer_changes import committed_images, looked_at
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
+from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .relations import Everyone, dependents, meant
+from .start_looks import with_start_conditions
 
 
 def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: AgentSpec) -> Observed:
@@ -137,6 +139,7 @@ class ContainerInquiry:
     """Asks the engine about one agent's container; see :class:`planner.Inquiry`."""
 
     engine: ReadingEngine
+    host: Host
     containers: ContainerList
     observed: Observed
     replaced: Mapping[str, str] = field(default_factory=dict)
@@ -153,7 +156,9 @@ class ContainerInquiry:
         everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
         users = dependents(self._container, everyone)
         found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
-        return replace(_facts(self.engine, self._container, everyone, self.observed.desired), dependents=tuple(found))
+        facts = replace(_facts(self.engine, self._container, everyone, self.observed.desired), dependents=tuple(found))
+        target = self.observed.desired.mount.target if self.observed.desired else None
+        return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)
@@ -264,4 +269,13 @@ def rollback(
         steps = plan_recovery(replace(one, is_ours=is_ours), was[one.name], there, broken)
         operations += steps
         there -= removed_by(steps)
+    for name in was:
+        operations += left_probe(engine, containers, plan.agent, name)
     return tuple(operations)
+
+
+def left_probe(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> tuple[Operation, ...]:
+    """What removes the probe of the container ``name``, where one is left."""
+    row = containers.rows.get(name + SUFFIX_PROBE)
+    container = engine.inspect(row.id) if row else None
+    return (sweep(agent, container),) if container and is_probe(container) else ()

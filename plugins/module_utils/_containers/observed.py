@@ -17,6 +17,7 @@ from .._engine.documents import ApiVersion, Container, Image
 from .._engine.mounts import MountSpec
 from .._host.filesystem import DirectoryFacts
 from .options import Options
+from .start_conditions import NO_CONDITIONS, StartConditions
 
 
 class LinkState(enum.Enum):
@@ -103,6 +104,8 @@ class RecreationFacts:
     """Why its writable layer cannot be copied exactly; ``None`` if it can."""
     committed_before: str | None = None
     """Image that an earlier run has made of its writable layer, and left."""
+    conditions: StartConditions = NO_CONDITIONS
+    """What it needs to start again."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ class Options:
     writable_layer_ignore: tuple[str, ...] = ()
     recreate_stopped: bool = False
     recreate_dependents: bool = False
+    accept_replaced_files: bool = False
     wait_for: WaitFor = "running"
     wait_timeout: int = 60
 

@@ -17,7 +17,7 @@ from typing import ClassVar, Protocol
 from .._agents.host_needs import HostNeeds
 from .._base.printable import printable
 from .._engine.documents import Document
-from .observed import Observed
+from .observed import Observed, RecreationFacts
 from .ports import WritingEngine
 from .verdict import Diagnosis
 
@@ -61,6 +61,7 @@ class Effects(Protocol):
     def create(self, name: str, body: Document) -> None: ...
     def verify(self, container_id: str, expectation: Expectation) -> None: ...
     def provide(self, needs: HostNeeds) -> None: ...
+    def require_sources(self, container_id: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,7 @@ class RestartContainer(ContainerOperation):
         return f"restart {self.container.name}"
 
     def perform(self, effects: Effects) -> None:
+        effects.require_sources(effects.id_of(self.container))
         effects.engine.restart(effects.id_of(self.container), self.timeout)
 
 
@@ -203,6 +205,7 @@ class StartContainer(ContainerOperation):
         return f"start {self.container.name}"
 
     def perform(self, effects: Effects) -> None:
+        effects.require_sources(effects.id_of(self.container))
         effects.engine.start(effects.id_of(self.container))
 
 
@@ -329,6 +332,10 @@ class AgentPlan:
     """The containers that hold on to it, recreated with it or not."""
     body: Document | None = field(default=None, repr=False)
     """The body of the create request."""
+    facts: RecreationFacts | None = field(default=None, repr=False)
+    """What was looked up for its operations."""
+    served_by: str | None = None
+    """The agent of the same container whose plan serves this one, too; then there are no operations."""
 
     @property
     def changes(self) -> tuple[Operation, ...]:

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, Sequence
 
 from . import recreation, versions
 from .advice import compose_warnings, dependent_warnings, start_warnings, warnings
-from .observed import Observed, RecreationFacts
+from .observed import Observed, RecreationFacts, recreated_with
 from .options import Options
 from .plan import AgentPlan, Target
 from .refusals import refuse_dependents, refuse_recreation
+from .start_conditions import refuse_place, refuse_start, start_differences
 from .verdict import Diagnosis, Remedy
 
 
@@ -53,10 +54,16 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
         return replace(plan, warnings=(*plan.warnings, note), deferred=note)
     facts = inquiry.recreation_facts()
     plan = replace(plan, users=tuple(one.facts.container.name for one in facts.dependents))
+    unmounted = (*diagnosis.unmounted, *((observed.desired.mount.target,) if observed.desired else ()))
+    refusals = _refuse_start(name, facts, unmounted, options)
+    plan = replace(plan, differences=start_differences(facts.conditions, unmounted))
     if diagnosis.remedy is Remedy.RESTART:
-        refusals = tuple(refuse_dependents(name, facts, options))
+        refusals += (*_refuse_moved(name, facts), *refuse_dependents(name, facts, options))
         return _planned(plan, refusals, facts, options)
-    refusals = refuse_recreation(observed, diagnosis, facts, options)
+    if observed.desired and options.is_present:
+        target = observed.desired.mount.target
+        refusals += refuse_place(name, target, container.inspected, facts.conditions, unmounted)
+    refusals = (*refusals, *refuse_recreation(observed, diagnosis, facts, options))
     if versions.matters(observed, diagnosis, options):
         refused, notes = versions.judge_version(observed, inquiry.version())
         refusals, plan = (*refusals, *refused), replace(plan, warnings=(*plan.warnings, *notes))
@@ -68,12 +75,34 @@ def _planned(plan: AgentPlan, refusals: tuple[str, ...], facts: RecreationFacts,
         return replace(plan, refusals=refusals)
     observed, diagnosis = plan.observed, plan.diagnosis
     if diagnosis.remedy is Remedy.RESTART:
-        restart = recreation.restart(observed, diagnosis, facts, options)
-        return replace(restart, warnings=plan.warnings, users=plan.users)
+        restarted = recreation.restart(observed, diagnosis, facts, options)
+        return replace(restarted, warnings=plan.warnings, differences=plan.differences, users=plan.users)
     notes = (*plan.warnings, *dependent_warnings(observed.spec.name, facts, options))
     if options.is_present:
         notes += compose_warnings(observed, diagnosis) + start_warnings(observed.spec)
-    return replace(recreation.recreate(observed, diagnosis, facts, options), warnings=notes, users=plan.users)
+    recreated = recreation.recreate(observed, diagnosis, facts, options)
+    differences = (*recreated.differences, *plan.differences)
+    return replace(recreated, warnings=notes, differences=differences, facts=facts, users=plan.users)
+
+
+def _refuse_moved(name: str, facts: RecreationFacts) -> tuple[str, ...]:
+    """A restart cannot follow who owns the namespaces: it knows the one that is gone."""
+    return tuple(
+        f"{name}: the container uses a namespace of {one.name}, which was made again since; a restart does not find "
+        f"it, so make this container again, too."
+        for owner in sorted(set(facts.container.namespaces.values()))
+        for one in [facts.meant.get(owner)]
+        if one is not None and owner not in (one.id, one.name)
+    )
+
+
+def _refuse_start(name: str, facts: RecreationFacts, unmounted: Sequence[str], options: Options) -> tuple[str, ...]:
+    """Why the container, or one that goes down with it, could not be started again."""
+    found = refuse_start(f"{name}: the container", facts.conditions, unmounted, options)
+    for one in recreated_with(facts, options):
+        what = f"{name}: the dependent container {one.facts.container.name}"
+        found += refuse_start(what, one.facts.conditions, (), options)
+    return found
 
 
 def _refuse_unknown_place(observed: Observed) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Mapping, Protocol, Sequence
 
 from .._agents.host_needs import HostNeeds
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._engine.documents import ApiVersion, Container, ContainerRow, Document, Image
 from .._host.filesystem import DirectoryFacts
+from .._host.node import Node
 from .._host.process_root import ContainerRoot
 
 
@@ -31,6 +32,7 @@ class ReadingEngine(Protocol):
     def execute(self, container: str, command: Sequence[str]) -> int: ...
     def output(self, container: str, command: Sequence[str]) -> str | None: ...
     def layer_directory(self, container: str) -> str | None: ...
+    def inspect_volume(self, volume: str) -> Document | None: ...
 
 
 class WritingEngine(Protocol):
@@ -63,6 +65,7 @@ class Host(Protocol):
     def realpath(self, path: str) -> str: ...
     def read(self, path: str) -> bytes | None: ...
     def inode(self, path: str) -> int | None: ...
+    def node(self, path: str) -> Node: ...
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         raise NotImplementedError  # from a bare `...` pylint infers that None is entered by `with`
@@ -101,5 +104,11 @@ class ContainerList:
 
     def interrupted(self) -> list[str]:
         """Names of the containers whose recreation did not end, on the whole host."""
-        suffixes = (SUFFIX_NEW, SUFFIX_OLD)
+        return self._named(SUFFIX_NEW, SUFFIX_OLD)
+
+    def probed(self) -> list[str]:
+        """Names of the containers of which a probe is left, on the whole host."""
+        return self._named(SUFFIX_PROBE)
+
+    def _named(self, *suffixes: str) -> list[str]:
         return sorted({name[: -len(suffix)] for name in self.rows for suffix in suffixes if name.endswith(suffix)})

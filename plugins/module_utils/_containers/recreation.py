@@ -16,6 +16,7 @@ from typing import Mapping, Sequence
 from .._agents.passwd import ContainerUser
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import ALWAYS, NO_RESTART, UNLESS_STOPPED
+from .._engine.mounts import MountSpec
 from .create_request import CreateRequest, Overrides, create_request
 from .layer_changes import committed_image, dropped_files, is_carried, lost_files
 from .link import link_holder, link_obstacle
@@ -43,7 +44,8 @@ from .plan import (
     Target,
     VerifyContainer,
 )
-from .verdict import Diagnosis
+from .probe import probe
+from .verdict import Diagnosis, Remedy
 
 _LONG = 30
 """Seconds that a stop may take without a word."""
@@ -70,14 +72,15 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     """Restart the container, and after it those that use its namespaces: they join them again."""
     agent = observed.spec.name
     container = _original(facts)
+    running = [one.facts for one in facts.dependents if one.is_broken and one.facts.container.is_running]
     steps: list[Operation] = [
+        *(step for one in (facts, *running) for step in _probe_as_it_is(agent, one)),
         RestartContainer(agent, diagnosis.cause, container, facts.container.stop_timeout),
         _verify(observed, options, container),
     ]
     if observed.container and observed.container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
         steps.append(make_link(observed, container))
     steps += _paused_again(agent, facts)
-    running = [one.facts for one in facts.dependents if one.is_broken and one.facts.container.is_running]
     for one in running:
         cause = f"it uses {container.name}"
         steps.append(RestartContainer(agent, cause, _original(one), one.container.stop_timeout))
@@ -90,11 +93,21 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     )
 
 
-def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, options: Options) -> AgentPlan:
-    """Recreate the container with its directory mount (or without it, with ``state: absent``), and its dependents."""
+def recreate(
+    observed: Observed,
+    diagnosis: Diagnosis,
+    facts: RecreationFacts,
+    options: Options,
+    companions: Sequence[tuple[Observed, Diagnosis]] = (),
+) -> AgentPlan:
+    """Recreate the container with its directory mount (or without it, with ``state: absent``), and its dependents.
+
+    :param companions: the other agents of the same container, each with a directory of its own.
+    """
     link = observed.desired.link if observed.desired else None
     carries = is_carried(facts, link, options, not recreated_with(facts, options))
-    overrides = _overrides(observed, diagnosis, options)
+    everyone = [(observed, diagnosis), *companions]
+    overrides = _overrides(everyone, options)
     others: list[Replacement] = []
     image = None
     if carries and facts.layer_obstacle:
@@ -106,11 +119,12 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
         request=request,
         cause=diagnosis.cause,
         copies_layer=carries and image is None,
-        link=_link_of_replacement(observed, facts, options),
+        links=tuple(link for one, _why in everyone for link in _link_of_replacement(one, facts, options)),
         # In the replacement's own layer the link can be made while the original runs. On a volume the original would
         # see it, and a carried layer would put the original's file over it.
-        is_linked_early=not (carries and image is None) and not _is_link_on_a_volume(observed),
-        verification=_verify(observed, options, _replacement(facts, facts.container.name)),
+        is_linked_early=not (carries and image is None)
+        and not any(_is_link_on_a_volume(one) for one, _why in everyone),
+        verifications=tuple(_verify(one, options, _replacement(facts, facts.container.name)) for one, _why in everyone),
     )
     if image:
         trial = create_request(facts, overrides)
@@ -118,6 +132,11 @@ def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, o
     else:
         others = _dependent_replacements(observed, facts, options)
         sequence = live_sequence([replacement, *others])
+    # Whatever can fail before a program runs is tried before anything is touched.
+    probes = [*probe(observed.spec.name, facts, create_request(facts, overrides).body)]
+    for dependent in recreated_with(facts, options):
+        probes += _probe_as_it_is(observed.spec.name, dependent.facts)
+    sequence = (*probes, *sequence)
     dependents = tuple((one.name, one.facts.container.status) for one in others)
     differences = request.differences
     if not carries:
@@ -140,9 +159,9 @@ class Replacement:
     request: CreateRequest
     cause: str
     copies_layer: bool
-    link: MakeLink | None
+    links: tuple[MakeLink, ...]
     is_linked_early: bool
-    verification: VerifyContainer
+    verifications: tuple[VerifyContainer, ...]
 
     @property
     def name(self) -> str:
@@ -174,7 +193,7 @@ class Replacement:
         steps: list[Operation] = [CreateContainer(self.agent, cause, self.new_name, self.request.body, image)]
         steps += [ConnectNetwork(self.agent, "", new, *connection) for connection in self.request.connections]
         steps += [DisconnectNetwork(self.agent, "", new, network) for network in self.request.disconnections]
-        return [*steps, self.link] if self.link and self.is_linked_early else steps
+        return [*steps, *self.links] if self.is_linked_early else steps
 
     def keep_for_boot(self) -> list[Operation]:
         """Until its end a boot must start the original: of what was stopped by hand it starts only what is ``always``,
@@ -203,13 +222,13 @@ class Replacement:
         return [RenameContainer(self.agent, "", self.original(), self.old_name)]
 
     def rename_replacement(self) -> list[Operation]:
-        late = [self.link] if self.link and not self.is_linked_early else []
+        late = [] if self.is_linked_early else self.links
         return [RenameContainer(self.agent, "", self.replacement(), self.name), *late]
 
     def start(self) -> list[Operation]:
         """Bring the replacement to the original's state."""
         new = self.replacement(self.name)
-        steps: list[Operation] = [StartContainer(self.agent, "", new), self.verification] if self.is_running else []
+        steps: list[Operation] = [StartContainer(self.agent, "", new), *self.verifications] if self.is_running else []
         return [*steps, *_paused_again(self.agent, self.facts, new)]
 
     def remove_original(self) -> list[Operation]:
@@ -285,27 +304,36 @@ def _replacement(facts: RecreationFacts, name: str) -> Target:
     return Target(name, created_as=facts.container.name + SUFFIX_NEW)
 
 
-def _overrides(observed: Observed, diagnosis: Diagnosis, options: Options) -> Overrides:
-    desired = observed.desired
-    if desired is None:
-        raise ValueError("a container whose desired state is not known is refused before")
-    variables: tuple[tuple[str, str | None], ...] = tuple((name, None) for name in diagnosis.unset)
-    if options.is_present:
-        variables += desired.variables
-    elif desired.variable:
-        variables += ((desired.variable, None),)
-    return Overrides(desired.mounts if options.is_present else (), diagnosis.unmounted, variables)
+def _overrides(everyone: Sequence[tuple[Observed, Diagnosis]], options: Options) -> Overrides:
+    """What the agents of one container ask for. What one of them has already is kept like all else."""
+    mounts: list[MountSpec] = []
+    unmounted: list[str] = []
+    variables: list[tuple[str, str | None]] = []
+    for observed, diagnosis in everyone:
+        desired = observed.desired
+        if desired is None:
+            raise ValueError("a container whose desired state is not known is refused before")
+        if diagnosis.remedy is not Remedy.RECREATE:
+            continue
+        variables += [(name, None) for name in diagnosis.unset]
+        unmounted += diagnosis.unmounted
+        if options.is_present:
+            variables += desired.variables
+            mounts += desired.mounts
+        elif desired.variable:
+            variables.append((desired.variable, None))
+    return Overrides(tuple(dict.fromkeys(mounts)), tuple(dict.fromkeys(unmounted)), tuple(dict.fromkeys(variables)))
 
 
 def _of_image(overrides: Overrides, image: str | None) -> Overrides:
     return Overrides(overrides.mounts, overrides.unmounted, overrides.variables, image=image)
 
 
-def _link_of_replacement(observed: Observed, facts: RecreationFacts, options: Options) -> MakeLink | None:
+def _link_of_replacement(observed: Observed, facts: RecreationFacts, options: Options) -> Sequence[MakeLink]:
     desired = observed.desired
     if not options.is_present or desired is None or desired.link is None or link_obstacle(observed) is not None:
-        return None
-    return make_link(observed, _replacement(facts, facts.container.name + SUFFIX_NEW))
+        return ()
+    return [make_link(observed, _replacement(facts, facts.container.name + SUFFIX_NEW))]
 
 
 def _is_link_on_a_volume(observed: Observed) -> bool:
@@ -330,6 +358,11 @@ def _verify(observed: Observed, options: Options, container: Target) -> VerifyCo
     return VerifyContainer(observed.spec.name, cause, container, expectation, is_provable=obstacle is None)
 
 
+def _probe_as_it_is(agent: str, facts: RecreationFacts) -> tuple[Operation, ...]:
+    """Try a container without a change; one that uses the namespaces of another has those of the original."""
+    return probe(agent, facts, create_request(facts, Overrides()).body) if facts.image else ()
+
+
 def _dependent_replacements(observed: Observed, owner: RecreationFacts, options: Options) -> list[Replacement]:
     """The replacing of the containers that hold on to the owner: they hold on to the replacements."""
     dependents = [one.facts for one in recreated_with(owner, options)]
@@ -350,7 +383,7 @@ def _dependent_replacement(
         request=create_request(facts, Overrides(replaced=replaced)),
         cause=f"it uses {owner.container.name}",
         copies_layer=is_carried(facts, None, options, is_alone=False),
-        link=None,
+        links=(),
         is_linked_early=False,
-        verification=VerifyContainer(agent, "", container, expectation, is_provable=True),
+        verifications=(VerifyContainer(agent, "", container, expectation, is_provable=True),),
     )

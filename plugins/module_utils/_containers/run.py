@@ -24,12 +24,15 @@ from .._base.printable import printable
 from . import execute
 from .advice import warnings
 from .isolation import Failures
-from .observe import ContainerInquiry, interrupted, observe, observed_logins, recover
-from .options import Request
+from .observe import ContainerInquiry, interrupted, left_probe, observe, observed_logins, recover
+from .observed import Observed
+from .options import Options, Request
 from .plan import AgentPlan, Operation, Plan, ProvideOnHost
 from .planner import plan_agent
 from .ports import ContainerList, Host, Provider, ReadingEngine, Session
+from .probe import untried
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
+from .together import as_one, shared_options
 from .verdict import Verdict, diagnose
 
 
@@ -72,6 +75,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     after = {plan.agent: plan.diagnosis.verdict for plan in plans}
     after.update(_verdicts_after(request, session, plans, failures))
     notes += tuple(note for plan in plans for note in plan.warnings)
+    notes += untried(plans) if request.check_mode else ()
     logins = [login for plan in plans for login in observed_logins(plan.observed)]
     return RunResult(
         Plan(tuple(plans), recovery),
@@ -143,6 +147,10 @@ def _recover(
         one = failures.attempt(agent, _bound(interrupted, session.engine, containers, agent, container))
         found += [one] if one else []
     done: list[Operation] = []
+    for container in containers.probed():
+        agent = names.get(container, container)
+        swept = failures.attempt(agent, _bound(_sweep, request, session, containers, agent, container))
+        done += swept or ()
     there = containers.ids
     for one in in_order_of_need(found):
         if request.check_mode:
@@ -152,6 +160,15 @@ def _recover(
             steps = failures.attempt(one.agent, _bound(_put_in_order, session, one)) or ()
         done += steps
     return tuple(done)
+
+
+def _sweep(
+    request: Request, session: Session, containers: ContainerList, agent: str, name: str
+) -> tuple[Operation, ...]:
+    steps = left_probe(session.engine, containers, agent, name)
+    if not request.check_mode:
+        execute.perform(session, steps)
+    return steps
 
 
 def _put_in_order(session: Session, one: Interrupted) -> tuple[Operation, ...]:
@@ -176,31 +193,59 @@ def _plan_agents(
     request: Request, session: Session, containers: ContainerList, agents: Sequence[AgentSpec], failures: Failures
 ) -> list[AgentPlan]:
     """The plans of all agents that could be looked at. A refused one has no operations, and is a failure."""
-    plans = []
+    looked_at: dict[str, list[Observed]] = {}
     for spec in agents:
-        plan = failures.attempt(spec.name, _bound(_plan_agent, request, session, containers, spec))
-        if plan is None:
-            continue
+        seen = failures.attempt(spec.name, _bound(observe, session.engine, session.host, containers, spec))
+        if seen is not None:
+            looked_at.setdefault(spec.container, []).append(seen)
+    planned: dict[str, AgentPlan] = {}
+    for together in looked_at.values():
+        planned.update(_plan_container(request, session, containers, together, failures))
+    plans = [planned[spec.name] for spec in agents if spec.name in planned]
+    for plan in plans:
         if plan.refusals:
-            failures.add(spec.name, *plan.refusals)
+            failures.add(plan.agent, *plan.refusals)
         if request.require_all and plan.diagnosis.verdict is Verdict.ABSENT:
             reason = plan.diagnosis.reasons[0]
-            failures.add(spec.name, f"{reason} (container.name); start it, or set require_all: false.")
-        plans.append(plan)
+            failures.add(plan.agent, f"{reason} (container.name); start it, or set require_all: false.")
     return plans
+
+
+def _plan_container(
+    request: Request,
+    session: Session,
+    containers: ContainerList,
+    together: Sequence[Observed],
+    failures: Failures,
+    replaced: Mapping[str, str] | None = None,
+) -> dict[str, AgentPlan]:
+    """The plans of the agents of one container, by their names.
+
+    :param replaced: id of each container that this run has replaced → its name.
+    """
+    found = []
+    for observed in together:
+        options = shared_options(request.options, observed, together)
+        plan = failures.attempt(
+            observed.spec.name, _bound(_plan_agent, request, session, containers, observed, options, replaced or {})
+        )
+        found += [plan] if plan is not None else []
+    if len(found) > 1:
+        found = as_one(found, request.options)
+    return {plan.agent: plan for plan in found}
 
 
 def _plan_agent(
     request: Request,
     session: Session,
     containers: ContainerList,
-    spec: AgentSpec,
-    replaced: Mapping[str, str] | None = None,
+    observed: Observed,
+    options: Options,
+    replaced: Mapping[str, str],
 ) -> AgentPlan:
-    observed = observe(session.engine, session.host, containers, spec)
-    diagnosis = diagnose(observed, request.options)
-    inquiry = ContainerInquiry(session.engine, containers, observed, replaced or {})
-    plan = plan_agent(observed, diagnosis, request.options, inquiry)
+    diagnosis = diagnose(observed, options)
+    inquiry = ContainerInquiry(session.engine, session.host, containers, observed, replaced)
+    plan = plan_agent(observed, diagnosis, options, inquiry)
     container = observed.container
     config_user, user = (container.inspected.user, container.user) if container else ("", None)
     is_needed = request.options.is_present
@@ -208,7 +253,7 @@ def _plan_agent(
     if needs is None or plan.refusals:
         return plan
     changes = session.provider.missing(needs)
-    return replace(plan, preparations=(ProvideOnHost(spec.name, "", needs, changes),)) if changes else plan
+    return replace(plan, preparations=(ProvideOnHost(plan.agent, "", needs, changes),)) if changes else plan
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -226,6 +271,7 @@ def _carry_out(plans: Sequence[AgentPlan], request: Request, session: Session, f
         if failures.attempt(plan.agent, _bound(_apply, session, plan)):
             done.append(plan.agent)
 
+    served = {plan.agent: plan.served_by for plan in plans if plan.served_by}
     while waiting:
         batch, waiting = waiting[: request.max_parallel], waiting[request.max_parallel :]
         if len(batch) == 1:
@@ -235,9 +281,11 @@ def _carry_out(plans: Sequence[AgentPlan], request: Request, session: Session, f
         with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
             list(pool.map(carry_out, batch))
     for plan in late:
-        again = failures.attempt(plan.agent, _bound(_plan_late, request, session, plan, _replaced(plans)))
-        if again is not None and again.changes:
+        for again in _plan_late(plan, plans, request, session, failures):
             carry_out(again)
+    for agent, leader in served.items():
+        if leader in failures:
+            failures.add(agent, f"its container is that of agent {leader}, too, for which the run failed.")
     return done
 
 
@@ -254,12 +302,23 @@ def _replaced(plans: Iterable[AgentPlan]) -> dict[str, str]:
     return {plan.observed.container.id: plan.container for plan in plans if plan.observed.container}
 
 
-def _plan_late(request: Request, session: Session, plan: AgentPlan, replaced: Mapping[str, str]) -> AgentPlan:
-    """:raises RefusedError: it is refused now."""
-    again = _plan_agent(request, session, ContainerList.of(session.engine), plan.observed.spec, replaced)
-    if again.refusals:
-        raise RefusedError(" ".join(again.refusals))
-    return again
+def _plan_late(
+    late: AgentPlan, plans: Sequence[AgentPlan], request: Request, session: Session, failures: Failures
+) -> list[AgentPlan]:
+    """The plans of the agents of one container, which are made again now that what it needs is replaced."""
+    containers = failures.attempt(late.agent, _bound(ContainerList.of, session.engine))
+    if containers is None:
+        return []
+    specs = [plan.observed.spec for plan in plans if plan.container == late.container]
+    looks = [
+        failures.attempt(spec.name, _bound(observe, session.engine, session.host, containers, spec)) for spec in specs
+    ]
+    together = [one for one in looks if one is not None]
+    again = _plan_container(request, session, containers, together, failures, _replaced(plans))
+    for plan in again.values():
+        if plan.refusals:
+            failures.add(plan.agent, *plan.refusals)
+    return [plan for plan in again.values() if plan.changes and not plan.refusals]
 
 
 def _apply(session: Session, plan: AgentPlan) -> bool:
@@ -286,7 +345,7 @@ def _verdicts_after(
     request: Request, session: Session, plans: Sequence[AgentPlan], failures: Failures
 ) -> dict[str, Verdict]:
     """The verdicts of the changed agents: seen after a real run, expected in check mode."""
-    changed = [plan for plan in plans if plan.operations]
+    changed = [plan for plan in plans if plan.operations or plan.served_by]
     expected = Verdict.OK if request.options.is_present else Verdict.MISSING
     if request.check_mode or not changed:
         return dict.fromkeys(_names(changed), expected)

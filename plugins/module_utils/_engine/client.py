@@ -25,7 +25,7 @@ try:
     import docker.errors
     import docker.tls
     import requests.exceptions
-except ImportError:
+except Exception:  # a part of it that is missing, or does not fit to another
     SDK_MISSING: str | None = traceback.format_exc()
 else:
     SDK_MISSING = None
@@ -68,6 +68,28 @@ def _mapped(function: _Function) -> _Function:
     return cast(_Function, call)
 
 
+_NO_VERSION = "Error while fetching server API version: "
+
+
+def _not_connected(docker_host: str, error: BaseException) -> str:
+    """Why there is no connection: the engine, or the SDK itself, which says both in the same words."""
+    root = error.__cause__ or error.__context__ or error
+    reason = str(error).rsplit(_NO_VERSION, 1)[-1]
+    if isinstance(root, docker.errors.APIError):
+        return f"the Docker engine at {docker_host} does not tell its version ({_words(root)}); look at docker_host."
+    unreachable = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
+    is_of_the_socket = isinstance(root, OSError) and not isinstance(root, requests.exceptions.RequestException)
+    if isinstance(root, unreachable) or is_of_the_socket or (root is error and _NO_VERSION in str(error)):
+        return (
+            f"the Docker engine at {docker_host} cannot be reached ({reason}); "
+            f"start it, set docker_host, or use become if the socket is not open to this user."
+        )
+    return (
+        f"the Docker SDK for Python {docker.__version__} cannot talk to {docker_host} ({reason}); install one that "
+        f"fits to its libraries (Debian's package is python3-docker), or correct docker_host and the options of TLS."
+    )
+
+
 def _words(error: Any) -> str:
     return str(getattr(error, "explanation", None) or error)
 
@@ -90,11 +112,7 @@ class Engine:
                 tls=docker.tls.TLSConfig(**tls) if tls else False,
             )
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-            reason = str(error).rsplit("Error while fetching server API version: ", 1)[-1]
-            raise EngineError(
-                f"the Docker engine at {docker_host} cannot be reached ({reason}); "
-                f"start it, set docker_host, or use become if the socket is not open to this user."
-            ) from None
+            raise EngineError(_not_connected(docker_host, error)) from None
         except ValueError as error:
             # It decodes the logins of registries, which nobody needs here (docker/docker-py, auth.parse_auth).
             raise EngineError(
@@ -125,6 +143,14 @@ class Engine:
         """``None`` if the engine has no such image."""
         try:
             return Image(self._api.inspect_image(image))
+        except docker.errors.NotFound:
+            return None
+
+    @_mapped
+    def inspect_volume(self, volume: str) -> Document | None:
+        """``None`` if the engine has no such volume."""
+        try:
+            return cast(Document, self._api.inspect_volume(volume))
         except docker.errors.NotFound:
             return None
 

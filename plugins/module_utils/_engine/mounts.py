@@ -68,6 +68,52 @@ def without_targets(host_config: Mapping[str, Any], targets: Iterable[str]) -> d
     return result
 
 
+_READ_MODES = {"ro": True, "rw": False}
+_PROPAGATIONS = tuple(prefix + kind for prefix in ("", "r") for kind in ("private", "shared", "slave"))
+_CONSISTENCIES = ("consistent", "cached", "delegated")
+
+
+def binds_as_mounts(host_config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of ``HostConfig`` in which every bind of a path that ``Mounts`` can state is stated there.
+
+    For an entry of ``Binds`` the engine makes a missing source, at the start too; for one of ``Mounts`` it refuses
+    (moby#35821). SELinux labels (``z``, ``Z``) can be stated in ``Binds`` alone.
+    """
+    mounts, binds = list(host_config.get("Mounts") or ()), []
+    for bind in host_config.get("Binds") or ():
+        mount = _bind_as_mount(bind)
+        if mount is None:
+            binds.append(bind)
+        else:
+            mounts.append(mount)
+    if not path_binds(host_config):
+        return dict(host_config)
+    return {**host_config, "Binds": binds or None, "Mounts": mounts}
+
+
+def _bind_as_mount(bind: str) -> dict[str, Any] | None:
+    source, target, options = bind_fields(bind)
+    entry: dict[str, Any] = {"Type": "bind", "Source": source, "Target": target, "ReadOnly": False}
+    if not source.startswith("/"):
+        return None
+    for option in filter(None, options.split(",")):
+        if option in _READ_MODES:
+            entry["ReadOnly"] = _READ_MODES[option]
+        elif option in _PROPAGATIONS:
+            entry["BindOptions"] = {"Propagation": option}
+        elif option in _CONSISTENCIES:
+            entry["Consistency"] = option
+        else:
+            return None
+    return entry
+
+
+def path_binds(host_config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The paths of the host for which the engine would make a directory, were they missing."""
+    sources = (bind_fields(bind)[0] for bind in host_config.get("Binds") or ())
+    return tuple(source for source in sources if source.startswith("/"))
+
+
 def with_bind(host_config: Mapping[str, Any], mount: MountSpec) -> dict[str, Any]:
     """A copy of ``HostConfig`` with ``mount`` added.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
+from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
 from .process_root import ContainerRoot
 from .reading import read_regular
 
@@ -74,6 +75,15 @@ class Host:
             return within(LOOK_SECONDS, os.lstat, path).st_ino
         except (OSError, ValueError):
             return None
+
+    def node(self, path: str) -> Node:
+        """What stands at ``path``, symbolic links followed."""
+        try:
+            return node_of(within(LOOK_SECONDS, os.stat, path))
+        except (FileNotFoundError, NotADirectoryError):
+            return MISSING_NODE
+        except (OSError, ValueError):
+            return UNKNOWN_NODE
 
     def root(self, pid: int, container_id: str) -> ContainerRoot:
         return ContainerRoot(pid, container_id)

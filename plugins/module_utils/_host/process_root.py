@@ -17,6 +17,7 @@ import stat
 from dataclasses import dataclass
 from typing import Iterable
 
+from .node import MISSING_NODE, UNKNOWN_NODE, Node, have_same_content, node_of
 from .openat2 import IN_ROOT, NO_SYMLINKS, O_PATH, UnsupportedError, mount_id, openat2
 from .reading import fingerprint, read_regular
 
@@ -102,6 +103,33 @@ class ContainerRoot:
             return self.stat(path)
         finally:
             os.close(descriptor)
+
+    def node(self, path: str) -> Node:
+        """What stands at ``path``, symbolic links followed inside the container's root."""
+        try:
+            descriptor = self._open(path, O_PATH)
+        except (FileNotFoundError, NotADirectoryError):
+            return MISSING_NODE
+        except OSError:
+            return UNKNOWN_NODE
+        try:
+            return node_of(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def has_content_of(self, path: str, host_path: str) -> bool:
+        """Whether the regular file at ``path`` has the content of one of the host."""
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        try:
+            one = self._open(path, flags)
+        except OSError:
+            return False
+        try:
+            other = os.open(host_path, flags)
+        except OSError:
+            os.close(one)
+            return False
+        return have_same_content(one, other)
 
     def holder(self, path: str, targets: Iterable[str]) -> str | None:
         """On which of the mounts at ``targets`` the nearest existing parent of ``path`` really lies.

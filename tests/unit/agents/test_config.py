@@ -80,7 +80,7 @@ def test_the_directory_and_the_name(container: Any, directory: str, name: str) -
         ({"boss": {"container": {"credentials_host_dir": "/c", "name": "b.am-old"}}}, "ends in a suffix that marks"),
         (
             {name: {"container": {"name": "one", "credentials_host_dir": "/c"}} for name in ("boss", "dev")},
-            "dev: container.name one is already the container of agent boss; give each agent",
+            "dev: container.name one is already the container of agent boss with the same agent CLI; give each agent",
         ),
     ],
 )

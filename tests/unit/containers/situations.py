@@ -102,7 +102,14 @@ def _always(world: World) -> None:
     world.engine.named("boss")["HostConfig"]["RestartPolicy"] = {"Name": "always", "MaximumRetryCount": 0}
 
 
-CREATE = f"boss: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)"
+PROBE = """\
+boss: create boss.am-probe (to see that boss can start again)
+boss: start boss.am-probe, which has no program
+boss: remove boss.am-probe (volumes kept)
+"""
+PROBE_SIDECAR = PROBE.replace(" boss", " sidecar")
+CREATE_STOPPED = f"boss: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)"
+CREATE = PROBE + CREATE_STOPPED
 LINK = f"boss: link {FILE} -> {TARGET}/.credentials.json (for versions that look there)"
 BOOT = "boss: set restart policy of boss to always (a boot must start it, stopped or not)"
 DISARM = "boss: set restart policy of boss.am-old to no (two must not start)"
@@ -126,7 +133,7 @@ boss: remove boss.am-old (volumes kept)
 WITH_SIDECAR = Situation(
     "a file mount, and a container that uses the network of boss",
     f"""\
-{CREATE}
+{PROBE}{PROBE_SIDECAR}{CREATE_STOPPED}
 {LINK}
 boss: create sidecar.am-new (it uses boss)
 {BOOT}
@@ -189,7 +196,7 @@ COMMIT_STOPPED = Situation(
     "stopped, and files of its own in a layer that cannot be copied",
     f"""\
 boss: commit boss to the image {TAG}-stopped (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
-{CREATE.replace("boss.am-new", f"boss.am-new of the image {TAG}-stopped")}
+{CREATE_STOPPED.replace("boss.am-new", f"boss.am-new of the image {TAG}-stopped")}
 {LINK}
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
@@ -201,7 +208,7 @@ boss: remove boss.am-old (volumes kept)
 STOPPED = Situation(
     "a file mount, stopped",
     f"""\
-{CREATE}
+{CREATE_STOPPED}
 {LINK}
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss

@@ -163,7 +163,7 @@ def test_after_a_failure_of_one_agent_the_others_are_served(world: World) -> Non
 
 def test_a_run_that_is_asked_to_end_goes_back_and_begins_no_further_agent(world: World) -> None:
     crew(world)
-    world.engine.end_at = 3
+    world.engine.end_at = 6
     with pytest.raises(RunEnded, match=r"boss: could not stop boss: .* is in place as before"):
         world.attempt()
     assert world.engine.names() == world.engine.running() == ["boss", "dev", "reviewer"]

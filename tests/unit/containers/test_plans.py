@@ -14,6 +14,8 @@ from ..world import World
 from .situations import (
     COMMIT,
     FILE,
+    PROBE,
+    PROBE_SIDECAR,
     RECREATION,
     RECREATIONS,
     TARGET,
@@ -48,7 +50,7 @@ def test_the_plan_of_a_restart(world: World) -> None:
     assert (
         str(world.run(check_mode=True).plan)
         == f"""\
-boss: restart boss (stale; {TARGET} is another directory than {fakes.DIRECTORY} now)
+{PROBE}{PROBE_SIDECAR}boss: restart boss (stale; {TARGET} is another directory than {fakes.DIRECTORY} now)
 boss: verify boss: running, sees {fakes.DIRECTORY} read-only
 boss: link {FILE} -> {TARGET}/.credentials.json (for versions that look there)
 boss: restart sidecar (it uses boss)
@@ -71,8 +73,8 @@ def test_the_plan_of_state_absent(world: World) -> None:
     result = world.run()
     assert (
         str(result.plan)
-        == """\
-boss: create boss.am-new (ok; the directory mount is to be taken away)
+        == f"""\
+{PROBE}boss: create boss.am-new (ok; the directory mount is to be taken away)
 boss: set restart policy of boss to always (a boot must start it, stopped or not)
 boss: stop boss
 boss: rename boss -> boss.am-old

@@ -126,5 +126,22 @@ def test_the_volumes_of_a_lender_that_is_gone_become_its_own(world: World) -> No
     body = world.run().plan.agents[0]
     assert body.body is not None
     assert body.body["HostConfig"]["VolumesFrom"] == []
-    assert {"lent:/lent:ro", "/srv:/srv"} <= set(body.body["HostConfig"]["Binds"])
+    assert "lent:/lent:ro" in body.body["HostConfig"]["Binds"]
+    assert "/srv" in [mount["Target"] for mount in body.body["HostConfig"]["Mounts"]]
     assert "the container 999999999999, whose volumes it has, is gone: they become its own" in body.differences
+
+
+def test_a_restart_that_would_not_find_the_owner_of_the_namespaces_is_refused(world: World) -> None:
+    world.run()
+    labels = {"com.docker.compose.project": "p", "com.docker.compose.service": "vpn"}
+    beside(world, "vpn", 9)["Config"]["Labels"] = labels
+    boss = world.engine.named("boss")
+    boss["HostConfig"]["NetworkMode"] = "container:" + "7" * 64
+    boss["Config"]["Labels"] = {
+        **labels,
+        "com.docker.compose.service": "boss",
+        "com.docker.compose.depends_on": "vpn:x",
+    }
+    world.host.stale = (1, 1)
+    assert "boss: the container uses a namespace of vpn, which was made again since" in world.failure()
+    assert world.engine.running() == ["boss", "vpn"]

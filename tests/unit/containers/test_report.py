@@ -45,7 +45,7 @@ def test_the_diff_shows_what_changes_and_nothing_else(world: World) -> None:
     assert set(diff["before"]) == set(diff["after"]) == {
         "verdict", "Env", "HostConfig.Binds", "HostConfig.Mounts", "Hostname",
     }  # fmt: skip
-    assert plan["prepared"].startswith("boss: create boss.am-new")
+    assert plan["prepared"].startswith("boss: create boss.am-probe")
 
 
 def test_without_a_change_there_is_no_diff(world: World) -> None:

@@ -60,8 +60,9 @@ def test_a_paused_container_that_is_restarted_is_paused_again_and_so_are_its_dep
     world.host.stale = (1, 1)
     options(world, recreate_dependents=True)
     plan = str(world.run(check_mode=True).plan)
-    assert plan.splitlines()[0].startswith("boss: restart boss (stale;")
-    assert [line for line in plan.splitlines() if "restart" not in line and "verify" not in line] == [
+    lines = [line for line in plan.splitlines() if ".am-probe" not in line]
+    assert lines[0].startswith("boss: restart boss (stale;")
+    assert [line for line in lines if "restart" not in line and "verify" not in line] == [
         "boss: pause boss (as it was)",
         "boss: pause sidecar (as it was)",
     ]
@@ -79,7 +80,8 @@ class Late:
         monkeypatch.setattr(execute, "_LATE_SECONDS", 0.3)
 
     def call(self, *arguments: Any) -> None:
-        if self.pending is None:
+        is_probe = self.inspect(arguments[0]).name.endswith(".am-probe")
+        if self.pending is None and not is_probe:
             self.pending = arguments
             raise LateError("the engine did not answer in time")
         self.do(*arguments)

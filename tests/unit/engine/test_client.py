@@ -119,6 +119,41 @@ def test_an_engine_that_cannot_be_reached_is_named_with_the_fix(
     )
 
 
+def failing(cause: Exception) -> Exception:
+    """What the SDK makes of an exception when it asks for the version."""
+    error = docker.errors.DockerException(f"Error while fetching server API version: {cause}")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (failing(requests.exceptions.InvalidURL("Not supported URL scheme http+docker")), "the Docker SDK for Python"),
+        (failing(TypeError("unexpected keyword argument 'chunked'")), "the Docker SDK for Python"),
+        (docker.errors.TLSParameterError("no such certificate"), "the Docker SDK for Python"),
+        (docker.errors.DockerException("Invalid bind address protocol: x"), "the Docker SDK for Python"),
+        (
+            failing(docker.errors.APIError("403 Client Error", explanation="go away")),
+            "does not tell its version (go away)",
+        ),
+        (failing(PermissionError(13, "Permission denied")), "cannot be reached"),
+        (failing(requests.exceptions.ConnectTimeout("timed out")), "cannot be reached (timed out)"),
+    ],
+)
+def test_what_the_sdk_says_wrong_is_not_told_as_a_dead_engine(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, words: str
+) -> None:
+    def refuse(**settings: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(docker, "APIClient", refuse)
+    with pytest.raises(EngineError) as caught:
+        Engine(SOCKET, None, timeout=7)
+    assert words in str(caught.value)
+    assert ("cannot be reached" in str(caught.value)) == ("cannot be reached" in words)
+
+
 # faults
 
 FAULTS: dict[str, tuple[Exception, type[EngineError], str]] = {

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, the agentops.credentials maintainers
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The probe: before a container is stopped, one like it that has no program shows whether it could start again. Pure.
+
+Log drivers, plugins, runtimes, devices, security profiles and mounts cannot be looked up, only tried. The engine does
+all of that before it looks for the program, so its words about a program that does not exist say that all else works.
+Nothing of the image runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable
+
+from .._base.errors import EngineError
+from .._base.names import SUFFIX_PROBE
+from .._engine.documents import NO_RESTART, Container, Document
+from .observed import RecreationFacts
+from .plan import AgentPlan, ContainerOperation, CreateContainer, Effects, Operation, RemoveContainer, Target
+
+PROGRAM = "/.agent-mounts-probe"
+"""No image has it. It is the mark of a probe, too."""
+
+_HELD = {"PortBindings": None, "PublishAllPorts": False, "CpuRealtimePeriod": 0, "CpuRealtimeRuntime": 0}
+"""What only one container can have, and the original does."""
+_HELD_AT_ENDPOINT = ("IPAMConfig", "MacAddress", "Aliases")
+"""The same of a network; by an alias others would reach the probe."""
+
+
+@dataclass(frozen=True)
+class TryStart(ContainerOperation):
+    """Start the probe, which must fail for want of its program."""
+
+    original: str
+    """The name of the container that it stands for."""
+    offline: Document = field(repr=False)
+    """The body of one without networks, for a network that has no address left: the original holds one of them."""
+
+    @property
+    def sentence(self) -> str:
+        return f"start {self.container.name}, which has no program"
+
+    def perform(self, effects: Effects) -> None:
+        words = self._start(effects)
+        if _lacks_an_address(words):
+            effects.engine.remove(effects.id_of(self.container), True)
+            effects.create(self.container.created_as, self.offline)
+            words = self._start(effects)
+        if words and PROGRAM not in words:
+            raise EngineError(
+                f"{words.rstrip('.')}; as things are the engine could not start {self.original} again, so it is not "
+                f"stopped: put that right, then run again"
+            )
+
+    def _start(self, effects: Effects) -> str:
+        """The engine's words. With docker-init as its first process it starts, and ends at once."""
+        try:
+            effects.require_sources(effects.id_of(self.container))
+            effects.engine.start(effects.id_of(self.container))
+        except EngineError as error:
+            return str(error)
+        return ""
+
+
+def _lacks_an_address(words: str) -> bool:
+    """Whether the engine says that the pool of a network is used up (libnetwork, ipamapi.ErrNoAvailableIPs)."""
+    return "no available" in words and "address" in words
+
+
+def probe(agent: str, facts: RecreationFacts, body: Document) -> tuple[Operation, ...]:
+    """Try whether the engine could start a container again, which must run as it does now for that.
+
+    :param body: the create request of its replacement.
+    """
+    if not facts.container.is_running:
+        return ()
+    name = facts.container.name + SUFFIX_PROBE
+    container = Target(name, created_as=name)
+    tried = probe_body(body)
+    return (
+        CreateContainer(agent, f"to see that {facts.container.name} can start again", name, tried),
+        TryStart(agent, "", container, facts.container.name, _offline(tried)),
+        RemoveContainer(agent, "", container, force=True),
+    )
+
+
+def probe_body(body: Document) -> dict[str, Any]:
+    """The create request of a container → that of its probe."""
+    endpoints = body["NetworkingConfig"]["EndpointsConfig"]
+    free = {
+        network: {key: value for key, value in endpoint.items() if key not in _HELD_AT_ENDPOINT}
+        for network, endpoint in endpoints.items()
+    }
+    held = {name: value for name, value in _HELD.items() if name in body["HostConfig"]}
+    result = {
+        **body,
+        "Entrypoint": [PROGRAM],
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {**body["HostConfig"], **held, "AutoRemove": False, "RestartPolicy": dict(NO_RESTART)},
+        "NetworkingConfig": {"EndpointsConfig": free},
+    }
+    result.pop("MacAddress", None)
+    return result
+
+
+def _offline(body: Document) -> dict[str, Any]:
+    host_config = {**body["HostConfig"], "NetworkMode": "none", "Links": None}
+    return {**body, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": {}}}
+
+
+def is_probe(container: Container) -> bool:
+    """Whether a container was made by :func:`probe`, so that nobody misses it."""
+    return container.name.endswith(SUFFIX_PROBE) and container.config.get("Entrypoint") == [PROGRAM]
+
+
+def untried(plans: Iterable[AgentPlan]) -> tuple[str, ...]:
+    """What check mode has not done: it makes no container."""
+    tries = (step.original for plan in plans for step in plan.operations if isinstance(step, TryStart))
+    names = ", ".join(dict.fromkeys(tries))
+    sentence = (
+        f"check mode has not tried whether the engine can start {names} again; a run tries it before it stops anything "
+        f"(the operations with {SUFFIX_PROBE})."
+    )
+    return (sentence,) if names else ()
+
+
+def sweep(agent: str, container: Container) -> RemoveContainer:
+    """Remove a probe that a run has left."""
+    return RemoveContainer(agent, "a probe is left", Target(container.name, container.id), force=True)
