@@ -53,17 +53,12 @@ def _look(engine: ReadingEngine, host: Host, container: Container, target: str |
         return StartConditions(obstacle=str(reason))
 
 
+_SHORT_ID = 12
 _WAYS = {"NetworkMode": "network", "PidMode": "process", "IpcMode": "ipc"}
 
 
 def _needed(container: Container, everyone: Sequence[Container], ids: frozenset[str]) -> Iterator[tuple[str, str]]:
     """What the container needs another one for, where that one is gone or does not run."""
-
-    def state_of(name: str, *, runs: bool) -> str | None:
-        found = [one for one in everyone if name == one.name or one.id.startswith(name)]
-        if not found and not any(known.startswith(name) for known in ids):
-            return "which is gone; make it again, and this container with it"
-        return "which does not run; start it" if runs and found and not found[0].is_running else None
 
     wanted = [
         (f"the {_WAYS[field]} namespace of the container", name, True) for field, name in container.namespaces.items()
@@ -71,9 +66,13 @@ def _needed(container: Container, everyone: Sequence[Container], ids: frozenset[
     wanted += [("the linked container", name, True) for name in container.linked_names]
     wanted += [("the volumes of the container", name, False) for name in sorted(container.volumes_from)]
     for need, name, runs in wanted:
-        state = state_of(name, runs=runs)
-        if state:
-            yield f"{need} {next((one.name for one in everyone if one.id.startswith(name)), name)}", state
+        other = next((one for one in everyone if name in (one.name, one.id)), None) or next(
+            (one for one in everyone if len(name) >= _SHORT_ID and one.id.startswith(name)), None
+        )
+        if other is None and not any(known.startswith(name) for known in ids):
+            yield f"{need} {name}", "which is gone; make it again, and this container with it"
+        elif other and runs and not other.is_running:
+            yield f"{need} {other.name}", "which does not run; start it"
 
 
 def _look_inside(engine: ReadingEngine, host: Host, container: Container, target: str | None) -> StartConditions:
