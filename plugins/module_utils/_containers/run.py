@@ -19,6 +19,7 @@ from .._agents.config import AgentSpec
 from .._agents.host_needs import host_needs
 from .._agents.launchers import desired_without_container, launcher_faults
 from .._base.errors import AgentMountsError, ConfigError, EngineError, RefusedError
+from .._base.names import without_suffix
 from .._base.paths import is_below
 from .._base.printable import printable
 from . import execute
@@ -95,7 +96,7 @@ def _require_closed(request: Request, containers: ContainerList) -> None:
     path = request.config_path
     for name, row in containers.rows.items() if path else ():
         reached = [one for one in row.writable_sources if path == one or is_below(path or "", one)]
-        if reached and name not in request.trusted_writers:
+        if reached and without_suffix(name) not in request.trusted_writers:
             raise ConfigError(
                 f"{path} can be written by the container {name}, which has {reached[0]} mounted writable: its agent "
                 f"could have any directory of yours mounted. Move the agents into the playbook "

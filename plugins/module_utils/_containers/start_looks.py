@@ -72,8 +72,13 @@ def _needed(facts: RecreationFacts, ids: frozenset[str]) -> Iterator[tuple[str, 
 
 def _look_inside(engine: ReadingEngine, host: Host, container: Container, target: str | None) -> StartConditions:
     sources: list[SourceView] = []
-    devices = [str(row.get("PathOnHost")) for row in container.host_config.get("Devices") or ()]
+    volumes: list[str] = []
     with host.root(container.pid, container.id) as root:
+        devices = [
+            (path, host.node(path), root.node(str(row.get("PathInContainer") or path)))
+            for row in container.host_config.get("Devices") or ()
+            for path in [str(row.get("PathOnHost"))]
+        ]
         for mount in container.mounts:
             source = mount.source if mount.type == "bind" else None
             if mount.type == "volume":
@@ -83,14 +88,13 @@ def _look_inside(engine: ReadingEngine, host: Host, container: Container, target
                 if device.startswith("/") and is_bind:
                     source = device
                 elif device.startswith("/"):
-                    devices.append(device)
+                    volumes.append(device)
             if source:
                 sources.append(_view(host, root, source, mount.target, mount.read_only))
         holder = root.holder(target, [mount.target for mount in container.mounts]) if target else None
         place = root.node(target).kind if target else None
-    return StartConditions(
-        tuple(sources), tuple((path, host.node(path)) for path in devices), holder=holder, place=place
-    )
+    of_volumes = [(path, host.node(path), None) for path in volumes]
+    return StartConditions(tuple(sources), (*devices, *of_volumes), holder=holder, place=place)
 
 
 def _view(host: Host, root: ContainerRoot, source: str, target: str, read_only: bool) -> SourceView:

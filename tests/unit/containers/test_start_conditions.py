@@ -58,6 +58,11 @@ def _device(node: Node) -> Callable[[World], None]:
     return arrange
 
 
+def _another_device(world: World) -> None:
+    _device(Node("device", (0, 1)))(world)
+    world.host.in_container["/dev/ttyUSB0"] = Node("device", (0, 2))
+
+
 def _volume(node: Node, **options_: str) -> Callable[[World], None]:
     def arrange(world: World) -> None:
         boss = world.engine.named("boss")
@@ -200,6 +205,10 @@ TOLD: dict[str, tuple[Callable[[World], None], str | None]] = {
     "the owner of its network runs": (_beside(NetworkMode=f"container:{VPN}"), None),
     "a lender of volumes that does not run": (_beside(False, VolumesFrom=["vpn"]), None),
     "a device": (_device(Node("device", (1, 1))), None),
+    "another device": (
+        _another_device,
+        "/dev/ttyUSB0 is another device now than the container has: the new container gets the present one",
+    ),
     "a directory of devices": (_device(Node("directory", (1, 1))), None),
     "a volume of a directory": (_volume(DIRECTORY, type="none", o="bind", device="/srv/work"), None),
     "a volume of a server": (_volume(MISSING_NODE, type="nfs", o="addr=10.0.0.1", device=":/srv/work"), None),
