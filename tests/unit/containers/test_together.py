@@ -51,14 +51,14 @@ def test_one_recreation_gives_a_container_the_directories_of_all(both: World) ->
 boss-claude: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)
 boss-claude: link {FILE} -> {TARGET}/.credentials.json (for versions that look there)
 boss-codex: link {CODEX_FILE} -> {STORE}/auth.json (the agent CLI looks there)
-boss-claude: set restart policy of boss.am-new to unless-stopped
-boss-claude: set restart policy of boss to no (two must not start)
+boss-claude: set restart policy of boss to always (a boot must start it, stopped or not)
 boss-claude: stop boss
 boss-claude: rename boss -> boss.am-old
 boss-claude: rename boss.am-new -> boss
 boss-claude: start boss
 boss-claude: verify boss: running, sees {fakes.DIRECTORY} read-only
 boss-codex: verify boss: running, sees {CODEX} read-only
+boss-claude: set restart policy of boss.am-old to no (two must not start)
 boss-claude: remove boss.am-old (volumes kept)
 """
         )
