@@ -36,20 +36,25 @@ class Everyone:
         by_name = [one for one in self.containers if one.name == name]
         by_beginning = [one for one in self.containers if len(reference) >= 12 and one.id.startswith(reference)]
         found = by_id or by_name or by_beginning
-        return found[0] if found else self._service(user)
+        return found[0] if found else self._service(reference, user)
 
-    def _service(self, user: Container) -> Container | None:
-        """The only service that ``user`` needs, and does not have already."""
+    def _service(self, reference: str, user: Container) -> Container | None:
+        """The only service that ``user`` needs and does not have; who has lent volumes has them still."""
         project = user.labels.get(_PROJECT)
+        services = {one.labels.get(_SERVICE, ""): one for one in self.containers if one.labels.get(_PROJECT) == project}
+        had = {*user.namespaces.values(), *user.volumes_from}
         needed = {entry.split(":", 1)[0] for entry in user.labels.get(_NEEDED, "").split(",") if entry}
-        had = set(user.namespaces.values()) | user.volumes_from
-        found = [
-            one
-            for one in self.containers
-            if project and one.labels.get(_PROJECT) == project and one.labels.get(_SERVICE) in needed
-            if not {one.id, one.name} & had
-        ]
-        return found[0] if len(found) == 1 else None
+        needed -= {name for name, one in services.items() if {one.id, one.name} & had}
+        if not project or len(needed) != 1:
+            return None
+        found = services.get(needed.pop())
+        if found is None or reference not in user.volumes_from:
+            return found
+        return found if _targets(found) <= _targets(user) else None
+
+
+def _targets(container: Container) -> set[str]:
+    return {mount.target for mount in container.mounts}
 
 
 def meant(container: Container, everyone: Everyone) -> dict[str, Container]:

@@ -68,8 +68,23 @@ def test_an_owner_that_another_program_replaced_is_found_by_its_service() -> Non
     needs = {**labels, "com.docker.compose.depends_on": "vpn:service_started:true"}
     user = container("user", 11, needs, NetworkMode="container:" + "7" * 64)
     assert meant(user, Everyone([user, new, other])) == {"7" * 64: new}
-    stranger = container("stranger", 6, {**labels, "com.docker.compose.service": "vpn"})
-    assert meant(user, Everyone([user, new, other, stranger])) == {}, "it may be either"
+    needs_two = {**needs, "com.docker.compose.depends_on": "vpn:service_started:true,db:service_started:false"}
+    either = container("user", 11, needs_two, NetworkMode="container:" + "7" * 64)
+    assert meant(either, Everyone([either, new, other])) == {}, "it may be either"
+    assert meant(either, Everyone([either, other])) == {}, "it is not the one that is left"
+    both = container("user", 11, needs_two, NetworkMode="container:" + "7" * 64, PidMode=f"container:{other.id}")
+    assert meant(both, Everyone([both, new, other]))["7" * 64] == new
+
+
+def test_a_service_that_lends_other_volumes_is_not_the_lender() -> None:
+    labels = {"com.docker.compose.project": "p", "com.docker.compose.depends_on": "store:service_started:true"}
+    service = {**labels, "com.docker.compose.service": "store"}
+    user = container("user", 11, labels, VolumesFrom=["7" * 64])
+    mount = {"Type": "volume", "Name": "v", "Destination": "/shared", "RW": True}
+    store = Container({**container("store", 9, service).document, "Mounts": [mount]})
+    assert meant(user, Everyone([user, store])) == {}
+    user = Container({**user.document, "Mounts": [mount]})
+    assert meant(user, Everyone([user, store])) == {"7" * 64: store}
 
 
 def test_without_being_asked_who_has_volumes_goes_on_and_is_told(world: World) -> None:
