@@ -37,9 +37,9 @@ class RunEnded(BaseException):
     """The run was asked to end (SIGTERM, SIGINT); not an ``Exception``, so that nothing swallows it."""
 
 
-def perform(session: Session, operations: Iterable[Operation], sees_sources: bool = True) -> None:
+def perform(session: Session, operations: Iterable[Operation]) -> None:
     """Carry out operations."""
-    effects = _Effects(session, sees_sources)
+    effects = _Effects(session, sees_sources=True)
     for operation in operations:
         operation.perform(effects)
 

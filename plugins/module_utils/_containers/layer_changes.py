@@ -63,6 +63,8 @@ def _written(facts: RecreationFacts, link: str | None, options: Options) -> tupl
     lost: list[str] = []
     dropped: list[str] = []
     for path in layer_changes(facts.container, facts.changed_paths, link):
+        if path in options.other_links:
+            continue
         is_ignored = _is_ignored(path, ignored, kept, facts.kinds.get(path))
         (dropped if is_ignored else lost).append(path)
     return tuple(lost), tuple(dropped)

@@ -87,11 +87,18 @@ def _planned(plan: AgentPlan, refusals: tuple[str, ...], facts: RecreationFacts,
 
 def _refuse_moved(name: str, facts: RecreationFacts) -> tuple[str, ...]:
     """A restart cannot follow who owns the namespaces: it knows the one that is gone."""
+    restarted = [(f"{name}: the container", facts)]
+    restarted += [
+        (f"{name}: the dependent container {one.facts.container.name}", one.facts)
+        for one in facts.dependents
+        if one.is_broken and one.facts.container.is_running
+    ]
     return tuple(
-        f"{name}: the container uses a namespace of {one.name}, which was made again since; a restart does not find "
-        f"it, so make this container again, too."
-        for owner in sorted(set(facts.container.namespaces.values()))
-        for one in [facts.meant.get(owner)]
+        f"{what} uses a namespace of {one.name}, which was made again since; a restart does not find it, so make this "
+        f"container again, too."
+        for what, user in restarted
+        for owner in sorted(set(user.container.namespaces.values()))
+        for one in [user.meant.get(owner)]
         if one is not None and owner not in (one.id, one.name)
     )
 

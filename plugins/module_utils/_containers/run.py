@@ -283,9 +283,12 @@ def _carry_out(plans: Sequence[AgentPlan], request: Request, session: Session, f
             list(pool.map(carry_out, batch))
     for plan in late:
         for again in _plan_late(plan, plans, request, session, failures):
-            carry_out(again)
+            if again.served_by:
+                served[again.agent] = again.served_by
+            elif again.changes:
+                carry_out(again)
     for agent, leader in served.items():
-        if leader in failures:
+        if leader in failures and agent not in failures:
             failures.add(agent, f"its container is that of agent {leader}, too, for which the run failed.")
     return done
 
@@ -319,7 +322,7 @@ def _plan_late(
     for plan in again.values():
         if plan.refusals:
             failures.add(plan.agent, *plan.refusals)
-    return [plan for plan in again.values() if plan.changes and not plan.refusals]
+    return [plan for plan in again.values() if not plan.refusals]
 
 
 def _apply(session: Session, plan: AgentPlan) -> bool:

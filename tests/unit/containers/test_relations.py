@@ -160,3 +160,17 @@ def test_a_restart_that_would_not_find_the_owner_of_the_namespaces_is_refused(wo
     world.host.stale = (1, 1)
     assert "boss: the container uses a namespace of vpn, which was made again since" in world.failure()
     assert world.engine.running() == ["boss", "vpn"]
+
+
+def test_a_dependent_that_a_restart_would_not_bring_back_is_an_obstacle(world: World) -> None:
+    """Compose made boss again, and sidecar still names the one that is gone."""
+    options(world, recreate_dependents=True)
+    world.run()
+    labels = {"com.docker.compose.project": "p"}
+    world.engine.named("boss")["Config"]["Labels"] = {**labels, "com.docker.compose.service": "boss"}
+    sidecar = beside(world, "sidecar", 12, NetworkMode="container:" + "7" * 64)
+    sidecar["Config"]["Labels"] = {**labels, "com.docker.compose.depends_on": "boss:service_started:true"}
+    world.host.stale = (1, 1)
+    writes = list(world.engine.writes)
+    assert "the dependent container sidecar uses a namespace of boss, which was made again since" in world.failure()
+    assert world.engine.writes == writes
