@@ -42,7 +42,7 @@ molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name
 .PHONY: molecule-full
 molecule-full: venv ## The long forms of the scenarios that have one (about half an hour; see molecule/README.md)
 	@scripts/host-image
-	@FULL=1 scripts/molecule attacks drift fidelity life
+	@FULL=1 scripts/molecule attacks drift fidelity life power_cut
 
 .PHONY: test-attacks
 test-attacks: venv ## What a hostile user or container tries (scenario attacks; about twenty minutes, not in make test)

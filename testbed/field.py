@@ -22,9 +22,12 @@ class Field(Agents):
         return f"--volume {self.source}:/home/claude/.claude/.credentials.json:ro"
 
     def clear(self) -> None:
-        """Remove the user's containers."""
+        """Remove the user's containers and networks."""
         listed = f"docker ps --all --quiet --filter name=^/{self.user}-"
         self.host.check_output(f"{listed} | xargs --no-run-if-empty docker rm --force --volumes")
+        self.host.check_output(
+            f"docker network ls --quiet --filter name=^{self.user}- | xargs --no-run-if-empty docker network rm"
+        )
 
     def start(self, name: str, options: str = "", command: str = "") -> dict[str, Any]:
         """Start a container that has the login as a file; what inspect says of it."""

@@ -94,7 +94,12 @@ options:
     choices: [refuse, carry, discard]
     default: refuse
   writable_layer_ignore:
-    description: Directories in the container whose written files need not be kept.
+    description:
+      - Directories in the container whose written files need not be kept.
+      - In C(/run) and C(/var/run) this means sockets, pid files, locks and empty directories only.
+      - Secrets and configs of docker compose, the home, the config directory of an agent CLI and the working directory
+        count wherever they lie, unless a directory in them is named here.
+      - What is dropped stands in RV(agents.differences); O(writable_layer=carry) carries it.
     type: list
     elements: path
     default: [/tmp, /var/tmp, /run, /var/run, /var/cache]

@@ -51,7 +51,35 @@ def _row(
 STOPPED = {"recreate_stopped": True}
 CARRY = {"writable_layer": "carry"}
 
+# What an image says is in inspect, but create refuses some of it with some modes: each is tried with each.
+PROPERTIES = ("everything", "expose", "volume", "health", "entrypoint", "user", "label", "stop-signal")
+MODES = {
+    "network-of-other": "--network container:corpus-other",
+    "network-of-host": "--network host",
+    "network-none": "--network none",
+    "names-of-host": "--uts host",
+    # In another one's process namespace what an agent leaves goes on when it ends, and Docker 26.1 waits for it for ever.
+    "processes-of-other": "--pid container:corpus-other --stop-timeout 1 --entrypoint sleep",
+    "processes-of-host": "--pid host --stop-timeout 1 --entrypoint sleep",
+    "ipc-of-other": "--ipc container:corpus-other",
+    "ipc-of-host": "--ipc host",
+    "ipc-none": "--ipc none",
+}
+CROSSING = tuple(
+    _row(
+        f"image-{one}-{mode}",
+        options,
+        "3600" if "processes" in mode else "",
+        image=f"corpus-{one}",
+        differs="volume" if one in ("everything", "volume") else "",
+        short=one == "everything" and mode in ("network-of-other", "network-of-host", "processes-of-other", "ipc-none"),
+    )
+    for one in PROPERTIES
+    for mode, options in MODES.items()
+)
+
 OPTION_SETS = (
+    *CROSSING,
     # what runs
     _row("defaults", short=True),
     _row("command", command="agent 'two words' --flag ''"),

@@ -46,6 +46,11 @@ AT_ONCE = 4
 
 IMAGES = {
     "corpus-entrypoint": 'ENTRYPOINT ["/usr/local/bin/agent", "from-image"]\nCMD ["default"]',
+    "corpus-expose": "EXPOSE 7000 7001/udp",
+    "corpus-health": "HEALTHCHECK --interval=1s --timeout=5s CMD true",
+    "corpus-user": "USER 1234:4321",
+    "corpus-label": "LABEL image=label",
+    "corpus-stop-signal": "STOPSIGNAL SIGINT",
     "corpus-volume": "USER root\nVOLUME /data /more",
     "corpus-everything": """USER 1000:1000
 ENV FROM_IMAGE=yes PATH=/bin:/usr/bin:/usr/local/bin

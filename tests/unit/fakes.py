@@ -49,6 +49,7 @@ class FakeEngine:
         self.writes: list[str] = []
         self.reads: list[str] = []
         self.layer: tuple[str, ...] = ()
+        self.kinds: dict[str, str] = {}
         self.fail_at: int | None = None
         self.cut_at: int | None = None
         self.end_at: int | None = None
@@ -62,6 +63,12 @@ class FakeEngine:
         self.committed: set[str] = set()
         self.vanishing: dict[str, Any] | None = None
         self.links: dict[str, dict[str, str]] = {}
+        self.unstartable: set[str] = set()
+        """Names of containers that cannot be started."""
+        self.crashing: set[str] = set()
+        """Names of containers that fall into a crash loop when they are started, but for the recorded one."""
+        self._never_started: set[str] = set()
+        self._stopped_by_hand: set[str] = set()
         self._ids = itertools.count(1)
         self._clock = itertools.count(1)
 
@@ -82,6 +89,30 @@ class FakeEngine:
     def revive(self) -> None:
         self.fail_at = self.cut_at = None
         self.writes.clear()
+
+    def boot(self) -> None:
+        """The host's power is cut, and it starts again: what Daemon.restore of moby does, in an order that may vary.
+
+        Two of one recreation hold the same ports, so only the first one starts.
+        """
+        self.revive()
+        for document in self.world.values():
+            if document["State"]["Running"]:
+                document["State"].update(Status="exited", Running=False, Pid=0, ExitCode=255, FinishedAt=self._now())
+        for identity, document in self.world.items():
+            policy = document["HostConfig"]["RestartPolicy"]["Name"]
+            is_kept = policy == "unless-stopped" and identity not in self._stopped_by_hand
+            if identity not in self._never_started and (policy == "always" or is_kept) and not self._beside(identity):
+                document["State"].update(Status="running", Running=True, Pid=1234)
+
+    def _now(self) -> str:
+        return f"2030-01-01T00:00:{next(self._clock):02d}Z"
+
+    def _beside(self, identity: str) -> list[str]:
+        """The other containers of its recreation that run."""
+        own = self.world[identity]["Name"][1:].partition(".am-")[0]
+        running = [one["Name"][1:] for one in self.world.values() if one["State"]["Running"] and one["Id"] != identity]
+        return [name for name in running if name.partition(".am-")[0] == own]
 
     # reading
 
@@ -111,6 +142,10 @@ class FakeEngine:
     def changed_paths(self, container: str) -> tuple[str, ...]:
         self._read("changed_paths")
         return self.layer
+
+    def kind(self, container: str, path: str) -> str:
+        self._read("kind")
+        return self.kinds.get(path, "file")
 
     def read_file(self, container: str, path: str) -> bytes | None:
         self._read("read_file")
@@ -147,10 +182,11 @@ class FakeEngine:
                 body["HostConfig"][field] = f"container:{self._find(mode.split(':', 1)[1])['Id']}"
         config = {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
         identity = f"{number:064x}"
+        self._never_started.add(identity)
         self.world[identity] = {
             "Id": identity,
             "Name": f"/{name}",
-            "Created": f"2030-01-01T00:00:{next(self._clock):02d}Z",
+            "Created": self._now(),
             "Image": self._image_id(body["Image"]),
             "State": {"Status": "created", "Running": False, "Pid": 0, "FinishedAt": "0001-01-01T00:00:00Z"},
             "Config": {**config, "Hostname": config["Hostname"] or identity[:12]},
@@ -172,8 +208,9 @@ class FakeEngine:
 
     def stop(self, container: str, timeout: int) -> None:
         self._write(f"stop {self._name(container)}")
-        finished = f"2030-01-01T00:00:{next(self._clock):02d}Z"
-        self._find(container)["State"].update(Status="exited", Running=False, Pid=0, FinishedAt=finished)
+        document = self._find(container)
+        self._stopped_by_hand.add(document["Id"])
+        document["State"].update(Status="exited", Running=False, Pid=0, FinishedAt=self._now())
 
     def restart(self, container: str, timeout: int) -> None:
         self.stop(container, timeout)
@@ -189,16 +226,20 @@ class FakeEngine:
         mode = self._find(container)["HostConfig"]["NetworkMode"]
         if mode.startswith("container:") and not self._find(mode.split(":", 1)[1])["State"]["Running"]:
             raise EngineError("cannot join network of a non running container")
+        document = self._find(container)
+        identity, state = document["Id"], document["State"]
         if self.words_at_start:
             raise EngineError(self.words_at_start.pop(0))
-        if self._find(container)["Config"].get("Entrypoint") == [PROGRAM]:
+        if document["Config"].get("Entrypoint") == [PROGRAM]:
             raise EngineError(f'runc create failed: exec: "{PROGRAM}": stat {PROGRAM}: no such file or directory')
-        state = self._find(container)["State"]
-        beside = [
-            name for name in self.running() if name.partition(".am-")[0] == self._name(container).partition(".am-")[0]
-        ]
-        assert not beside or state["Running"], "two would run, and one of them could hold a port"
-        state.update(Status="running", Running=True, Pid=1234)
+        if self._name(container) in self.unstartable or identity in self.unstartable:
+            raise EngineError("it cannot be started on purpose")
+        assert not self._beside(identity) or state["Running"], "two would run, and one of them could hold a port"
+        self._never_started.discard(identity)
+        self._stopped_by_hand.discard(identity)
+        state.update(Status="running", Running=True, Restarting=False, Pid=1234)
+        if self._name(container) in self.crashing and len(identity.lstrip("0")) < 64:
+            state.update(Status="restarting", Restarting=True, Pid=0)
 
     def pause(self, container: str) -> None:
         self._write(f"pause {self._name(container)}")
@@ -262,8 +303,15 @@ PASSWD = b"root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1000::/home/claude:/bin/
 
 
 def _effective_mounts(host_config: Any) -> list[Any]:
-    binds = [bind.split(":")[:2] for bind in host_config.get("Binds") or ()]
-    named = [{"Type": "volume", "Name": source, "Destination": target, "RW": True} for source, target in binds]
+    binds = [bind.split(":") for bind in host_config.get("Binds") or ()]
+    named = [
+        {
+            **({"Type": "bind", "Source": source} if source.startswith("/") else {"Type": "volume", "Name": source}),
+            "Destination": target,
+            "RW": mode != ["ro"],
+        }
+        for source, target, *mode in binds
+    ]
     stated = [
         {"Type": mount["Type"], "Source": mount["Source"], "Destination": mount["Target"], "RW": not mount["ReadOnly"]}
         for mount in host_config.get("Mounts") or ()

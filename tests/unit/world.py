@@ -62,7 +62,7 @@ class World:
     def run(self, check_mode: bool = False) -> run.RunResult:
         """A run in which no agent fails."""
         result = self.attempt(check_mode)
-        assert result.failures == {}
+        assert result.failures == {}, result.failures
         return result
 
     def failure(self, check_mode: bool = False) -> str:

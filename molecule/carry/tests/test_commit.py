@@ -89,7 +89,7 @@ def is_whole(engine: Engine, files: list[str]) -> bool:
 def test_the_layer_is_kept_by_commit_and_the_plan_says_so(engine: Engine) -> None:
     user = "root" if engine.socket == VFS else "carry"
     before, files = engine.start(), engine.files()
-    image = f"agentops-carried:{NAME}-{before['Id'][:12]}"
+    image = f"agentops-carried:{NAME}-{before['Id'][:12]}-unless-stopped"
     reason = "the storage driver is vfs, not overlay2" if engine.socket == VFS else "this user cannot reach"
 
     succeeded, predicted = engine.run(user, check=True)
@@ -116,7 +116,7 @@ def test_the_layer_is_kept_by_commit_and_the_plan_says_so(engine: Engine) -> Non
 
 
 @pytest.mark.parametrize("engine", [(VFS, "root")], indirect=True, ids=["vfs"])
-@pytest.mark.parametrize("at", [6, 7, 9, 13])  # before the commit, after it, before the clone, before the start
+@pytest.mark.parametrize("at", [7, 8, 10, 13])  # before the commit, after it, before the clone, before the start
 def test_after_a_kill_the_next_run_loses_nothing_and_leaves_no_image(engine: Engine, at: int) -> None:
     before, files = engine.start(), engine.files()
     engine.agents.host.check_output(
@@ -130,7 +130,7 @@ def test_after_a_kill_the_next_run_loses_nothing_and_leaves_no_image(engine: Eng
     succeeded, result = engine.run()
     assert succeeded, result
     assert is_whole(engine, files)
-    assert engine.images() == [f"agentops-carried:{NAME}-{before['Id'][:12]}"]
+    assert engine.images() == [f"agentops-carried:{NAME}-{before['Id'][:12]}-unless-stopped"]
     assert engine.docker("images --quiet --filter dangling=true") == ""
 
 
@@ -140,7 +140,7 @@ def test_a_failure_after_the_commit_takes_the_image_away_again(engine: Engine) -
     # What the clone needs goes while the original is stopped.
     engine.agents.host.check_output(
         f"systemd-run --collect --unit engine-proxy -- engine-proxy {PROXY} --engine {engine.socket} "
-        f"--at 9 --then 'mv {engine.agents.directory} {engine.agents.directory}.away'"
+        f"--at 10 --then 'mv {engine.agents.directory} {engine.agents.directory}.away'"
     )
     engine.agents.host.check_output(f"timeout 10 sh -c 'until test -S {PROXY}; do sleep 0.05; done'")
     succeeded, result = engine.run(through=PROXY)

@@ -41,7 +41,9 @@ def ran(field: Field) -> dict[str, Any]:
     run(f"systemd-run --collect --unit field-sink python3 -c '{SINK}'")
     run("timeout 10 sh -c 'until ss -ltn | grep -q 127.0.0.1:5514; do sleep 0.1; done'")
     run("mount --make-rshared /run")
+    run("docker network create --subnet 10.199.0.0/30 field_reports-lan")  # with one address
     field.start("vpn")
+    field.start("anchor")
     field.start("db")
     before = {
         "logger": field.start(
@@ -54,6 +56,8 @@ def ran(field: Field) -> dict[str, Any]:
         "stick": field.start("stick", "--device /opt/field_reports/stick:/dev/stick"),
         "linked": field.start("linked", f"--link {field.full('db')}:db"),
         "shr": field.start("shr", "--user 0 --volume /run:/run:rshared"),
+        "joined": field.start("joined", f"--network container:{field.full('anchor')}"),
+        "lan": field.start("lan", "--network field_reports-lan"),
         "after": field.start("after", "--publish 127.0.0.1:18230:80 --init"),
     }
     run(f"docker stop --time 0 {field.full('vpn')} {field.full('db')}")
@@ -87,10 +91,12 @@ def test_check_mode_says_what_only_a_run_tries(ran: dict[str, Any]) -> None:
     assert "start field_reports-logger.am-probe, which has no program" in result["plan"]
 
 
-def test_the_others_are_served(field: Field, ran: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["after", "joined", "lan"])
+def test_the_others_are_served(field: Field, ran: dict[str, Any], name: str) -> None:
+    """With a port, with docker-init, in the network of another one, and on a network with no address for a probe."""
     _succeeded, result = ran["done"]
-    assert {name for name, agent in result["agents"].items() if agent["failed"]} == set(REFUSED)
-    assert field.is_served("after")
+    assert {one for one, agent in result["agents"].items() if agent["failed"]} == set(REFUSED)
+    assert field.is_served(name)
 
 
 def test_nothing_of_a_container_is_on_the_host_or_stays_there(field: Field, ran: dict[str, Any]) -> None:

@@ -14,10 +14,8 @@ from testbed.hosts import Agents
 NAME = "rollback-agent"
 SOCKET = "/run/engine-proxy.sock"
 FILE_MOUNT = "type=bind,source=/home/rollback/.claude/.credentials.json,target=/home/claude/.claude/.credentials.json"
-WRITES = (
-    12  # of a recreation with a restart policy: probe (3), create, link, 2 x policy, stop, 2 x rename, start, remove
-)
-START = 11
+# The writing calls of a recreation with a restart policy: probe (3), create, link, policy, stop, 2 x rename, start, policy, remove.
+START = 10
 
 
 @pytest.fixture(autouse=True)

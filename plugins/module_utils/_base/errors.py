@@ -27,6 +27,10 @@ class EngineError(AgentMountsError):
     """A call to the Docker engine failed."""
 
 
+class LateError(EngineError):
+    """The engine did not answer in time, and may do later what it was asked for."""
+
+
 class NotFoundError(EngineError):
     """The container, image or path does not exist."""
 

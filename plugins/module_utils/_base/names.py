@@ -10,3 +10,9 @@ SUFFIX_NEW = ".am-new"
 SUFFIX_OLD = ".am-old"
 SUFFIX_PROBE = ".am-probe"
 """What a container is called while it is being replaced; no configured container may end so."""
+
+
+def without_suffix(name: str) -> str:
+    """The name of the container that is being replaced, of which a container with one of the names above is a part."""
+    suffix = next((one for one in (SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE) if name.endswith(one)), "")
+    return name[: len(name) - len(suffix)]

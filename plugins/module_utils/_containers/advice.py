@@ -14,7 +14,8 @@ from .._agents.passwd import PASSWD
 from .._catalog.rows import CATALOG
 from .exposure import exposed
 from .link import link_obstacle
-from .observed import Observed, ObservedContainer
+from .observed import Observed, ObservedContainer, RecreationFacts
+from .options import Options
 from .verdict import Diagnosis
 
 
@@ -116,4 +117,16 @@ def compose_warnings(observed: Observed, diagnosis: Diagnosis) -> tuple[str, ...
         f"{observed.spec.name}: docker compose made this container; in services.{service}.volumes of {files} {old} "
         f"{desired.mount.source}:{desired.mount.target}:ro (see compose in the result), or the next change of that "
         f"service brings the old mounts back.",
+    )
+
+
+def dependent_warnings(name: str, facts: RecreationFacts, options: Options) -> tuple[str, ...]:
+    """Who goes on as it is, but holds on to the container that is replaced."""
+    left = [one for one in facts.dependents if not one.is_broken] if not options.recreate_dependents else []
+    listed = ", ".join(f"{one.facts.container.name} ({' and '.join(one.ways)})" for one in left)
+    if not listed:
+        return ()
+    return (
+        f"{name}: other containers go on with what they have of this one: {listed}; set recreate_dependents: true to "
+        f"recreate them with it.",
     )

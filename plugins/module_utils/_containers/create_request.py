@@ -10,12 +10,11 @@ The rules are those of ``docs/recreation.md``, each found on a real engine. What
 1. name the anonymous volumes, so that their data is kept
 2. take mounts away and add the desired ones; state binds so that the engine makes no source
 3. set and unset environment variables
-4. replace the names of containers whose namespaces are used
+4. name the other containers that it needs as they are called now
 5. leave out names that the engine chose or does not accept with a shared namespace
 6. keep an emptied entrypoint empty
 7. pin the image, or take the one that holds the writable layer
-8. leave out the restart policy: it is given over later
-9. split the networks into those that create takes and those to connect
+8. split the networks into those that create takes and those to connect
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from __future__ import annotations
 import copy
 import ipaddress
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping
+from typing import Any, Mapping
 
 from .._base.paths import normalise
-from .._engine.documents import NO_RESTART, ApiVersion, Container, Document, Image, with_variable
+from .._engine.documents import ApiVersion, Container, Document, Image, with_variable
 from .._engine.mounts import MountSpec, bind_fields, binds_as_mounts, with_bind, without_targets
 from .observed import RecreationFacts
 
@@ -63,8 +62,8 @@ class Overrides:
     """Targets of the mounts to leave out."""
     variables: tuple[tuple[str, str | None], ...] = ()
     """Environment variables to set; with the value ``None`` to remove."""
-    namespaces: Mapping[str, str] = field(default_factory=dict)
-    """Id or name of a container whose namespaces are used → the name to use instead."""
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Id of a container that is replaced with this one → the name under which its replacement is created."""
     image: str | None = None
     """Name of the image that holds the container's writable layer."""
 
@@ -80,7 +79,7 @@ class CreateRequest:
     disconnections: tuple[str, ...]
     """Networks to leave again before the start."""
     restart_policy: Document
-    """The original's; the body has none, for the replacement gets it when it takes over."""
+    """The original's, which the body has too: the engine starts nothing by itself that was never started."""
     differences: tuple[str, ...]
     """Sentences about what a recreation cannot keep."""
 
@@ -99,7 +98,7 @@ def create_request(facts: RecreationFacts, overrides: Overrides) -> CreateReques
     host_config = copy.deepcopy(dict(container.host_config))
     differences = ["the engine's log of the container begins again", *_lost_state(container)]
 
-    host_config, sentences = _name_anonymous_volumes(container, host_config, facts.volumes_from)  # 1
+    host_config, sentences = _name_anonymous_volumes(facts, host_config)  # 1
     differences += sentences
     host_config = without_targets(host_config, overrides.unmounted)  # 2
     for target in overrides.unmounted:
@@ -108,18 +107,13 @@ def create_request(facts: RecreationFacts, overrides: Overrides) -> CreateReques
     for mount in overrides.mounts:
         host_config = with_bind(host_config, mount)
     config["Env"] = _environment(config.get("Env"), image, overrides)  # 3
-    for name, owner in container.namespaces.items():  # 4
-        if owner in overrides.namespaces:
-            host_config[name] = f"container:{overrides.namespaces[owner]}"
+    differences += _refer(facts, host_config, overrides.replaced)  # 4
     _leave_out_shared_names(container, config)  # 5
     if not config.get("Entrypoint") and image.has_entrypoint:  # 6
         # `--entrypoint ""` is stored as null, which would inherit the image's again.
         config["Entrypoint"] = [""]
     differences += _set_image(config, facts, overrides.image)  # 7
-    if host_config.get("Links"):
-        host_config["Links"] = [_link_argument(link) for link in host_config["Links"]]
-    host_config["RestartPolicy"] = dict(NO_RESTART)  # 8
-    first, later, left = _networks(container, facts.api_version)  # 9
+    first, later, left = _networks(container, facts.api_version)  # 8
     body = {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": first}}
     return CreateRequest(body, later, left, dict(container.restart_policy), tuple(differences))
 
@@ -133,12 +127,17 @@ def _environment(entries: list[str] | None, image: Image, overrides: Overrides) 
 
 
 def _leave_out_shared_names(container: Container, config: dict[str, Any]) -> None:
-    """Leave out the engine's default hostname, and names that it reports but does not accept."""
-    is_shared = container.network_mode.startswith("container:") or container.host_config.get("UTSMode") == "host"
+    """Leave out the engine's default hostname, and what it reports but does not accept with a shared namespace."""
+    has_network_of_another = container.network_mode.startswith("container:")
+    is_shared = has_network_of_another or container.host_config.get("UTSMode") == "host"
     if config.get("Hostname") == container.id[:12] or is_shared:
         config["Hostname"] = ""
     if is_shared:
         config["Domainname"] = ""
+    if has_network_of_another:
+        config["ExposedPorts"] = None  # those of the image; the engine adds them again
+    if has_network_of_another or container.network_mode in _WITHOUT_ENDPOINTS:
+        config.pop("MacAddress", None)
 
 
 def _set_image(config: dict[str, Any], facts: RecreationFacts, committed: str | None) -> list[str]:
@@ -161,6 +160,8 @@ def _lost_state(container: Container) -> list[str]:
     sentences = []
     if container.status == "exited":
         sentences.append("the stopped container's exit status and health history are lost: its state becomes created")
+        if container.restart_policy.get("Name") == "always":
+            sentences.append("a boot starts the stopped container, but not the new one before it was started once")
     if host_config.get("ContainerIDFile"):
         sentences.append(f"{host_config['ContainerIDFile']} goes on to hold the id of the old container")
     chosen = [
@@ -175,12 +176,14 @@ def _lost_state(container: Container) -> list[str]:
     return sentences
 
 
-def _name_anonymous_volumes(
-    container: Container, host_config: dict[str, Any], volumes_from: Iterable[Container]
-) -> tuple[dict[str, Any], list[str]]:
+def _name_anonymous_volumes(facts: RecreationFacts, host_config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Give every anonymous volume its name, so that the replacement keeps its data."""
-    volumes = {normalise(row["Destination"]): row for row in container.mount_rows if row["Type"] == "volume"}
-    lent = {(normalise(row["Destination"]), row.get("Name")) for lender in volumes_from for row in lender.mount_rows}
+    container = facts.container
+    lenders = [facts.meant.get(name) for name in container.volumes_from]
+    # What a lender that is gone has lent is mounted as the container's own.
+    types = ("volume",) if None not in lenders else ("volume", "bind")
+    volumes = {normalise(row["Destination"]): row for row in container.mount_rows if row["Type"] in types}
+    lent = {(normalise(row["Destination"]), _source(row)) for lender in lenders if lender for row in lender.mount_rows}
     sentences = []
     binds = []
     stated = set()
@@ -200,16 +203,53 @@ def _name_anonymous_volumes(
             sentences.append(_named_volume(target))
         mounts.append(mount)
     for target, row in sorted(volumes.items()):
-        if target in stated or (target, row.get("Name")) in lent:
+        if target in stated or (target, _source(row)) in lent:
             continue
-        binds.append(f"{row['Name']}:{row['Destination']}" + ("" if row.get("RW", True) else ":ro"))
-        sentences.append(_named_volume(target))
+        binds.append(f"{_source(row)}:{row['Destination']}" + ("" if row.get("RW", True) else ":ro"))
+        sentences += [_named_volume(target)] if row["Type"] == "volume" else []
     result = dict(host_config)
     if binds:
         result["Binds"] = binds
     if mounts:
         result["Mounts"] = mounts
     return result, sentences
+
+
+def _source(row: Document) -> str:
+    return str(row.get("Name") or row.get("Source"))
+
+
+def _refer(facts: RecreationFacts, host_config: dict[str, Any], replaced: Mapping[str, str]) -> list[str]:
+    """Let the request name the containers that are there, or will be."""
+
+    def called(name: str) -> str:
+        one = facts.meant.get(name)
+        return replaced.get(one.id, name if name in (one.id, one.name) else one.id) if one else name
+
+    for field_name, owner in facts.container.namespaces.items():
+        host_config[field_name] = f"container:{called(owner)}"
+    if host_config.get("Links"):
+        links = [_link_argument(link).split(":", 1) for link in host_config["Links"]]
+        host_config["Links"] = [f"{called(source)}:{alias}" for source, alias in links]
+    lenders = [entry.split(":", 1) for entry in host_config.get("VolumesFrom") or ()]
+    if lenders:
+        host_config["VolumesFrom"] = [":".join([called(name), *mode]) for name, *mode in lenders if name in facts.meant]
+    return [
+        f"the container {name[:12]}, whose volumes it has, is gone: they become its own"
+        for name, *_mode in lenders
+        if name not in facts.meant
+    ]
+
+
+def with_ids(body: Document, ids: Mapping[str, str]) -> Document:
+    """``body`` with the ids of containers that were created meanwhile: the engine keeps what lenders are called, and
+    their names change."""
+    lenders = (body.get("HostConfig") or {}).get("VolumesFrom")
+    if not lenders:
+        return body
+    entries = [entry.split(":", 1) for entry in lenders]
+    named = [":".join([ids.get(name, name), *mode]) for name, *mode in entries]
+    return {**body, "HostConfig": {**body["HostConfig"], "VolumesFrom": named}}
 
 
 def _named_volume(target: str) -> str:

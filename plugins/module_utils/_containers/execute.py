@@ -12,28 +12,68 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import dataclass, field
-from typing import Iterable
+from typing import Callable, Iterable, Sequence
 
 from .._agents.host_needs import HostNeeds
-from .._base.errors import AgentMountsError, EngineError, RollbackError, unexpected
+from .._base.errors import AgentMountsError, EngineError, LateError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._engine.documents import Document
 from .._engine.mounts import path_binds
+from .create_request import with_ids
 from .observe import rollback
-from .plan import AgentPlan, Expectation, Operation, Target
+from .plan import AgentPlan, Expectation, Operation, StartContainer, StopContainer, Target
 from .ports import Engine, Session
 from .verify import wait_until_ready
+
+_ATTEMPTS = 4
+_LATE_SECONDS = 60.0
+"""How long to wait for what the engine did not answer in time."""
 
 
 class RunEnded(BaseException):
     """The run was asked to end (SIGTERM, SIGINT); not an ``Exception``, so that nothing swallows it."""
 
 
-def perform(session: Session, operations: Iterable[Operation], sees_sources: bool = True) -> None:
-    """Carry out operations that put an interrupted recreation in order."""
-    effects = _Effects(session, sees_sources)
+def perform(session: Session, operations: Iterable[Operation]) -> None:
+    """Carry out operations."""
+    effects = _Effects(session, sees_sources=True)
     for operation in operations:
         operation.perform(effects)
+
+
+def put_in_order(
+    session: Session, plan: Callable[[frozenset[str]], Sequence[Operation]], sees_sources: bool = True
+) -> tuple[Operation, ...]:
+    """Carry out what puts interrupted recreations in order; after a failure it is planned anew from what stands there.
+
+    :param plan: ids of the containers that the engine could not start → the operations.
+    :return: what was carried out.
+    :raises EngineError: it failed each time, or a container could not be started.
+    """
+    done: list[Operation] = []
+    broken: dict[str, str] = {}
+    last: EngineError | None = None
+    effects = _Effects(session, sees_sources)
+    for _attempt in range(_ATTEMPTS):
+        failed: Operation | None = None
+        try:
+            for failed in plan(frozenset(broken)):
+                failed.perform(effects)
+                done.append(failed)
+        except EngineError as error:
+            if failed is None:
+                raise
+            last = EngineError(f"could not {failed.sentence}: {error}")
+            if isinstance(failed, StartContainer) and failed.container.id is not None:
+                broken[failed.container.id] = f"{failed.container.name} cannot be started: {error}"
+            continue
+        if not broken:
+            return tuple(done)
+        raise EngineError("; ".join(broken.values()))
+    raise last or EngineError("it did not end")
 
 
 def apply(session: Session, plan: AgentPlan) -> None:
@@ -48,28 +88,51 @@ def apply(session: Session, plan: AgentPlan) -> None:
         try:
             operation.perform(effects)
         except Exception as error:
-            raise _roll_back(session, plan, operation, error) from error
+            raise _roll_back(effects, plan, operation, error) from error
         except BaseException as error:
             # It must end the run, and no further agent may be begun.
-            raise RunEnded(str(_roll_back(session, plan, operation, error))) from error
+            raise RunEnded(str(_roll_back(effects, plan, operation, error))) from error
 
 
-def _roll_back(session: Session, plan: AgentPlan, failed: Operation, error: BaseException) -> AgentMountsError:
+def _roll_back(effects: _Effects, plan: AgentPlan, failed: Operation, error: BaseException) -> AgentMountsError:
+    session, created = effects.session, frozenset(effects.created.values())
     words = str(error) if isinstance(error, (AgentMountsError, RunEnded)) else unexpected(error)
     first = f"{plan.agent}: could not {failed.sentence}: {words}"
     name = plan.container
+    if isinstance(error, LateError) and not _is_settled(effects, failed):
+        return RollbackError(
+            f"{first}. The engine goes on with it. Nothing is lost: {name} still runs, and {name}{SUFFIX_NEW} is left, "
+            f"so that the next run starts {name} again when it has ended."
+        )
     if not failed.reversible:
         return EngineError(
             f"{first}. {name} is the new container and runs; {name}{SUFFIX_OLD} is left for the next run to remove."
         )
     try:
-        perform(session, rollback(session.engine, plan), _sees_sources(plan))
+        put_in_order(session, lambda broken: rollback(session.engine, plan, created, broken), effects.sees_sources)
     except AgentMountsError as second:
         return RollbackError(
             f"{first}. Going back failed as well: {second}. Nothing is lost: look at {name}, {name}{SUFFIX_NEW} "
             f"and {name}{SUFFIX_OLD} with docker ps -a; the next run tries again to put them in order."
         )
     return EngineError(f"{first}. The old container {name} is in place as before.")
+
+
+def _is_settled(effects: _Effects, failed: Operation) -> bool:
+    """Wait until the engine has done what it did not answer in time: the way back must not meet it half-way.
+
+    :return: ``False`` if a container goes on stopping.
+    """
+    if not isinstance(failed, (StopContainer, StartContainer)):
+        return True
+    is_to_run = isinstance(failed, StartContainer)
+    end = time.monotonic() + _LATE_SECONDS
+    with contextlib.suppress(EngineError):  # the way back will meet it again
+        while effects.engine.inspect(effects.id_of(failed.container)).has_process is not is_to_run:
+            if time.monotonic() >= end:
+                return is_to_run
+            time.sleep(0.2)
+    return True
 
 
 def _sees_sources(plan: AgentPlan) -> bool:
@@ -95,8 +158,8 @@ class _Effects:
             raise EngineError(f"the container {target.name} was not created")
         return container_id
 
-    def note_created(self, name: str, container_id: str) -> None:
-        self.created[name] = container_id
+    def create(self, name: str, body: Document) -> None:
+        self.created[name] = self.session.engine.create(name, with_ids(body, self.created))
 
     def verify(self, container_id: str, expectation: Expectation) -> None:
         wait_until_ready(self.session.engine, self.session.host, container_id, expectation)

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
-from typing import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
@@ -16,7 +16,9 @@ from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_
 from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
+from .._base.paths import normalise
 from .._catalog.cli import version_of
+from .._catalog.rows import CATALOG
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
@@ -24,13 +26,13 @@ from .._host.mountinfo import Mount
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
 from .exposure import exposures
-from .layer_changes import committed_image
+from .layer_changes import committed_images, looked_at
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
 from .ports import ContainerList, Host, ReadingEngine
 from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
-from .relations import is_linked, uses
+from .relations import Everyone, dependents, meant
 from .start_looks import with_start_conditions
 
 
@@ -155,6 +157,8 @@ class ContainerInquiry:
     host: Host
     containers: ContainerList
     observed: Observed
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Id of a container that this run has replaced → its name."""
 
     @property
     def _container(self) -> Container:
@@ -164,10 +168,12 @@ class ContainerInquiry:
 
     def recreation_facts(self) -> RecreationFacts:
         others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        everyone = [self._container, *_still_there(self.engine, others)]
-        facts = _facts(self.engine, self._container, everyone)
+        everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
+        users = dependents(self._container, everyone)
+        found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
+        facts = replace(_facts(self.engine, self._container, everyone, self.observed.desired), dependents=tuple(found))
         target = self.observed.desired.mount.target if self.observed.desired else None
-        return with_start_conditions(self.engine, self.host, facts, everyone, self.containers.ids, target)
+        return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)
@@ -184,25 +190,41 @@ def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Containe
             yield engine.inspect(container_id)
 
 
-def _facts(engine: ReadingEngine, container: Container, everyone: Sequence[Container]) -> RecreationFacts:
+def _facts(
+    engine: ReadingEngine, container: Container, everyone: Everyone, desired: Desired | None = None
+) -> RecreationFacts:
     tag = engine.inspect_image(container.image_name)
-    dependents = [
-        Dependent(uses(other, container), is_linked(other, container), _facts(engine, other, everyone))
-        for other in everyone
-        if other.id != container.id and uses(other, container)
-    ]
+    changed = engine.changed_paths(container.id)
     obstacle = _layer_obstacle(engine, container)
     return RecreationFacts(
         container=container,
         image=engine.inspect_image(container.image_id),
         tag_image=tag.id if tag else None,
         api_version=engine.api_version,
-        changed_paths=engine.changed_paths(container.id),
-        dependents=tuple(dependents),
-        volumes_from=tuple(one for one in everyone if {one.name, one.id} & container.volumes_from),
+        changed_paths=changed,
+        dependents=(),
+        meant=meant(container, everyone),
+        kinds={path: engine.kind(container.id, path) for path in looked_at(container, changed)},
+        homes=_homes(engine, container, changed, desired),
         layer_obstacle=obstacle,
         committed_before=_committed(engine, container.name, container.id) if obstacle else None,
     )
+
+
+def _homes(
+    engine: ReadingEngine, container: Container, changed_paths: tuple[str, ...], desired: Desired | None
+) -> tuple[str, ...]:
+    """Where a container keeps what somebody would miss."""
+    if not changed_paths:
+        return ()
+    passwd = (engine.read_file(container.id, PASSWD) or b"").decode("utf-8", "replace")
+    user = find_container_user(container.user, passwd)
+    environment = container.environment
+    variables = {cli.config_dir_variable or "" for cli in CATALOG.values()}
+    places = [environment.get("HOME"), user.home if user else None, desired.home if desired else None]
+    places += [environment.get(variable) for variable in variables] + [container.working_directory]
+    normal = {normalise(place) for place in places if place and place.startswith("/")}
+    return tuple(sorted(normal - {"/"}))
 
 
 def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:
@@ -217,7 +239,7 @@ def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:
 
 def _committed(engine: ReadingEngine, name: str, container_id: str) -> str | None:
     """The image that a run which did not end has made of the writable layer of a container."""
-    images = [committed_image(name, container_id, is_running) for is_running in (True, False)]
+    images = committed_images(name, container_id)
     return next((image for image in images if engine.inspect_image(image) is not None), None)
 
 
@@ -236,18 +258,33 @@ def interrupted(engine: ReadingEngine, containers: ContainerList, agent: str, na
     return replace(found, committed=_committed(engine, name, original.id)) if original else found
 
 
-def rollback(engine: ReadingEngine, plan: AgentPlan) -> tuple[Operation, ...]:
-    """The rollback of an agent's plan, planned from what the engine shows now: the same as a recovery."""
-    is_running = plan.observed.container is not None and plan.observed.container.inspected.is_running
-    was_running = {plan.container: is_running, **dict(plan.dependents)}
+def recover(
+    engine: ReadingEngine, agent: str, name: str, broken: frozenset[str] = frozenset()
+) -> tuple[Operation, ...]:
+    """What puts a recreation in order that an earlier run left, planned from what the engine shows now."""
+    containers = ContainerList.of(engine)
+    return plan_recovery(interrupted(engine, containers, agent, name), None, containers.ids, broken)
+
+
+def rollback(
+    engine: ReadingEngine, plan: AgentPlan, created: frozenset[str], broken: frozenset[str]
+) -> tuple[Operation, ...]:
+    """The rollback of an agent's plan, planned from what the engine shows now: the same as a recovery.
+
+    :param created: ids of the containers that the plan has made.
+    :param broken: ids of those that the engine could not start.
+    """
+    container = plan.observed.container
+    was = {plan.container: container.inspected.status if container else "exited", **dict(plan.dependents)}
     containers = ContainerList.of(engine)
     there = containers.ids
     operations: list[Operation] = []
-    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was_running):
-        steps = plan_recovery(one, was_running[one.name], there)
+    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was):
+        is_ours = one.replacement is not None and one.replacement.id in created
+        steps = plan_recovery(replace(one, is_ours=is_ours), was[one.name], there, broken)
         operations += steps
         there -= removed_by(steps)
-    for name in was_running:
+    for name in was:
         operations += left_probe(engine, containers, plan.agent, name)
     return tuple(operations)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Mapping
 
 from .._agents.config import AgentSpec
 from .._agents.passwd import ContainerUser
@@ -16,6 +17,7 @@ from .._engine.documents import ApiVersion, Container, Image
 from .._engine.mounts import MountSpec
 from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Reach
+from .options import Options
 from .start_conditions import NO_CONDITIONS, StartConditions
 
 
@@ -94,8 +96,13 @@ class RecreationFacts:
     changed_paths: tuple[str, ...]
     """What is in its writable layer."""
     dependents: tuple[Dependent, ...]
-    volumes_from: tuple[Container, ...]
-    """The containers whose volumes it has."""
+    """Who holds on to it, each after all that it needs."""
+    meant: Mapping[str, Container]
+    """What its request calls other containers → the one that it means."""
+    kinds: Mapping[str, str]
+    """What some of it is."""
+    homes: tuple[str, ...]
+    """Where it keeps what somebody would miss: homes, config directories, the working directory."""
     layer_obstacle: str | None
     """Why its writable layer cannot be copied exactly; ``None`` if it can."""
     committed_before: str | None = None
@@ -106,10 +113,15 @@ class RecreationFacts:
 
 @dataclass(frozen=True)
 class Dependent:
-    """A container that holds on to another one by its id."""
+    """A container that holds on to another one, itself or through others."""
 
     ways: tuple[str, ...]
     """How, in words."""
-    is_linked: bool
-    """Whether by a legacy link."""
+    is_broken: bool
+    """Whether it breaks when the other is replaced."""
     facts: RecreationFacts
+
+
+def recreated_with(facts: RecreationFacts, options: Options) -> tuple[Dependent, ...]:
+    """The containers that are recreated with one, or would break without."""
+    return tuple(one for one in facts.dependents if one.is_broken or options.recreate_dependents)

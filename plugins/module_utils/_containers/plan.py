@@ -47,6 +47,8 @@ class Expectation:
     """Whether it must become healthy, not only run."""
     timeout: int
     """Seconds."""
+    is_lasting: bool = True
+    """Whether it must keep running, as what was in a crash loop need not."""
 
 
 class Effects(Protocol):
@@ -56,7 +58,7 @@ class Effects(Protocol):
     def engine(self) -> WritingEngine: ...
 
     def id_of(self, target: Target) -> str: ...
-    def note_created(self, name: str, container_id: str) -> None: ...
+    def create(self, name: str, body: Document) -> None: ...
     def verify(self, container_id: str, expectation: Expectation) -> None: ...
     def provide(self, needs: HostNeeds) -> None: ...
     def require_sources(self, container_id: str) -> None: ...
@@ -112,7 +114,7 @@ class CreateContainer(Operation):
         return f"create {self.name}" + (f" of the image {self.image}" if self.image else "")
 
     def perform(self, effects: Effects) -> None:
-        effects.note_created(self.name, effects.engine.create(self.name, self.body))
+        effects.create(self.name, self.body)
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,8 @@ class VerifyContainer(ContainerOperation):
     @property
     def sentence(self) -> str:
         wanted = self.expectation
+        if not wanted.is_lasting:
+            return f"verify {self.container.name}: started (it was in a crash loop)"
         what = "healthy" if wanted.healthy else "running"
         mode = "read-only" if wanted.read_only else "writable"
         sees = f", sees {wanted.directory} {mode}" if wanted.target and self.is_provable else ""
@@ -322,8 +326,10 @@ class AgentPlan:
     """Why it cannot be done; then there are no operations."""
     deferred: str | None = None
     """Why it is not done now; then there are no operations."""
-    dependents: tuple[tuple[str, bool], ...] = ()
-    """The other containers that are recreated with it, and whether each runs."""
+    dependents: tuple[tuple[str, str], ...] = ()
+    """The other containers that are recreated with it, and the state of each."""
+    users: tuple[str, ...] = ()
+    """The containers that hold on to it, recreated with it or not."""
     body: Document | None = field(default=None, repr=False)
     """The body of the create request."""
     facts: RecreationFacts | None = field(default=None, repr=False)

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Protocol, Sequence
 
 from . import recreation, versions
-from .advice import compose_warnings, start_warnings, warnings
-from .observed import Observed, RecreationFacts
+from .advice import compose_warnings, dependent_warnings, start_warnings, warnings
+from .observed import Observed, RecreationFacts, recreated_with
 from .options import Options
 from .plan import AgentPlan, Target
 from .refusals import refuse_dependents, refuse_recreation
@@ -53,11 +53,13 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
         note = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."
         return replace(plan, warnings=(*plan.warnings, note), deferred=note)
     facts = inquiry.recreation_facts()
+    plan = replace(plan, users=tuple(one.facts.container.name for one in facts.dependents))
     unmounted = (*diagnosis.unmounted, *((observed.desired.mount.target,) if observed.desired else ()))
     refusals = _refuse_start(name, facts, unmounted, options)
     plan = replace(plan, differences=start_differences(facts.conditions, unmounted))
     if diagnosis.remedy is Remedy.RESTART:
-        return _planned(plan, (*refusals, *refuse_dependents(name, facts, options)), facts, options)
+        refusals += (*_refuse_moved(name, facts), *refuse_dependents(name, facts, options))
+        return _planned(plan, refusals, facts, options)
     if observed.desired and options.is_present:
         target = observed.desired.mount.target
         refusals += refuse_place(name, target, container.inspected, facts.conditions, unmounted)
@@ -74,18 +76,37 @@ def _planned(plan: AgentPlan, refusals: tuple[str, ...], facts: RecreationFacts,
     observed, diagnosis = plan.observed, plan.diagnosis
     if diagnosis.remedy is Remedy.RESTART:
         restarted = recreation.restart(observed, diagnosis, facts, options)
-        return replace(restarted, warnings=plan.warnings, differences=plan.differences)
-    notes = plan.warnings
+        return replace(restarted, warnings=plan.warnings, differences=plan.differences, users=plan.users)
+    notes = (*plan.warnings, *dependent_warnings(observed.spec.name, facts, options))
     if options.is_present:
         notes += compose_warnings(observed, diagnosis) + start_warnings(observed.spec)
     recreated = recreation.recreate(observed, diagnosis, facts, options)
-    return replace(recreated, warnings=notes, differences=(*recreated.differences, *plan.differences), facts=facts)
+    differences = (*recreated.differences, *plan.differences)
+    return replace(recreated, warnings=notes, differences=differences, facts=facts, users=plan.users)
+
+
+def _refuse_moved(name: str, facts: RecreationFacts) -> tuple[str, ...]:
+    """A restart cannot follow who owns the namespaces: it knows the one that is gone."""
+    restarted = [(f"{name}: the container", facts)]
+    restarted += [
+        (f"{name}: the dependent container {one.facts.container.name}", one.facts)
+        for one in facts.dependents
+        if one.is_broken and one.facts.container.is_running
+    ]
+    return tuple(
+        f"{what} uses a namespace of {one.name}, which was made again since; a restart does not find it, so make this "
+        f"container again, too."
+        for what, user in restarted
+        for owner in sorted(set(user.container.namespaces.values()))
+        for one in [user.meant.get(owner)]
+        if one is not None and owner not in (one.id, one.name)
+    )
 
 
 def _refuse_start(name: str, facts: RecreationFacts, unmounted: Sequence[str], options: Options) -> tuple[str, ...]:
     """Why the container, or one that goes down with it, could not be started again."""
     found = refuse_start(f"{name}: the container", facts.conditions, unmounted, options)
-    for one in facts.dependents:
+    for one in recreated_with(facts, options):
         what = f"{name}: the dependent container {one.facts.container.name}"
         found += refuse_start(what, one.facts.conditions, (), options)
     return found

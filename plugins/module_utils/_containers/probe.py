@@ -28,6 +28,9 @@ _HELD = {"PortBindings": None, "PublishAllPorts": False, "CpuRealtimePeriod": 0,
 _HELD_AT_ENDPOINT = ("IPAMConfig", "MacAddress", "Aliases")
 """The same of a network; by an alias others would reach the probe."""
 
+_TAKEN = ("no available", "busy", "already in use", "already allocated")
+"""The engine's words for what one alone can have of a network: an address of a small pool, a device passed through."""
+
 
 @dataclass(frozen=True)
 class TryStart(ContainerOperation):
@@ -36,7 +39,7 @@ class TryStart(ContainerOperation):
     original: str
     """The name of the container that it stands for."""
     offline: Document = field(repr=False)
-    """The body of one without networks, for a network that has no address left: the original holds one of them."""
+    """The body of one without networks, for a network that has no place for two: the original has it."""
 
     @property
     def sentence(self) -> str:
@@ -44,10 +47,9 @@ class TryStart(ContainerOperation):
 
     def perform(self, effects: Effects) -> None:
         words = self._start(effects)
-        if _lacks_an_address(words):
+        if any(part in words for part in _TAKEN):
             effects.engine.remove(effects.id_of(self.container), True)
-            name = self.container.created_as
-            effects.note_created(name, effects.engine.create(name, self.offline))
+            effects.create(self.container.created_as, self.offline)
             words = self._start(effects)
         if words and PROGRAM not in words:
             raise EngineError(
@@ -63,11 +65,6 @@ class TryStart(ContainerOperation):
         except EngineError as error:
             return str(error)
         return ""
-
-
-def _lacks_an_address(words: str) -> bool:
-    """Whether the engine says that the pool of a network is used up (libnetwork, ipamapi.ErrNoAvailableIPs)."""
-    return "no available" in words and "address" in words
 
 
 def probe(agent: str, facts: RecreationFacts, body: Document) -> tuple[Operation, ...]:

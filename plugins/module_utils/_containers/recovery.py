@@ -14,9 +14,19 @@ from typing import Iterable, Sequence
 
 from .._base.errors import RefusedError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
-from .._engine.documents import NO_RESTART, Container
-from .layer_changes import is_committed_from, is_of_stopped
-from .plan import Operation, RemoveContainer, RemoveImage, RenameContainer, SetRestartPolicy, StartContainer, Target
+from .._engine.documents import ALWAYS, NO_RESTART, RUNNING_STATES, UNLESS_STOPPED, Container, Document
+from .layer_changes import is_committed_from, is_of_stopped, is_of_unless_stopped
+from .plan import (
+    Operation,
+    PauseContainer,
+    RemoveContainer,
+    RemoveImage,
+    RenameContainer,
+    SetRestartPolicy,
+    StartContainer,
+    StopContainer,
+    Target,
+)
 from .relations import owners
 
 _CAUSE = "an earlier recreation did not end"
@@ -34,6 +44,8 @@ class Interrupted:
     old: Container | None
     committed: str | None = None
     """The image that it has made of the original's writable layer."""
+    is_ours: bool = False
+    """Whether this run has made the replacement, so that nothing needs to be compared."""
 
     @property
     def original(self) -> Container | None:
@@ -66,7 +78,10 @@ def removed_by(operations: Iterable[Operation]) -> frozenset[str | None]:
 
 
 def plan_recovery(
-    found: Interrupted, was_running: bool | None = None, containers: frozenset[str] = frozenset()
+    found: Interrupted,
+    was: str | None = None,
+    containers: frozenset[str] = frozenset(),
+    broken: frozenset[str] = frozenset(),
 ) -> tuple[Operation, ...]:
     """The operations that put one recreation in order.
 
@@ -74,24 +89,27 @@ def plan_recovery(
 
     1. only ``NAME``                    nothing to do
     2. ``NAME`` and ``NAME.am-new``     it ended before the renaming: drop the replacement
-    3. ``NAME.am-old`` without ``NAME`` it ended between the renamings: drop the replacement, rename back
+    3. ``NAME.am-old`` without ``NAME`` it ended between the renamings: rename back, drop the replacement
     4. ``NAME.am-old`` and ``NAME``     it ended after them: keep a replacement that runs, else back out
     5. ``NAME.am-new`` alone            it is the only copy: give it its name
     6. an original that cannot start    (its namespaces' owner was replaced) where the replacement can: complete it
 
-    A recovery can be cut off as well. So some container holds the restart policy at every moment, a
-    replacement that was started (and may hold a port or an address) is gone before the original starts,
-    and the name that shows the trouble goes only after the start.
+    A recovery can be cut off as well, also by a power cut. So a boot finds at every moment a container that it
+    starts; a replacement that was started (and may hold a port or an address) is stopped before the original
+    starts; and every step leads from one of these cases to a smaller one, the replacement, which holds the
+    original's restart policy and shows by its time whether the original is to run, goes last.
 
-    :param was_running: in a rollback, whether the original is to run; ``None`` in a later run,
-        which reads it from the times of the containers.
+    :param was: in a rollback, the state that the original had; ``None`` in a later run, which reads from the
+        times of the containers whether it ran.
     :param containers: ids of all containers of the engine; without the owner of its namespaces one cannot start.
+    :param broken: ids of those that the engine could not start: without the original, the replacement runs under
+        the real name, and the original is kept; where neither starts each gets its own name, and both are kept.
     :raises RefusedError: a leftover is no copy of the container that stands next to it.
     """
     current, new, old = found.current, found.new, found.old
-    steps = _Steps(found, was_running)
+    steps = _Steps(found, was, broken)
     if old is None and new is None:  # 1
-        if was_running is None or current is None:
+        if was is None or current is None:
             return ()
         return (*steps.start(current, None), *steps.remove_image())
     if new is not None and current is None and old is None:  # 5
@@ -103,19 +121,20 @@ def plan_recovery(
         )
     original, replacement = found.original, found.replacement
     if original is None or replacement is None:  # 3, where the replacement is not there
-        if old is None:
-            return ()
-        return (*steps.start(old, None), steps.rename(old, found.name), *steps.remove_image())
-    if not is_copy(original, replacement):
+        return steps.give_name(old) if old else ()
+    if not found.is_ours and not is_copy(original, replacement):
         leftover = SUFFIX_OLD if old is not None else SUFFIX_NEW
         raise RefusedError(
             f"{found.agent}: a container {found.name}{leftover} is left of an earlier recreation, but what stands next "
             f"to it is no copy of it; look at both and remove or rename one."
         )
+    if original.id in broken and replacement.id not in broken:
+        return steps.take_over(original, replacement)
     if not owners(original) <= containers and owners(replacement) <= containers:  # 6
         return steps.complete(original, replacement)
-    if replacement is current and replacement.has_process and was_running is None:  # 4
-        return (steps.remove(original),)
+    can_stay = replacement is current and was is None and owners(replacement) <= containers
+    if can_stay and steps.is_good(original, replacement):  # 4
+        return steps.remove_gracefully(original)
     return steps.back_out(original, replacement)  # 2, 3, 4
 
 
@@ -131,13 +150,18 @@ def is_copy(original: Container, replacement: Container) -> bool:
 @dataclass(frozen=True)
 class _Steps:
     found: Interrupted
-    was_running: bool | None
+    was: str | None
+    broken: frozenset[str]
 
     def _target(self, container: Container, name: str | None = None) -> Target:
         return Target(name or self.found.name_of(container), container.id)
 
     def remove(self, container: Container, name: str | None = None) -> Operation:
         return RemoveContainer(self.found.agent, _CAUSE, self._target(container, name), force=True)
+
+    def remove_gracefully(self, container: Container) -> tuple[Operation, ...]:
+        """A boot may have started it as well, and it may be at work."""
+        return (*self.stop(container, container.stop_timeout), self.remove(container))
 
     def remove_image(self) -> Sequence[Operation]:
         """Remove the image of the original's layer after the original is back (last: nothing depends on it)."""
@@ -147,80 +171,106 @@ class _Steps:
     def rename(self, container: Container, name: str) -> Operation:
         return RenameContainer(self.found.agent, _CAUSE, self._target(container), name)
 
-    def start(self, container: Container, made_after: Container | None) -> Sequence[Operation]:
-        """Start what the interrupted run has stopped, not what was stopped before it."""
-        return [self._start(container)] if self._is_to_run(container, made_after) else []
+    def stop(self, container: Container, timeout: int = 0) -> Sequence[Operation]:
+        if not container.has_process:
+            return []
+        return [StopContainer(self.found.agent, _CAUSE, self._target(container), timeout)]
 
-    def _start(self, container: Container) -> Operation:
-        return StartContainer(self.found.agent, _CAUSE, self._target(container))
+    def start(self, container: Container, made_after: Container | None, name: str | None = None) -> Sequence[Operation]:
+        """Start what the interrupted run has stopped, not what was stopped before it."""
+        return self._start(container, name) if self._is_to_run(container, made_after) else []
+
+    def _start(self, container: Container, name: str | None = None) -> Sequence[Operation]:
+        if container.id in self.broken:
+            return []
+        target = self._target(container, name)
+        started: list[Operation] = [StartContainer(self.found.agent, _CAUSE, target)]
+        return [*started, PauseContainer(self.found.agent, "as it was", target)] if self.was == "paused" else started
 
     def _is_to_run(self, container: Container, made_after: Container | None) -> bool:
         if container.has_process:
             return False
-        if self.was_running is not None:
-            return self.was_running
+        if self.was is not None:
+            return self.was in RUNNING_STATES
         if made_after is None:
             return True
         if is_committed_from(made_after.image_name, container.id):
-            return not is_of_stopped(made_after.image_name)  # it was made after the stop, so its time shows nothing
+            # It was made after the stop, so its time shows nothing.
+            return not is_of_stopped(made_after.image_name, container.id)
         return container.finished_at >= made_after.created_at
 
-    def enable_restart(self, container: Container, source: Container) -> Sequence[Operation]:
-        if container.restores_itself or not source.restores_itself:
-            return []
-        return [SetRestartPolicy(self.found.agent, _CAUSE, self._target(container), source.restart_policy)]
+    def is_good(self, original: Container, replacement: Container) -> bool:
+        """Whether the replacement runs. One in a crash loop does only if it was verified, so that the original has
+        lost its policy: then the original was in one as well."""
+        is_verified = replacement.restores_itself and not original.restores_itself
+        return replacement.has_process and (is_verified or not replacement.is_restarting)
 
-    def disable_restart(self, container: Container, name: str | None = None) -> Sequence[Operation]:
-        if not container.restores_itself:
+    def _set_policy(
+        self, container: Container, policy: Document, now: Document, name: str | None = None
+    ) -> Sequence[Operation]:
+        if policy.get("Name") == now.get("Name"):
             return []
-        return [SetRestartPolicy(self.found.agent, _CAUSE, self._target(container, name), NO_RESTART)]
+        return [SetRestartPolicy(self.found.agent, _CAUSE, self._target(container, name), policy)]
+
+    def _policy(self, original: Container, replacement: Container | None) -> Document:
+        """The restart policy that the original had."""
+        if replacement is not None and replacement.restores_itself:
+            return replacement.restart_policy
+        if is_of_unless_stopped(self.found.committed or "", original.id):
+            return {**NO_RESTART, "Name": UNLESS_STOPPED}
+        return original.restart_policy
+
+    def give_name(self, old: Container) -> tuple[Operation, ...]:
+        """Give the original its name where nothing else is left. Alone, it does not show that it is to run."""
+        name = self.found.name
+        named = [self.rename(old, name)]
+        if old.is_restarting:  # between two attempts the engine cannot rename it (its sandbox is gone)
+            steps = [*self.stop(old), *named, *self._start(old, name)]
+        else:
+            steps = [*self.start(old, None), *named]
+        policy = self._set_policy(old, self._policy(old, None), old.restart_policy, name)
+        return (*steps, *policy, *self.remove_image())
 
     def back_out(self, original: Container, replacement: Container) -> tuple[Operation, ...]:
-        begin = self.enable_restart(original, replacement)
-        started = self.start(original, replacement)
-        if original is self.found.current:
-            # The replacement was never started, and is the mark that must go last.
-            return (
-                *begin,
-                *self.disable_restart(replacement),
-                *started,
-                self.remove(replacement),
-                *self.remove_image(),
-            )
-        if not original.has_process and not started:
-            return (*begin, *self._back_out_stopped(original, replacement))
-        return (
-            *begin,
-            self.remove(replacement),
-            *started,
-            self.rename(original, self.found.name),
-            *self.remove_image(),
-        )
-
-    def _back_out_stopped(self, original: Container, replacement: Container) -> Sequence[Operation]:
-        """Neither runs. The replacement goes last: alone, an original does not show that it was stopped before."""
         name, new_name = self.found.name, self.found.name + SUFFIX_NEW
-        aside = [self.rename(replacement, new_name)] if replacement is self.found.current else []
-        return (
-            *aside,
-            self.rename(original, name),
-            *self.disable_restart(replacement, new_name),
-            self.remove(replacement, new_name),
-            *self.remove_image(),
-        )
+        is_to_run = self._is_to_run(original, replacement)
+        policy = self._policy(original, replacement)
+        # While it is stopped, a boot starts it only if its policy is `always`.
+        until_started = ALWAYS if is_to_run and policy.get("Name") == UNLESS_STOPPED else policy
+        armed = original.restart_policy if original.restores_itself else until_started
+        steps = [*self._set_policy(original, armed, original.restart_policy), *self.stop(replacement)]
+        if replacement is self.found.current:
+            steps.append(self.rename(replacement, new_name))
+        if original is self.found.old:
+            if original.is_restarting:  # between two attempts the engine cannot rename it (its sandbox is gone)
+                steps += self.stop(original)
+                is_to_run = True
+            steps.append(self.rename(original, name))
+        if is_to_run:
+            steps += self._start(original, name)
+        if original.id in self.broken:
+            return tuple(steps)
+        steps += self._set_policy(original, policy, armed, name)
+        return (*steps, self.remove(replacement, new_name), *self.remove_image())
+
+    def take_over(self, original: Container, replacement: Container) -> tuple[Operation, ...]:
+        """Let the replacement run under the real name."""
+        name = self.found.name
+        policy = self._policy(original, replacement)
+        steps = [
+            *self._set_policy(replacement, policy, replacement.restart_policy),
+            *self.stop(original, original.stop_timeout),
+        ]
+        if original is self.found.current:
+            steps.append(self.rename(original, name + SUFFIX_OLD))
+        if replacement is self.found.new:
+            steps.append(self.rename(replacement, name))
+        is_to_run = original.has_process or self._is_to_run(original, replacement)
+        if is_to_run and not replacement.has_process:
+            steps += self._start(replacement, name)
+        return tuple(steps)
 
     def complete(self, original: Container, replacement: Container) -> tuple[Operation, ...]:
-        name = self.found.name
-        is_to_run = original.has_process or self._is_to_run(original, replacement)
-        started = [self._start(replacement)] if is_to_run and not replacement.has_process else []
-        begin = (*self.enable_restart(replacement, original), *self.disable_restart(original))
-        if original is self.found.current:
-            return (
-                *begin,
-                self.rename(original, name + SUFFIX_OLD),
-                *started,
-                self.rename(replacement, name),
-                self.remove(original, name + SUFFIX_OLD),
-            )
-        renamed = [self.rename(replacement, name)] if replacement is self.found.new else []
-        return (*begin, *started, *renamed, self.remove(original))
+        old_name = self.found.name + SUFFIX_OLD
+        disarmed = self._set_policy(original, NO_RESTART, original.restart_policy, old_name)
+        return (*self.take_over(original, replacement), *disarmed, self.remove(original, old_name))

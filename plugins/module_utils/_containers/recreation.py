@@ -11,16 +11,16 @@ recreated hold on to its id, so they are recreated with it, inside its own seque
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from .._agents.passwd import ContainerUser
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
-from .._engine.documents import NO_RESTART
+from .._engine.documents import ALWAYS, NO_RESTART, UNLESS_STOPPED
 from .._engine.mounts import MountSpec
 from .create_request import CreateRequest, Overrides, create_request
-from .layer_changes import committed_image, lost_files
+from .layer_changes import committed_image, dropped_files, is_carried, lost_files
 from .link import link_holder, link_obstacle
-from .observed import LinkState, Observed, RecreationFacts
+from .observed import LinkState, Observed, RecreationFacts, recreated_with
 from .options import Options
 from .plan import (
     AgentPlan,
@@ -47,6 +47,9 @@ from .plan import (
 from .probe import probe
 from .verdict import Diagnosis, Remedy
 
+_LONG = 30
+"""Seconds that a stop may take without a word."""
+
 
 def make_link(observed: Observed, container: Target) -> MakeLink:
     """Make the link of the placement."""
@@ -69,7 +72,7 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     """Restart the container, and after it those that use its namespaces: they join them again."""
     agent = observed.spec.name
     container = _original(facts)
-    running = [dependent.facts for dependent in facts.dependents if dependent.facts.container.is_running]
+    running = [one.facts for one in facts.dependents if one.is_broken and one.facts.container.is_running]
     steps: list[Operation] = [
         *(step for one in (facts, *running) for step in _probe_as_it_is(agent, one)),
         RestartContainer(agent, diagnosis.cause, container, facts.container.stop_timeout),
@@ -77,11 +80,17 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     ]
     if observed.container and observed.container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
         steps.append(make_link(observed, container))
-    steps += [
-        RestartContainer(agent, f"it uses {container.name}", _original(one), one.container.stop_timeout)
-        for one in running
-    ]
-    return AgentPlan(observed, diagnosis, tuple(steps), dependents=tuple((one.container.name, True) for one in running))
+    steps += _paused_again(agent, facts)
+    for one in running:
+        cause = f"it uses {container.name}"
+        steps.append(RestartContainer(agent, cause, _original(one), one.container.stop_timeout))
+        steps += _paused_again(agent, one)
+    return AgentPlan(
+        observed,
+        diagnosis,
+        tuple(steps),
+        dependents=tuple((one.container.name, one.container.status) for one in running),
+    )
 
 
 def recreate(
@@ -96,13 +105,13 @@ def recreate(
     :param companions: the other agents of the same container, each with a directory of its own.
     """
     link = observed.desired.link if observed.desired else None
-    carries = options.writable_layer == "carry" and bool(lost_files(facts, link, options))
+    carries = is_carried(facts, link, options, not recreated_with(facts, options))
     everyone = [(observed, diagnosis), *companions]
     overrides = _overrides(everyone, options)
     others: list[Replacement] = []
     image = None
     if carries and facts.layer_obstacle:
-        image = committed_image(facts.container.name, facts.container.id, facts.container.is_running)
+        image = committed_image(facts.container)
     request = create_request(facts, _of_image(overrides, image))
     replacement = Replacement(
         agent=observed.spec.name,
@@ -121,17 +130,24 @@ def recreate(
         trial = create_request(facts, overrides)
         sequence = commit_sequence(replacement, trial, image)
     else:
-        others = [_dependent_replacement(observed, facts, one.facts, options) for one in facts.dependents]
+        others = _dependent_replacements(observed, facts, options)
         sequence = live_sequence([replacement, *others])
     # Whatever can fail before a program runs is tried before anything is touched.
     probes = [*probe(observed.spec.name, facts, create_request(facts, overrides).body)]
-    for dependent in facts.dependents:
+    for dependent in recreated_with(facts, options):
         probes += _probe_as_it_is(observed.spec.name, dependent.facts)
     sequence = (*probes, *sequence)
-    dependents = tuple((one.name, one.is_running) for one in others)
-    return AgentPlan(
-        observed, diagnosis, sequence, differences=request.differences, dependents=dependents, body=request.body
-    )
+    dependents = tuple((one.name, one.facts.container.status) for one in others)
+    differences = request.differences
+    if not carries:
+        differences += _told(dropped_files(facts, link, options), "writable_layer_ignore")
+        differences += _told(lost_files(facts, link, options), "writable_layer")
+    return AgentPlan(observed, diagnosis, sequence, differences=differences, dependents=dependents, body=request.body)
+
+
+def _told(files: Sequence[str], option: str) -> tuple[str, ...]:
+    more = f" and {len(files) - 5} more" if len(files) > 5 else ""
+    return (f"dropped, as {option} says: {', '.join(files[:5])}{more}",) if files else ()
 
 
 @dataclass(frozen=True)
@@ -179,20 +195,25 @@ class Replacement:
         steps += [DisconnectNetwork(self.agent, "", new, network) for network in self.request.disconnections]
         return [*steps, *self.links] if self.is_linked_early else steps
 
-    def hand_over_restart(self, original_name: str) -> list[Operation]:
-        """First the new one, then the old: at no moment does neither hold the policy."""
-        policy = self.request.restart_policy
-        if policy.get("Name") in ("", "no", None):
+    def keep_for_boot(self) -> list[Operation]:
+        """Until its end a boot must start the original: of what was stopped by hand it starts only what is ``always``,
+        and nothing that was never started (moby, ``Daemon.restore``), as its replacement."""
+        if not self.is_running or self.request.restart_policy.get("Name") != UNLESS_STOPPED:
             return []
-        return [
-            SetRestartPolicy(self.agent, "", self.replacement(), policy),
-            SetRestartPolicy(self.agent, "two must not start", self.original(original_name), NO_RESTART),
-        ]
+        return [SetRestartPolicy(self.agent, "a boot must start it, stopped or not", self.original(), ALWAYS)]
+
+    def disarm(self) -> list[Operation]:
+        """Its replacement has been started, and holds the policy since it was made."""
+        if not self.is_running or self.request.restart_policy.get("Name") in ("", "no", None):
+            return []
+        return [SetRestartPolicy(self.agent, "two must not start", self.original(self.old_name), NO_RESTART)]
 
     def stop(self) -> list[Operation]:
         """End the original; only then its writable layer is complete."""
         timeout = self.facts.container.stop_timeout
-        steps: list[Operation] = [StopContainer(self.agent, "", self.original(), timeout)] if self.is_running else []
+        steps: list[Operation] = []
+        if self.is_running:
+            steps.append(StopContainer(self.agent, _time_to_end(timeout), self.original(), timeout))
         if self.copies_layer:
             steps.append(CopyLayer(self.agent, "", self.replacement(), self.original()))
         return steps
@@ -208,9 +229,7 @@ class Replacement:
         """Bring the replacement to the original's state."""
         new = self.replacement(self.name)
         steps: list[Operation] = [StartContainer(self.agent, "", new), *self.verifications] if self.is_running else []
-        if self.facts.container.status == "paused":
-            steps.append(PauseContainer(self.agent, "as it was", new))
-        return steps
+        return [*steps, *_paused_again(self.agent, self.facts, new)]
 
     def remove_original(self) -> list[Operation]:
         return [RemoveOriginal(self.agent, "", self.original(self.old_name))]
@@ -220,20 +239,21 @@ def live_sequence(replacements: Sequence[Replacement]) -> tuple[Operation, ...]:
     """Replace a container and its dependents; everything that can fail early comes before the stop.
 
     1. create every replacement, and its link where the original cannot see it
-    2. give every replacement its original's restart policy, then take it from the original
+    2. make sure that a boot starts the originals, also when they are stopped
     3. stop the dependents, then the container itself
     4. rename, start and verify the container, then its dependents
-    5. remove the originals
+    5. take the restart policies from the originals, and remove them
     """
     backwards = list(reversed(replacements))
     return (
         *(step for one in replacements for step in one.create(one.cause)),  # 1
-        *(step for one in replacements for step in one.hand_over_restart(one.name)),  # 2
+        *(step for one in replacements for step in one.keep_for_boot()),  # 2
         *(step for one in backwards for step in one.stop()),  # 3
         *(
             step for one in replacements for step in (*one.rename_original(), *one.rename_replacement(), *one.start())
         ),  # 4
-        *(step for one in backwards for step in one.remove_original()),  # 5
+        *(step for one in backwards for step in one.disarm()),  # 5
+        *(step for one in backwards for step in one.remove_original()),
     )
 
 
@@ -242,11 +262,11 @@ def commit_sequence(one: Replacement, trial: CreateRequest, image: str) -> tuple
 
     1. create a trial of the old image: the engine takes the request, and the trial marks that the original is under
        way until its new name does so. A container that does not run needs no such mark.
-    2. stop the original and commit its layer
+    2. make sure that a boot starts the original; stop it and commit its layer
     3. rename the original, and remove the trial
-    4. create the replacement, and hand the restart policy over: the trial must never start
+    4. create the replacement
     5. rename, start and verify the replacement
-    6. remove the original
+    6. take the restart policy from the original, and remove it
     """
     agent, facts = one.agent, one.facts
     left, original = facts.committed_before, one.original()
@@ -254,13 +274,26 @@ def commit_sequence(one: Replacement, trial: CreateRequest, image: str) -> tuple
     if one.is_running:
         steps.append(CreateContainer(agent, f"as a trial; {one.cause}", one.new_name, trial.body))  # 1
     why = f"its writable layer cannot be copied: {facts.layer_obstacle}"
-    steps += [*one.stop(), CommitContainer(agent, why, original, image)]  # 2
+    steps += [*one.keep_for_boot(), *one.stop(), CommitContainer(agent, why, original, image)]  # 2
     if one.is_running:
         steps += [*one.rename_original(), RemoveContainer(agent, "the trial", one.replacement())]  # 3
-        steps += [*one.create("", image), *one.hand_over_restart(one.old_name)]  # 4
+        steps += one.create("", image)  # 4
     else:
-        steps += [*one.create(one.cause, image), *one.hand_over_restart(one.name), *one.rename_original()]
-    return (*steps, *one.rename_replacement(), *one.start(), *one.remove_original())  # 5, 6
+        steps += [*one.create(one.cause, image), *one.rename_original()]
+    return (*steps, *one.rename_replacement(), *one.start(), *one.disarm(), *one.remove_original())  # 5, 6
+
+
+def _paused_again(agent: str, facts: RecreationFacts, container: Target | None = None) -> list[Operation]:
+    if facts.container.status != "paused":
+        return []
+    return [PauseContainer(agent, "as it was", container or _original(facts))]
+
+
+def _time_to_end(seconds: int) -> str:
+    """What is said of a stop that can take long."""
+    if seconds < 0:
+        return "it waits for its program, which is never killed, for its --stop-timeout is -1"
+    return f"its program has {seconds} s to end" if seconds > _LONG else ""
 
 
 def _original(facts: RecreationFacts) -> Target:
@@ -319,6 +352,7 @@ def _verify(observed: Observed, options: Options, container: Target) -> VerifyCo
         read_only=not observed.spec.is_shared,
         healthy=options.wait_for == "healthy",
         timeout=options.wait_timeout,
+        is_lasting=observed.container is None or not observed.container.inspected.is_restarting,
     )
     cause = f"not proven what it sees: {obstacle}" if options.is_present and obstacle else ""
     return VerifyContainer(observed.spec.name, cause, container, expectation, is_provable=obstacle is None)
@@ -329,20 +363,26 @@ def _probe_as_it_is(agent: str, facts: RecreationFacts) -> tuple[Operation, ...]
     return probe(agent, facts, create_request(facts, Overrides()).body) if facts.image else ()
 
 
+def _dependent_replacements(observed: Observed, owner: RecreationFacts, options: Options) -> list[Replacement]:
+    """The replacing of the containers that hold on to the owner: they hold on to the replacements."""
+    dependents = [one.facts for one in recreated_with(owner, options)]
+    replaced = {one.container.id: one.container.name + SUFFIX_NEW for one in (owner, *dependents)}
+    return [_dependent_replacement(observed, owner, facts, replaced, options) for facts in dependents]
+
+
 def _dependent_replacement(
-    observed: Observed, owner: RecreationFacts, facts: RecreationFacts, options: Options
+    observed: Observed, owner: RecreationFacts, facts: RecreationFacts, replaced: Mapping[str, str], options: Options
 ) -> Replacement:
-    """The replacing of a container that uses the owner's namespaces: it uses those of the owner's replacement."""
-    agent, owner_name = observed.spec.name, owner.container.name
-    namespaces = dict.fromkeys((owner.container.id, owner_name), owner_name + SUFFIX_NEW)
-    expectation = Expectation(observed.directory.path, None, True, False, options.wait_timeout)
+    agent = observed.spec.name
+    is_lasting = not facts.container.is_restarting
+    expectation = Expectation(observed.directory.path, None, True, False, options.wait_timeout, is_lasting)
     container = _replacement(facts, facts.container.name)
     return Replacement(
         agent=agent,
         facts=facts,
-        request=create_request(facts, Overrides(namespaces=namespaces)),
-        cause=f"it uses {owner_name}",
-        copies_layer=options.writable_layer == "carry" and bool(lost_files(facts, None, options)),
+        request=create_request(facts, Overrides(replaced=replaced)),
+        cause=f"it uses {owner.container.name}",
+        copies_layer=is_carried(facts, None, options, is_alone=False),
         links=(),
         is_linked_early=False,
         verifications=(VerifyContainer(agent, "", container, expectation, is_provable=True),),

@@ -12,7 +12,7 @@ from .._base.paths import is_below
 from .._engine.mounts import MountSpec
 from .create_request import unknown_fields
 from .layer_changes import lost_files
-from .observed import Observed, ObservedContainer, RecreationFacts
+from .observed import Observed, ObservedContainer, RecreationFacts, recreated_with
 from .options import Options
 from .verdict import Diagnosis
 
@@ -23,14 +23,14 @@ def refuse_recreation(
     """Every reason why the container may not be recreated."""
     name = observed.spec.name
     link = observed.desired.link if observed.desired else None
-    has_dependents = bool(facts.dependents)
+    has_dependents = bool(recreated_with(facts, options))
     found = [
         *refuse_dependents(name, facts, options),
         *_refuse_container(f"{name}: the container", facts, link, options, has_dependents),
     ]
     if options.is_present:
         found += _refuse_target(observed, diagnosis)
-    for dependent in facts.dependents:
+    for dependent in recreated_with(facts, options):
         what = f"{name}: the dependent container {dependent.facts.container.name}"
         found += _refuse_container(what, dependent.facts, None, options, True)
     return tuple(found)
@@ -38,25 +38,13 @@ def refuse_recreation(
 
 def refuse_dependents(name: str, facts: RecreationFacts, options: Options) -> list[str]:
     """Why the containers that hold on to this one may not be stopped with it."""
-    found = []
-    listed = [f"{one.facts.container.name} ({' and '.join(one.ways)})" for one in facts.dependents]
-    if listed and not options.recreate_dependents:
-        found.append(
-            f"{name}: other containers use this one and would break: {', '.join(listed)}; set recreate_dependents: "
-            f"true to recreate them with it."
-        )
-    for dependent in facts.dependents:
-        if dependent.is_linked:
-            found.append(
-                f"{name}: the container {dependent.facts.container.name} is linked to this one, and a link cannot be "
-                f"kept; connect both by a network instead."
-            )
-        if dependent.facts.dependents:
-            found.append(
-                f"{name}: the dependent container {dependent.facts.container.name} has dependents of its own; "
-                f"remove those first and start them again afterwards."
-            )
-    return found
+    listed = [f"{one.facts.container.name} ({' and '.join(one.ways)})" for one in facts.dependents if one.is_broken]
+    if not listed or options.recreate_dependents:
+        return []
+    return [
+        f"{name}: other containers use this one and would break: {', '.join(listed)}; set recreate_dependents: true "
+        f"to recreate them with it."
+    ]
 
 
 def _refuse_container(

@@ -10,6 +10,7 @@ Each agent for itself: what fails for one is its failure, and the others are ser
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
@@ -17,13 +18,14 @@ from .._agents import directory, shared_logins
 from .._agents.config import AgentSpec
 from .._agents.host_needs import host_needs
 from .._agents.launchers import desired_without_container, launcher_faults
-from .._base.errors import AgentMountsError, ConfigError, RefusedError
+from .._base.errors import AgentMountsError, ConfigError, EngineError, RefusedError
+from .._base.names import without_suffix
 from .._base.paths import is_below
 from .._base.printable import printable
 from . import execute
 from .advice import warnings
 from .isolation import Failures
-from .observe import ContainerInquiry, interrupted, left_probe, observe, observed_logins
+from .observe import ContainerInquiry, interrupted, left_probe, observe, observed_logins, recover
 from .observed import Observed
 from .options import Options, Request
 from .plan import AgentPlan, Operation, Plan, ProvideOnHost
@@ -69,7 +71,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     done = set(
         _names(plan for plan in plans if plan.changes)
         if request.check_mode
-        else _carry_out(plans, session, request.max_parallel, failures)
+        else _carry_out(plans, request, session, failures)
     )
     after = {plan.agent: plan.diagnosis.verdict for plan in plans}
     after.update(_verdicts_after(request, session, plans, failures))
@@ -94,7 +96,7 @@ def _require_closed(request: Request, containers: ContainerList) -> None:
     path = request.config_path
     for name, row in containers.rows.items() if path else ():
         reached = [one for one in row.writable_sources if path == one or is_below(path or "", one)]
-        if reached and name not in request.trusted_writers:
+        if reached and without_suffix(name) not in request.trusted_writers:
             raise ConfigError(
                 f"{path} can be written by the container {name}, which has {reached[0]} mounted writable: its agent "
                 f"could have any directory of yours mounted. Move the agents into the playbook "
@@ -152,11 +154,12 @@ def _recover(
         done += swept or ()
     there = containers.ids
     for one in in_order_of_need(found):
-        steps = failures.attempt(one.agent, _bound(plan_recovery, one, None, there)) or ()
-        if not request.check_mode and failures.attempt(one.agent, _bound(_perform, session, one, steps)) is None:
-            continue
+        if request.check_mode:
+            steps = failures.attempt(one.agent, _bound(plan_recovery, one, None, there)) or ()
+            there -= removed_by(steps)
+        else:
+            steps = failures.attempt(one.agent, _bound(_put_in_order, session, one)) or ()
         done += steps
-        there -= removed_by(steps)
     return tuple(done)
 
 
@@ -169,15 +172,14 @@ def _sweep(
     return steps
 
 
-def _perform(session: Session, one: Interrupted, steps: Sequence[Operation]) -> bool:
+def _put_in_order(session: Session, one: Interrupted) -> tuple[Operation, ...]:
     try:
-        execute.perform(session, steps)
-    except AgentMountsError as error:
+        return execute.put_in_order(session, functools.partial(recover, session.engine, one.agent, one.name))
+    except EngineError as error:
         raise RefusedError(
             f"{one.agent}: what an earlier recreation of {one.name} left could not be put in order: {error}. Look at "
             f"{one.name}, {one.name}.am-new and {one.name}.am-old with docker ps -a; the next run tries again."
         ) from error
-    return True
 
 
 def _bound(work: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
@@ -211,14 +213,22 @@ def _plan_agents(
 
 
 def _plan_container(
-    request: Request, session: Session, containers: ContainerList, together: Sequence[Observed], failures: Failures
+    request: Request,
+    session: Session,
+    containers: ContainerList,
+    together: Sequence[Observed],
+    failures: Failures,
+    replaced: Mapping[str, str] | None = None,
 ) -> dict[str, AgentPlan]:
-    """The plans of the agents of one container, by their names."""
+    """The plans of the agents of one container, by their names.
+
+    :param replaced: id of each container that this run has replaced → its name.
+    """
     found = []
     for observed in together:
         options = shared_options(request.options, observed, together)
         plan = failures.attempt(
-            observed.spec.name, _bound(_plan_agent, request, session, containers, observed, options)
+            observed.spec.name, _bound(_plan_agent, request, session, containers, observed, options, replaced or {})
         )
         found += [plan] if plan is not None else []
     if len(found) > 1:
@@ -227,10 +237,15 @@ def _plan_container(
 
 
 def _plan_agent(
-    request: Request, session: Session, containers: ContainerList, observed: Observed, options: Options
+    request: Request,
+    session: Session,
+    containers: ContainerList,
+    observed: Observed,
+    options: Options,
+    replaced: Mapping[str, str],
 ) -> AgentPlan:
     diagnosis = diagnose(observed, options)
-    inquiry = ContainerInquiry(session.engine, session.host, containers, observed)
+    inquiry = ContainerInquiry(session.engine, session.host, containers, observed, replaced)
     plan = plan_agent(observed, diagnosis, options, inquiry)
     container = observed.container
     config_user, user = (container.inspected.user, container.user) if container else ("", None)
@@ -246,9 +261,11 @@ def _plan_agent(
 # Execute
 
 
-def _carry_out(plans: Sequence[AgentPlan], session: Session, max_parallel: int, failures: Failures) -> Iterable[str]:
+def _carry_out(plans: Sequence[AgentPlan], request: Request, session: Session, failures: Failures) -> Iterable[str]:
     """Carry out the agents' plans, at most ``max_parallel`` at once; the agents for which something was changed."""
-    waiting = [plan for plan in plans if plan.changes]
+    changing = [plan for plan in plans if plan.changes]
+    late = _late(changing)
+    waiting = [plan for plan in changing if plan not in late]
     done: list[str] = []
 
     def carry_out(plan: AgentPlan) -> None:
@@ -257,17 +274,55 @@ def _carry_out(plans: Sequence[AgentPlan], session: Session, max_parallel: int, 
 
     served = {plan.agent: plan.served_by for plan in plans if plan.served_by}
     while waiting:
-        batch, waiting = waiting[:max_parallel], waiting[max_parallel:]
+        batch, waiting = waiting[: request.max_parallel], waiting[request.max_parallel :]
         if len(batch) == 1:
             # In this thread: a signal cuts it off and it goes back at once.
             carry_out(batch[0])
             continue
         with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
             list(pool.map(carry_out, batch))
+    for plan in late:
+        for again in _plan_late(plan, plans, request, session, failures):
+            if again.served_by:
+                served[again.agent] = again.served_by
+            elif again.changes:
+                carry_out(again)
     for agent, leader in served.items():
-        if leader in failures:
+        if leader in failures and agent not in failures:
             failures.add(agent, f"its container is that of agent {leader}, too, for which the run failed.")
     return done
+
+
+def _late(plans: Sequence[AgentPlan]) -> list[AgentPlan]:
+    """Those whose container holds on to another agent's, each after all that it needs: they are planned again when
+    that is replaced."""
+    used = {plan.container: set(plan.users) for plan in plans if plan.operations}
+    late = [plan for plan in plans if any(plan.container in users for users in used.values())]
+    return sorted(late, key=lambda plan: sum(plan.container in users for users in used.values()))
+
+
+def _replaced(plans: Iterable[AgentPlan]) -> dict[str, str]:
+    """Id of each agent's container before the run → its name."""
+    return {plan.observed.container.id: plan.container for plan in plans if plan.observed.container}
+
+
+def _plan_late(
+    late: AgentPlan, plans: Sequence[AgentPlan], request: Request, session: Session, failures: Failures
+) -> list[AgentPlan]:
+    """The plans of the agents of one container, which are made again now that what it needs is replaced."""
+    containers = failures.attempt(late.agent, _bound(ContainerList.of, session.engine))
+    if containers is None:
+        return []
+    specs = [plan.observed.spec for plan in plans if plan.container == late.container]
+    looks = [
+        failures.attempt(spec.name, _bound(observe, session.engine, session.host, containers, spec)) for spec in specs
+    ]
+    together = [one for one in looks if one is not None]
+    again = _plan_container(request, session, containers, together, failures, _replaced(plans))
+    for plan in again.values():
+        if plan.refusals:
+            failures.add(plan.agent, *plan.refusals)
+    return [plan for plan in again.values() if not plan.refusals]
 
 
 def _apply(session: Session, plan: AgentPlan) -> bool:

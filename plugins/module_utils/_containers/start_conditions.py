@@ -36,8 +36,8 @@ class StartConditions:
     """What was found; empty for a container that does not run, for it is not started."""
 
     sources: tuple[SourceView, ...] = ()
-    devices: tuple[tuple[str, Node], ...] = ()
-    """Devices of the host, for the container itself or for a volume."""
+    devices: tuple[tuple[str, Node, Node | None], ...] = ()
+    """Devices of the host, what stands there, and what the container has of it; ``None`` where that is a volume."""
     needed: tuple[tuple[str, str], ...] = ()
     """What it needs another container for, and what that one is; only those that cannot serve."""
     holder: str | None = None
@@ -63,7 +63,7 @@ def refuse_start(
     for view in _that_count(conditions, unmounted):
         reason = _refusal(view, options)
         found += [f"{what} has {view.source} of the host at {view.target}, and {reason}"] if reason else []
-    for path, node in conditions.devices:
+    for path, node, _seen in conditions.devices:
         if node.kind == "missing":
             found.append(
                 f"{what} has the device {path}, which is gone from the host; plug it in again, or take it out."
@@ -109,6 +109,9 @@ def start_differences(conditions: StartConditions, unmounted: Collection[str]) -
             found.append(f"not proven that {view.source} is still what the container has at {view.target}")
         elif view.on_host.kind not in ("missing", "directory") and _is_replaced(view):
             found.append(f"the {view.on_host.kind} {view.source} was replaced: at {view.target} comes the present one")
+    for path, node, seen in conditions.devices:
+        if seen and node.kind == seen.kind == "device" and node.identity != seen.identity:
+            found.append(f"{path} is another device now than the container has: the new container gets the present one")
     return tuple(found)
 
 

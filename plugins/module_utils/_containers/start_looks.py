@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, Sequence
+from typing import Iterator
 
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
@@ -21,13 +21,11 @@ def with_start_conditions(
     engine: ReadingEngine,
     host: Host,
     facts: RecreationFacts,
-    everyone: Sequence[Container],
     ids: frozenset[str],
     target: str | None,
 ) -> RecreationFacts:
     """The facts of a container and of its dependents, with what each needs to start again.
 
-    :param everyone: the containers that could be inspected.
     :param ids: those of all containers.
     :param target: where the credentials directory is to be.
     """
@@ -36,7 +34,7 @@ def with_start_conditions(
         dependents = tuple(replace(dependent, facts=look(dependent.facts, None)) for dependent in one.dependents)
         conditions = _look(engine, host, one.container, target)
         if one.container.is_running:
-            conditions = replace(conditions, needed=tuple(_needed(one.container, everyone, ids)))
+            conditions = replace(conditions, needed=tuple(_needed(one, ids)))
         return replace(one, conditions=conditions, dependents=dependents)
 
     return look(facts, target)
@@ -56,30 +54,31 @@ def _look(engine: ReadingEngine, host: Host, container: Container, target: str |
 _WAYS = {"NetworkMode": "network", "PidMode": "process", "IpcMode": "ipc"}
 
 
-def _needed(container: Container, everyone: Sequence[Container], ids: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """What the container needs another one for, where that one is gone or does not run."""
+def _needed(facts: RecreationFacts, ids: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """What the container needs another one for, where that one is gone or does not run.
 
-    def state_of(name: str, *, runs: bool) -> str | None:
-        found = [one for one in everyone if name == one.name or one.id.startswith(name)]
-        if not found and not any(known.startswith(name) for known in ids):
-            return "which is gone; make it again, and this container with it"
-        return "which does not run; start it" if runs and found and not found[0].is_running else None
-
-    wanted = [
-        (f"the {_WAYS[field]} namespace of the container", name, True) for field, name in container.namespaces.items()
-    ]
-    wanted += [("the linked container", name, True) for name in container.linked_names]
-    wanted += [("the volumes of the container", name, False) for name in sorted(container.volumes_from)]
-    for need, name, runs in wanted:
-        state = state_of(name, runs=runs)
-        if state:
-            yield f"{need} {next((one.name for one in everyone if one.id.startswith(name)), name)}", state
+    What a lender of volumes that is gone has lent becomes its own.
+    """
+    container = facts.container
+    wanted = [(f"the {_WAYS[field]} namespace of the container", name) for field, name in container.namespaces.items()]
+    wanted += [("the linked container", name) for name in container.linked_names]
+    for need, name in wanted:
+        one = facts.meant.get(name)
+        if one is None and not any(known.startswith(name) for known in ids):
+            yield f"{need} {name}", "which is gone; make it again, and this container with it"
+        elif one is not None and not one.is_running:
+            yield f"{need} {one.name}", "which does not run; start it"
 
 
 def _look_inside(engine: ReadingEngine, host: Host, container: Container, target: str | None) -> StartConditions:
     sources: list[SourceView] = []
-    devices = [str(row.get("PathOnHost")) for row in container.host_config.get("Devices") or ()]
+    volumes: list[str] = []
     with host.root(container.pid, container.id) as root:
+        devices = [
+            (path, host.node(path), root.node(str(row.get("PathInContainer") or path)))
+            for row in container.host_config.get("Devices") or ()
+            for path in [str(row.get("PathOnHost"))]
+        ]
         for mount in container.mounts:
             source = mount.source if mount.type == "bind" else None
             if mount.type == "volume":
@@ -89,14 +88,13 @@ def _look_inside(engine: ReadingEngine, host: Host, container: Container, target
                 if device.startswith("/") and is_bind:
                     source = device
                 elif device.startswith("/"):
-                    devices.append(device)
+                    volumes.append(device)
             if source:
                 sources.append(_view(host, root, source, mount.target, mount.read_only))
         holder = root.holder(target, [mount.target for mount in container.mounts]) if target else None
         place = root.node(target).kind if target else None
-    return StartConditions(
-        tuple(sources), tuple((path, host.node(path)) for path in devices), holder=holder, place=place
-    )
+    of_volumes = [(path, host.node(path), None) for path in volumes]
+    return StartConditions(tuple(sources), (*devices, *of_volumes), holder=holder, place=place)
 
 
 def _view(host: Host, root: ContainerRoot, source: str, target: str, read_only: bool) -> SourceView:

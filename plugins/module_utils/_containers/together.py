@@ -20,7 +20,7 @@ from .verdict import Remedy
 def shared_options(options: Options, observed: Observed, everyone: Sequence[Observed]) -> Options:
     """The options for one agent of a container: the links of the others are made again, so nobody misses them."""
     others = [one.desired.link for one in everyone if one is not observed and one.desired and one.desired.link]
-    return replace(options, writable_layer_ignore=(*options.writable_layer_ignore, *others))
+    return replace(options, other_links=tuple(others))
 
 
 def as_one(plans: Sequence[AgentPlan], options: Options) -> list[AgentPlan]:

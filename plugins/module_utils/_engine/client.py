@@ -16,7 +16,7 @@ import threading
 import traceback
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
-from .._base.errors import EngineError, NotFoundError
+from .._base.errors import EngineError, LateError, NotFoundError
 from .documents import Container, ContainerRow, Document, Image
 from .layer import copy_layer
 
@@ -34,6 +34,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
+_ENDLESS_SECONDS = 300.0
+"""How long to wait for a program that the engine would wait for without end."""
+_KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
+"""The bits of Go's os.FileMode, as the engine tells it."""
 NOT_ENDED = 124  # as timeout(1) has it
 SAVED_SUFFIX = ".before-agent-mounts"
 
@@ -50,7 +54,7 @@ def _mapped(function: _Function) -> _Function:
         except docker.errors.APIError as error:
             raise EngineError(_words(error)) from None
         except requests.exceptions.Timeout:
-            raise EngineError(
+            raise LateError(
                 "the engine did not answer in time (option timeout); a container may hang, see docker ps --all"
             ) from None
         except (
@@ -182,6 +186,21 @@ class Engine:
         return True
 
     @_mapped
+    def kind(self, container: str, path: str) -> str:
+        """What is at a path of a container: file, fixed (a file that nobody may write), directory, link, socket, pipe,
+        other, gone."""
+        try:
+            chunks, status = self._api.get_archive(container, path)
+        except docker.errors.NotFound:
+            return "gone"
+        cast(Any, chunks).close()
+        mode = int(status["mode"])
+        for bit, kind in _KINDS.items():
+            if mode & bit:
+                return kind
+        return "file" if mode & 0o222 else "fixed"
+
+    @_mapped
     def execute(self, container: str, command: Sequence[str]) -> int:
         """The exit status of a command that is run in a running container; its output is thrown away.
 
@@ -255,11 +274,23 @@ class Engine:
 
     @_mapped
     def stop(self, container: str, timeout: int) -> None:
-        self._api.stop(container, timeout=timeout)
+        if timeout < 0:
+            self._wait_for_end(container, "stop")
+        else:
+            self._api.stop(container, timeout=timeout)
 
     @_mapped
     def restart(self, container: str, timeout: int) -> None:
-        self._api.restart(container, timeout=timeout)
+        if timeout < 0:
+            self._wait_for_end(container, "restart")
+        else:
+            self._api.restart(container, timeout=timeout)
+
+    def _wait_for_end(self, container: str, how: str) -> None:
+        """For a program that has time without end (-1) the SDK waits a second less than for any other call."""
+        url = self._api._url("/containers/{0}/" + how, container)
+        answer = self._api._post(url, params={"t": -1}, timeout=self._timeout + _ENDLESS_SECONDS)
+        self._api._raise_for_status(answer)
 
     @_mapped
     def rename(self, container: str, new_name: str) -> None:

@@ -21,6 +21,8 @@ ApiVersion = Tuple[int, int]
 RUNNING_STATES = ("running", "paused", "restarting")
 STOPPED_STATES = ("exited", "created")
 NO_RESTART: Document = {"Name": "no", "MaximumRetryCount": 0}
+ALWAYS: Document = {"Name": "always", "MaximumRetryCount": 0}
+UNLESS_STOPPED = "unless-stopped"
 NAMESPACE_FIELDS = ("NetworkMode", "PidMode", "IpcMode")
 """Fields of ``HostConfig`` that can name another container, by its id."""
 

@@ -20,7 +20,7 @@ class Node:
 
     kind: str
     identity: tuple[int, int] | None = None
-    """``(st_dev, st_ino)``."""
+    """``(st_dev, st_ino)``; of a device, which udev makes again as it likes, what the kernel calls it."""
 
 
 MISSING_NODE = Node("missing")
@@ -36,7 +36,8 @@ _KINDS = {
 
 
 def node_of(status: os.stat_result) -> Node:
-    return Node(_KINDS.get(stat.S_IFMT(status.st_mode), "unknown"), (status.st_dev, status.st_ino))
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "unknown")
+    return Node(kind, (0, status.st_rdev) if kind == "device" else (status.st_dev, status.st_ino))
 
 
 def have_same_content(one: int, other: int) -> bool:

@@ -12,7 +12,8 @@ from ..world import World
 FILE = "/home/claude/.claude/.credentials.json"
 TARGET = "/run/agent-credentials/claude"
 SHARED = "/home/dev/.local/share/agentops/agent-auth/claude/.claude"
-IMAGE = f"agentops-carried:boss-{fakes.recorded('boss_file_mount.json')['Id'][:12]}"
+TAG = f"agentops-carried:boss-{fakes.recorded('boss_file_mount.json')['Id'][:12]}"
+IMAGE = f"{TAG}-unless-stopped"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +98,10 @@ def _without_a_restart_policy(world: World) -> None:
     world.engine.named("boss")["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
 
 
+def _always(world: World) -> None:
+    world.engine.named("boss")["HostConfig"]["RestartPolicy"] = {"Name": "always", "MaximumRetryCount": 0}
+
+
 PROBE = """\
 boss: create boss.am-probe (to see that boss can start again)
 boss: start boss.am-probe, which has no program
@@ -106,6 +111,8 @@ PROBE_SIDECAR = PROBE.replace(" boss", " sidecar")
 CREATE_STOPPED = f"boss: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)"
 CREATE = PROBE + CREATE_STOPPED
 LINK = f"boss: link {FILE} -> {TARGET}/.credentials.json (for versions that look there)"
+BOOT = "boss: set restart policy of boss to always (a boot must start it, stopped or not)"
+DISARM = "boss: set restart policy of boss.am-old to no (two must not start)"
 VERIFY = f"boss: verify boss: running, sees {fakes.DIRECTORY} read-only"
 
 RECREATION = Situation(
@@ -113,13 +120,13 @@ RECREATION = Situation(
     f"""\
 {CREATE}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
+{BOOT}
 boss: stop boss
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: start boss
 {VERIFY}
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
 )
@@ -129,10 +136,8 @@ WITH_SIDECAR = Situation(
 {PROBE}{PROBE_SIDECAR}{CREATE_STOPPED}
 {LINK}
 boss: create sidecar.am-new (it uses boss)
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
-boss: set restart policy of sidecar.am-new to unless-stopped
-boss: set restart policy of sidecar to no (two must not start)
+{BOOT}
+{BOOT.replace("policy of boss", "policy of sidecar")}
 boss: stop sidecar
 boss: stop boss
 boss: rename boss -> boss.am-old
@@ -143,6 +148,8 @@ boss: rename sidecar -> sidecar.am-old
 boss: rename sidecar.am-new -> sidecar
 boss: start sidecar
 boss: verify sidecar: running
+{DISARM.replace("boss.am", "sidecar.am")}
+{DISARM}
 boss: remove sidecar.am-old (volumes kept)
 boss: remove boss.am-old (volumes kept)
 """,
@@ -153,8 +160,7 @@ CARRY = Situation(
     "a file mount, and files of its own that are carried",
     f"""\
 {CREATE}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
+{BOOT}
 boss: stop boss
 boss: copy the writable layer of boss to boss.am-new
 boss: rename boss -> boss.am-old
@@ -162,6 +168,7 @@ boss: rename boss.am-new -> boss
 {LINK}
 boss: start boss
 {VERIFY}
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
     _wrote_a_file,
@@ -170,17 +177,17 @@ COMMIT = Situation(
     "a file mount, and files of its own in a layer that cannot be copied",
     f"""\
 {CREATE.replace("(file_mount", "(as a trial; file_mount")}
+{BOOT}
 boss: stop boss
 boss: commit boss to the image {IMAGE} (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
 boss: rename boss -> boss.am-old
 boss: remove boss.am-new (volumes kept) (the trial)
 boss: create boss.am-new of the image {IMAGE}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss.am-old to no (two must not start)
 boss: rename boss.am-new -> boss
 boss: start boss
 {VERIFY}
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
     layer_cannot_be_copied,
@@ -188,11 +195,9 @@ boss: remove boss.am-old (volumes kept)
 COMMIT_STOPPED = Situation(
     "stopped, and files of its own in a layer that cannot be copied",
     f"""\
-boss: commit boss to the image {IMAGE}-stopped (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
-{CREATE_STOPPED.replace("boss.am-new", f"boss.am-new of the image {IMAGE}-stopped")}
+boss: commit boss to the image {TAG}-stopped (its writable layer cannot be copied: the storage driver is vfs, not overlay2)
+{CREATE_STOPPED.replace("boss.am-new", f"boss.am-new of the image {TAG}-stopped")}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: remove boss.am-old (volumes kept)
@@ -205,8 +210,6 @@ STOPPED = Situation(
     f"""\
 {CREATE_STOPPED}
 {LINK}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: remove boss.am-old (volumes kept)
@@ -236,13 +239,13 @@ SHARED_MODE = Situation(
     f"""\
 boss: on the host: made {SHARED}
 {CREATE}
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
+{BOOT}
 boss: stop boss
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: start boss
 boss: verify boss: running, sees {SHARED} writable
+{DISARM}
 boss: remove boss.am-old (volumes kept)
 """,
     _shared,
@@ -252,9 +255,14 @@ WITHOUT_POLICY = Situation(
     "".join(line for line in RECREATION.plan.splitlines(True) if "restart policy" not in line),
     _without_a_restart_policy,
 )
+ALWAYS = Situation(
+    "a file mount, with the restart policy always",
+    RECREATION.plan.replace(f"{BOOT}\n", ""),
+    _always,
+)
 RECREATIONS = [
     RECREATION, WITH_SIDECAR, CARRY, COMMIT, COMMIT_STOPPED, STOPPED, PAUSED, TWO_NETWORKS, ON_A_VOLUME, SHARED_MODE,
-    WITHOUT_POLICY,
+    WITHOUT_POLICY, ALWAYS,
 ]  # fmt: skip
 
 

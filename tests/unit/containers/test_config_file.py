@@ -34,3 +34,8 @@ def test_a_container_that_can_write_it_is_named(world: World, source: str, writa
     assert world.engine.writes == []
     world.trusted_writers = ("boss",)
     world.attempt(check_mode=True)
+    # What a killed run has left of it is trusted like itself.
+    boss = world.engine.named("boss")
+    for number, suffix in enumerate((".am-new", ".am-probe"), start=1):
+        world.engine.world[f"{number}" * 64] = {**boss, "Id": f"{number}" * 64, "Name": f"/boss{suffix}"}
+    world.attempt(check_mode=True)

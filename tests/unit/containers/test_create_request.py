@@ -18,6 +18,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.c
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.layer_changes import layer_changes
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.observed import RecreationFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.relations import Everyone, meant
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import Container, Image
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec, without_targets
 
@@ -32,7 +33,7 @@ def make(
     overrides: Overrides = NOTHING,
     api: tuple[int, int] = (1, 41),
     tag: str | None = "same",
-    volumes_from: tuple[Any, ...] = (),
+    others: tuple[Any, ...] = (),
     image: Any = None,
 ) -> CreateRequest:
     facts = RecreationFacts(
@@ -42,7 +43,9 @@ def make(
         api_version=api,
         changed_paths=(),
         dependents=(),
-        volumes_from=tuple(Container(lender) for lender in volumes_from),
+        meant=meant(Container(container), Everyone([Container(other) for other in others])),
+        kinds={},
+        homes=(),
         layer_obstacle=None,
     )
     return create_request(facts, overrides)
@@ -94,17 +97,16 @@ def test_anonymous_volumes_are_named_however_they_came(boss: Any) -> None:
     boss["HostConfig"]["Binds"] = ["/bind", "named:/named"]
     boss["HostConfig"]["Mounts"] = [{"Type": "volume", "Target": "/mount/"}]
     boss["HostConfig"]["VolumesFrom"] = ["lender"]
-    lender = {"Mounts": [{**volume, "Name": "lent", "Destination": "/lent"}]}
-    request = make(boss, volumes_from=(lender,))
+    lender = {"Id": "e" * 64, "Name": "/lender", "Mounts": [{**volume, "Name": "lent", "Destination": "/lent"}]}
+    request = make(boss, others=(lender,))
     assert request.body["HostConfig"]["Binds"] == ["v2:/bind", "named:/named", "v1:/data", "v4:/ro:ro"]
     assert request.body["HostConfig"]["Mounts"] == [{"Type": "volume", "Target": "/mount/", "Source": "v3"}]
     assert sum("anonymous volume" in sentence for sentence in request.differences) == 4
 
 
-def test_the_restart_policy_is_given_over_later(boss: Any) -> None:
+def test_the_replacement_holds_the_restart_policy_from_the_beginning(boss: Any) -> None:
     request = make(boss)
-    assert request.body["HostConfig"]["RestartPolicy"]["Name"] == "no"
-    assert request.restart_policy["Name"] == "unless-stopped"
+    assert request.body["HostConfig"]["RestartPolicy"]["Name"] == request.restart_policy["Name"] == "unless-stopped"
 
 
 def test_links_are_written_as_create_takes_them(boss: Any) -> None:
@@ -216,7 +218,7 @@ def test_paths_are_compared_normalised(path: str, normal: str) -> None:
     assert normalise(path) == normal
 
 
-def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -> None:
+def test_layer_changes_leave_out_mounts_and_the_link(boss: Any) -> None:
     paths = ["/home", "/home/claude", "/home/claude/.claude", "/home/claude/.claude/.credentials.json", "/tmp/a",
              "/home/claude/notes", "/sbin/docker-init", "/sbin", "/data", "/database",
              "/usr", "/usr/sbin", "/usr/sbin/docker-init", "/usr/bin/docker-init", "/usr/bin/tool", "/run/own", "/usr/bin/mine",
@@ -225,10 +227,10 @@ def test_layer_changes_leave_out_mounts_the_link_and_ignored_places(boss: Any) -
     boss["Mounts"] = [{"Type": "volume", "Name": "v", "Destination": target, "RW": True} for target in targets]
     boss["HostConfig"]["Tmpfs"] = {"/scratch/": ""}
     boss["Config"]["WorkingDir"] = "/made/by/engine"
-    lost = layer_changes(Container(boss), paths, "/home/claude/.claude/.credentials.json", ["/tmp/"])
-    assert lost == ("/database", "/home/claude/notes", "/usr/bin/mine")
+    lost = layer_changes(Container(boss), paths, "/home/claude/.claude/.credentials.json")
+    assert lost == ("/database", "/home/claude/notes", "/tmp/a", "/usr/bin/mine")
     written = [*paths, "/made/by/engine/file"]
-    assert "/made/by/engine/file" in layer_changes(Container(boss), written, None, [])
+    assert "/made/by/engine/file" in layer_changes(Container(boss), written, None)
 
 
 @pytest.mark.parametrize(

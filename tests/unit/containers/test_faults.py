@@ -14,7 +14,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.v
 
 from .. import fakes
 from ..world import World
-from .situations import COMMIT, RECREATION, RECREATIONS, WITH_SIDECAR, Situation, is_in_order, options
+from .situations import COMMIT, RECREATION, RECREATIONS, WITH_SIDECAR, WITHOUT_POLICY, Situation, is_in_order, options
 
 
 def calls(irreversible: bool) -> Iterator[Any]:
@@ -46,12 +46,52 @@ def test_a_failure_at_any_call_leaves_all_as_it_was(world: World, situation: Sit
 @pytest.mark.parametrize(("situation", "call"), list(calls(irreversible=True)))
 def test_after_a_kill_at_any_call_the_next_run_recovers(world: World, situation: Situation, call: int) -> None:
     situation.arrange(world)
-    policies = world.engine.policies()
     world.engine.cut_at = call
     with contextlib.suppress(fakes.CutOff, RunEnded):
         world.attempt()
-    assert policies <= world.engine.policies()
     finish(world, situation)
+
+
+def restarts(situation: Situation) -> tuple[str, ...]:
+    """Who runs before, and is started by a boot."""
+    return () if situation is WITHOUT_POLICY else situation.running
+
+
+@pytest.mark.parametrize("is_newest_first", [False, True])
+@pytest.mark.parametrize(("situation", "call"), list(calls(irreversible=True)))
+def test_after_a_power_cut_at_any_call_a_boot_starts_one_and_the_next_run_recovers(
+    world: World, situation: Situation, call: int, is_newest_first: bool
+) -> None:
+    situation.arrange(world)
+    world.engine.cut_at = call
+    with contextlib.suppress(fakes.CutOff, RunEnded):
+        world.attempt()
+    boot(world, is_newest_first)
+    assert {name.partition(".am-")[0] for name in world.engine.running()} == set(restarts(situation))
+    if situation.running == restarts(situation):
+        finish(world, situation)
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+@pytest.mark.parametrize(("situation", "failure"), list(calls(irreversible=False)))
+def test_after_a_power_cut_in_a_rollback_a_boot_starts_one_and_the_next_run_recovers(
+    world: World, situation: Situation, failure: int, cut: int
+) -> None:
+    situation.arrange(world)
+    world.engine.fail_at, world.engine.cut_at = failure, failure + cut
+    with contextlib.suppress(fakes.CutOff, RunEnded):
+        world.attempt()
+    boot(world)
+    assert {name.partition(".am-")[0] for name in world.engine.running()} == set(restarts(situation))
+    if situation.running == restarts(situation):
+        finish(world, situation)
+
+
+def boot(world: World, is_newest_first: bool = False) -> None:
+    engine = world.engine
+    if is_newest_first:
+        engine.world = dict(reversed(engine.world.items()))
+    engine.boot()
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
@@ -123,7 +163,7 @@ def test_after_a_failure_of_one_agent_the_others_are_served(world: World) -> Non
 
 def test_a_run_that_is_asked_to_end_goes_back_and_begins_no_further_agent(world: World) -> None:
     crew(world)
-    world.engine.end_at = 7
+    world.engine.end_at = 6
     with pytest.raises(RunEnded, match=r"boss: could not stop boss: .* is in place as before"):
         world.attempt()
     assert world.engine.names() == world.engine.running() == ["boss", "dev", "reviewer"]

@@ -94,7 +94,7 @@ def test_a_leftover_of_nobody_is_a_failure_under_its_own_name(world: World) -> N
 
 
 def test_an_engine_that_goes_away_does_not_hide_what_failed(world: World) -> None:
-    world.engine.fail_at = world.engine.gone_after = 8
+    world.engine.fail_at = world.engine.gone_after = 7
     failure = world.failure()
     assert "could not rename boss -> boss.am-old: the engine failed on purpose. Going back failed as well" in failure
     assert "Nothing is lost" in failure

@@ -75,13 +75,13 @@ def test_the_plan_of_state_absent(world: World) -> None:
         str(result.plan)
         == f"""\
 {PROBE}boss: create boss.am-new (ok; the directory mount is to be taken away)
-boss: set restart policy of boss.am-new to unless-stopped
-boss: set restart policy of boss to no (two must not start)
+boss: set restart policy of boss to always (a boot must start it, stopped or not)
 boss: stop boss
 boss: rename boss -> boss.am-old
 boss: rename boss.am-new -> boss
 boss: start boss
 boss: verify boss: running
+boss: set restart policy of boss.am-old to no (two must not start)
 boss: remove boss.am-old (volumes kept)
 """
     )

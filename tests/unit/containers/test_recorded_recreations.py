@@ -18,6 +18,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.c
     unknown_fields,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.observed import RecreationFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.relations import Everyone, meant
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import Container, Image
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec, bind_fields
@@ -46,10 +47,10 @@ def recorded(request: pytest.FixtureRequest) -> Any:
 
 def make(recorded: Any, which: str, overrides: Overrides) -> CreateRequest:
     container = Container(recorded[which])
-    lenders = tuple(Container(lender) for lender in recorded["lenders"])
+    others = meant(container, Everyone([Container(lender) for lender in recorded["lenders"]]))
     image = Image(recorded["image"])
     return create_request(
-        RecreationFacts(container, image, container.image_id, recorded["api"], (), (), lenders, None), overrides
+        RecreationFacts(container, image, container.image_id, recorded["api"], (), (), others, {}, (), None), overrides
     )
 
 

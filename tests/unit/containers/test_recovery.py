@@ -22,12 +22,14 @@ def copy_of(world: World, name: str, status: str = "created", **host_config: Any
     document.update(Id="a" * 64, Name=f"/{name}", Created="2030-01-01T00:00:10Z")
     running = status == "running"
     document["State"].update(Status=status, Running=running, Pid=1234 if running else 0)
-    document["HostConfig"].update(RestartPolicy={"Name": "no", "MaximumRetryCount": 0}, **host_config)
+    document["HostConfig"].update(host_config)
     world.engine.world[document["Id"]] = document
     return document
 
 
 def stop(world: World, name: str, finished: str = "2030-01-01T00:00:20Z") -> None:
+    """As a recreation does: a boot would start it."""
+    world.engine.named(name)["HostConfig"]["RestartPolicy"] = {"Name": "always", "MaximumRetryCount": 0}
     world.engine.named(name)["State"].update(Status="exited", Running=False, Pid=0, FinishedAt=finished)
 
 
@@ -40,14 +42,14 @@ def before_the_stop(world: World) -> None:
 
 
 def after_the_stop(world: World) -> None:
-    copy_of(world, "boss.am-new")["HostConfig"]["RestartPolicy"] = {"Name": "unless-stopped", "MaximumRetryCount": 0}
-    world.engine.named("boss")["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    copy_of(world, "boss.am-new")
     stop(world, "boss")
 
 
 def stopped_long_before(world: World) -> None:
     copy_of(world, "boss.am-new")
     stop(world, "boss", "2029-01-01T00:00:00Z")
+    world.engine.named("boss")["HostConfig"]["RestartPolicy"]["Name"] = "unless-stopped"
 
 
 def between_the_renamings(world: World) -> None:
@@ -102,9 +104,8 @@ def its_owner_was_replaced(world: World) -> None:
         pytest.param(
             after_the_stop,
             [
-                "boss: set restart policy of boss to unless-stopped",
-                "boss: set restart policy of boss.am-new to no",
                 "boss: start boss",
+                "boss: set restart policy of boss to unless-stopped",
                 "boss: remove boss.am-new (volumes kept)",
             ],
             id="2 after the stop: start the original again",
@@ -117,11 +118,12 @@ def its_owner_was_replaced(world: World) -> None:
         pytest.param(
             between_the_renamings,
             [
-                "boss: remove boss.am-new (volumes kept)",
-                "boss: start boss.am-old",
                 "boss: rename boss.am-old -> boss",
+                "boss: start boss",
+                "boss: set restart policy of boss to unless-stopped",
+                "boss: remove boss.am-new (volumes kept)",
             ],
-            id="3 between the renamings: the name that shows the trouble goes last",
+            id="3 between the renamings: the replacement, which shows the trouble, goes last",
         ),
         pytest.param(
             stopped_between_the_renamings,
@@ -130,12 +132,21 @@ def its_owner_was_replaced(world: World) -> None:
         ),
         pytest.param(
             only_the_old_one,
-            ["boss: start boss.am-old", "boss: rename boss.am-old -> boss"],
+            [
+                "boss: start boss.am-old",
+                "boss: rename boss.am-old -> boss",
+            ],
             id="3 only the original is left",
         ),
         pytest.param(
             before_the_start,
-            ["boss: remove boss (volumes kept)", "boss: start boss.am-old", "boss: rename boss.am-old -> boss"],
+            [
+                "boss: rename boss -> boss.am-new",
+                "boss: rename boss.am-old -> boss",
+                "boss: start boss",
+                "boss: set restart policy of boss to unless-stopped",
+                "boss: remove boss.am-new (volumes kept)",
+            ],
             id="4 before the start: back out",
         ),
         pytest.param(
@@ -145,11 +156,10 @@ def its_owner_was_replaced(world: World) -> None:
         pytest.param(
             its_owner_was_replaced,
             [
-                "sidecar: set restart policy of sidecar.am-new to unless-stopped",
-                "sidecar: set restart policy of sidecar to no",
                 "sidecar: rename sidecar -> sidecar.am-old",
-                "sidecar: start sidecar.am-new",
                 "sidecar: rename sidecar.am-new -> sidecar",
+                "sidecar: start sidecar",
+                "sidecar: set restart policy of sidecar.am-old to no",
                 "sidecar: remove sidecar.am-old (volumes kept)",
             ],
             id="6 the original cannot start any more: complete it",
@@ -180,3 +190,85 @@ def test_three_containers_of_one_recreation_are_left_to_a_person(world: World) -
     third = copy_of(world, "boss.am-old")
     world.engine.world["c" * 64] = {**third, "Id": "c" * 64, "Name": "/boss.am-new"}
     assert re.search("exist all three; look at them and remove two", world.failure())
+
+
+def ids(world: World) -> dict[str, str]:
+    """Name → whether it is the original."""
+    return {name: "old" if world.engine.named(name)["Id"] == BOSS else "new" for name in world.engine.names()}
+
+
+def test_where_the_original_cannot_be_started_again_the_replacement_runs_under_its_name(world: World) -> None:
+    world.host.stale = (1, 1)
+    options(world, wait_timeout=0)
+    world.engine.unstartable = {BOSS}
+    assert re.search(r"Going back failed as well: boss cannot be started: .*on purpose", world.failure())
+    assert ids(world) == {"boss": "new", "boss.am-old": "old"}
+    assert world.engine.running() == ["boss"]
+    assert world.engine.policies() >= {"unless-stopped"}
+    world.host.stale = None
+    world.run()
+    assert ids(world) == {"boss": "new"}
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_where_neither_can_be_started_each_has_its_own_name_and_the_next_run_tries_again(
+    world: World, is_killed: bool
+) -> None:
+    if is_killed:
+        before_the_start(world)
+    world.engine.unstartable = {BOSS, "boss"}
+    sentence = world.failure()
+    assert "boss cannot be started: it cannot be started on purpose" in sentence
+    assert ids(world) == {"boss": "old", "boss.am-new": "new"}
+    assert world.failure()
+    world.engine.unstartable = set()
+    world.run()
+    assert world.engine.running() == world.engine.names() == ["boss"]
+
+
+def test_what_is_in_a_crash_loop_is_stopped_before_it_is_renamed(world: World) -> None:
+    """Between two attempts the engine cannot rename it."""
+    before_the_start(world)
+    world.engine.named("boss.am-old")["State"].update(Status="restarting", Running=True, Restarting=True)
+    assert [str(one) for one in world.run(check_mode=True).plan.recovery] == [
+        f"boss: {line} {WHY}"
+        for line in (
+            "rename boss -> boss.am-new",
+            "stop boss.am-old",
+            "rename boss.am-old -> boss",
+            "start boss",
+            "set restart policy of boss to unless-stopped",
+            "remove boss.am-new (volumes kept)",
+        )
+    ]
+
+
+def test_a_replacement_in_a_crash_loop_is_kept_only_where_its_original_was_in_one(world: World) -> None:
+    after_the_start(world)
+    world.engine.named("boss")["State"].update(Status="restarting", Restarting=True)
+    assert "stop boss (" in str(world.run(check_mode=True).plan.recovery[0])
+    world.engine.named("boss.am-old")["HostConfig"]["RestartPolicy"]["Name"] = "no"
+    assert "remove boss.am-old" in str(world.run(check_mode=True).plan.recovery[0])
+
+
+def test_of_two_that_a_boot_has_started_the_replacement_stays_and_the_original_may_end(world: World) -> None:
+    after_the_start(world)
+    world.engine.named("boss.am-old")["State"].update(Status="running", Running=True)
+    assert [str(one) for one in world.run(check_mode=True).plan.recovery] == [
+        f"boss: {line} {WHY}" for line in ("stop boss.am-old", "remove boss.am-old (volumes kept)")
+    ]
+
+
+def test_a_rename_that_fails_once_is_planned_anew(world: World) -> None:
+    between_the_renamings(world)
+    world.engine.fail_at = 0
+    world.run()
+    assert world.engine.running() == world.engine.names() == ["boss"]
+
+
+def test_a_rollback_of_a_paused_container_pauses_it_again(world: World) -> None:
+    world.engine.named("boss")["State"]["Status"] = "paused"
+    world.engine.fail_at = 6
+    world.failure()
+    assert world.engine.named("boss")["State"]["Status"] == "paused"
+    assert world.engine.named("boss")["Id"] == BOSS

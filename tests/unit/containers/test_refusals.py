@@ -38,11 +38,10 @@ def test_containers_that_hold_on_to_this_one_are_named(world: World, field: str)
     assert re.search(r"boss: other containers use this one and would break: sidecar \(its", world.failure())
 
 
-def test_a_linked_container_is_refused_even_where_dependents_may_be_recreated(world: World) -> None:
+def test_a_linked_container_is_named(world: World) -> None:
     add_sidecar(world)
     world.engine.named("sidecar")["HostConfig"].update(NetworkMode="bridge", Links=["/boss:/sidecar/boss"])
-    options(world, recreate_dependents=True)
-    assert re.search("sidecar is linked to this one, and a link cannot be kept", world.failure())
+    assert "would break: sidecar (a link); set recreate_dependents: true" in world.failure()
 
 
 def test_no_commit_is_made_where_containers_depend_on_each_other(world: World) -> None:

@@ -58,6 +58,11 @@ def _device(node: Node) -> Callable[[World], None]:
     return arrange
 
 
+def _another_device(world: World) -> None:
+    _device(Node("device", (0, 1)))(world)
+    world.host.in_container["/dev/ttyUSB0"] = Node("device", (0, 2))
+
+
 def _volume(node: Node, **options_: str) -> Callable[[World], None]:
     def arrange(world: World) -> None:
         boss = world.engine.named("boss")
@@ -138,10 +143,6 @@ REFUSED: dict[str, tuple[Callable[[World], None], str]] = {
         "boss: the container needs the linked container vpn, which does not run; start it.",
     ),
     "a linked container is gone": (_needs(Links=["/vpn:/boss/vpn"]), "the linked container vpn, which is gone"),
-    "the lender of volumes is gone": (
-        _needs(VolumesFrom=["vpn:ro"]),
-        "boss: the container needs the volumes of the container vpn, which is gone; make it again",
-    ),
     "a target below a shared mount": (
         _below("rshared"),
         "boss: container.target /run/agent-credentials/claude lies on the mount of /run at /run, which passes mounts on "
@@ -204,6 +205,10 @@ TOLD: dict[str, tuple[Callable[[World], None], str | None]] = {
     "the owner of its network runs": (_beside(NetworkMode=f"container:{VPN}"), None),
     "a lender of volumes that does not run": (_beside(False, VolumesFrom=["vpn"]), None),
     "a device": (_device(Node("device", (1, 1))), None),
+    "another device": (
+        _another_device,
+        "/dev/ttyUSB0 is another device now than the container has: the new container gets the present one",
+    ),
     "a directory of devices": (_device(Node("directory", (1, 1))), None),
     "a volume of a directory": (_volume(DIRECTORY, type="none", o="bind", device="/srv/work"), None),
     "a volume of a server": (_volume(MISSING_NODE, type="nfs", o="addr=10.0.0.1", device=":/srv/work"), None),
@@ -289,7 +294,7 @@ def test_the_replacement_states_binds_so_that_the_engine_makes_nothing(world: Wo
 
 def test_an_original_whose_source_went_while_it_stood_still_is_not_started(world: World) -> None:
     bind(world, "/srv/conf", "/conf")
-    world.engine.fail_at = 10
+    world.engine.fail_at = 8
 
     def go(path: str) -> Node:
         is_stopped = "stop boss" in world.engine.writes
@@ -297,5 +302,9 @@ def test_an_original_whose_source_went_while_it_stood_still_is_not_started(world
 
     world.host.node = go  # type: ignore[method-assign]
     failure = world.failure()
-    assert "Going back failed as well: /srv/conf, which the container mounts, is gone from the host" in failure
-    assert not [one for one in world.engine.writes if one.startswith("start boss") and "probe" not in one]
+    assert (
+        "Going back failed as well: boss cannot be started: /srv/conf, which the container mounts, is gone from the host"
+        in failure
+    )
+    original = fakes.recorded("boss_file_mount.json")["Id"]
+    assert not world.engine.world[original]["State"]["Running"]

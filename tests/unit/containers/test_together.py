@@ -51,14 +51,14 @@ def test_one_recreation_gives_a_container_the_directories_of_all(both: World) ->
 boss-claude: create boss.am-new (file_mount; {FILE} is a file mount, which stays at one inode)
 boss-claude: link {FILE} -> {TARGET}/.credentials.json (for versions that look there)
 boss-codex: link {CODEX_FILE} -> {STORE}/auth.json (the agent CLI looks there)
-boss-claude: set restart policy of boss.am-new to unless-stopped
-boss-claude: set restart policy of boss to no (two must not start)
+boss-claude: set restart policy of boss to always (a boot must start it, stopped or not)
 boss-claude: stop boss
 boss-claude: rename boss -> boss.am-old
 boss-claude: rename boss.am-new -> boss
 boss-claude: start boss
 boss-claude: verify boss: running, sees {fakes.DIRECTORY} read-only
 boss-codex: verify boss: running, sees {CODEX} read-only
+boss-claude: set restart policy of boss.am-old to no (two must not start)
 boss-claude: remove boss.am-old (volumes kept)
 """
         )
@@ -71,7 +71,9 @@ boss-claude: remove boss.am-old (volumes kept)
     ]
 
 
-def test_what_one_has_already_stays_when_the_other_comes(both: World) -> None:
+@pytest.mark.parametrize("writable_layer", ["refuse", "carry"])
+def test_what_one_has_already_stays_when_the_other_comes(both: World, writable_layer: Any) -> None:
+    options(both, writable_layer=writable_layer)
     agents = both.agents or {}
     codex_alone = {"boss-codex": agents["boss-codex"]}
     both.agents = codex_alone
@@ -80,6 +82,8 @@ def test_what_one_has_already_stays_when_the_other_comes(both: World) -> None:
     both.engine.layer = ("/home", "/home/claude", "/home/claude/.codex", CODEX_FILE)
     both.agents = agents
     result = both.run()
+    assert "copy_layer" not in both.engine.writes, "nobody misses the link, which is made again"
+    assert not [one for plan in result.plan.agents for one in plan.differences if one.startswith("dropped")]
     assert result.after == {"boss-claude": Verdict.OK, "boss-codex": Verdict.OK}
     mounts = [mount["Destination"] for mount in both.engine.named("boss")["Mounts"]]
     assert sorted(mounts) == ["/data", TARGET, STORE]
@@ -126,6 +130,45 @@ def test_a_failure_is_that_of_both(both: World) -> None:
     )
     both.engine.revive()
     assert both.run().changed
+
+
+@pytest.fixture
+def lent(both: World) -> World:
+    """boss has the volumes of store, which is an agent's container as well."""
+    store = fakes.recorded("boss_file_mount.json")
+    store.update(Id="f" * 64, Name="/store")
+    both.engine.world[store["Id"]] = store
+    both.engine.named("boss")["HostConfig"]["VolumesFrom"] = [store["Id"]]
+    assert both.agents
+    both.agents["store"] = {"container": {"credentials_host_dir": fakes.DIRECTORY}}
+    return both
+
+
+def test_both_are_planned_again_after_what_they_need(lent: World) -> None:
+    assert lent.run().after == dict.fromkeys(("boss-claude", "boss-codex", "store"), Verdict.OK)
+    store, boss = lent.engine.named("store"), lent.engine.named("boss")
+    assert boss["HostConfig"]["VolumesFrom"] == [store["Id"]]
+    assert {mount["Destination"] for mount in boss["Mounts"]} == {TARGET, STORE}
+    assert lent.engine.writes.count("create boss.am-new") == 1
+    assert not lent.run().changed
+
+
+def test_what_fails_after_what_they_need_is_told_of_both_once(lent: World) -> None:
+    def vanish(name: str, body: Any) -> str:
+        made = create(name, body)
+        if name == "store.am-new":
+            # What boss has written since the first plan.
+            lent.engine.layer = ("/srv/notes",)
+        return made
+
+    create = lent.engine.create
+    lent.engine.create = vanish  # type: ignore[method-assign]
+    failures = lent.attempt().failures
+    assert set(failures) == {"boss-claude", "boss-codex"}
+    for failure in failures.values():
+        assert failure.count("/srv/notes") == 1
+        assert "for which the run failed" not in failure
+    assert "stop boss" not in lent.engine.writes
 
 
 def test_one_that_is_busy_defers_both(both: World) -> None:

@@ -15,7 +15,11 @@ import docker.errors
 import pytest
 import requests.exceptions
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
+    EngineError,
+    LateError,
+    NotFoundError,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._engine import client
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import NOT_ENDED, Engine
 
@@ -159,12 +163,12 @@ FAULTS: dict[str, tuple[Exception, type[EngineError], str]] = {
     "without an explanation": (docker.errors.APIError("500 Server Error"), EngineError, "500 Server Error"),
     "no answer": (
         requests.exceptions.ReadTimeout("read timed out"),
-        EngineError,
+        LateError,
         "the engine did not answer in time (option timeout); a container may hang, see docker ps --all",
     ),
     "no connection in time": (
         requests.exceptions.ConnectTimeout("timed out"),
-        EngineError,
+        LateError,
         "the engine did not answer in time (option timeout); a container may hang, see docker ps --all",
     ),
     "broken connection": (requests.exceptions.ConnectionError("aborted"), EngineError, "aborted"),
@@ -175,6 +179,7 @@ CALLS: dict[str, tuple[str, Callable[[Engine], object]]] = {
     "identity": ("info", lambda engine: engine.identity()),
     "containers": ("containers", lambda engine: engine.containers()),
     "inspect": ("inspect_container", lambda engine: engine.inspect("boss")),
+    "volume": ("inspect_volume", lambda engine: engine.inspect_volume("work")),
     "changed_paths": ("diff", lambda engine: engine.changed_paths("boss")),
     "execute": ("exec_create", lambda engine: engine.execute("boss", ["true"])),
     "create": ("create_container_from_config", lambda engine: engine.create("boss", {})),
@@ -200,6 +205,9 @@ def test_each_fault_of_each_call_comes_in_the_engines_words(
     called, call = CALLS[name]
     raised, kind, words = FAULTS[fault]
     api.answers[called] = raised
+    if name == "volume" and kind is NotFoundError:
+        assert call(engine) is None
+        return
     with pytest.raises(EngineError) as caught:
         call(engine)
     assert (type(caught.value), str(caught.value)) == (kind, words)
@@ -423,6 +431,38 @@ def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> Non
         ("stop", ("boss",), {"timeout": 10}),
         ("restart", ("boss",), {"timeout": 11}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        (0o644, "file"),
+        (0o444, "fixed"),
+        (0o755 | 1 << 31, "directory"),
+        (0o777 | 1 << 27, "link"),
+        (0o755 | 1 << 24, "socket"),
+        (0o600 | 1 << 25, "pipe"),
+        (0o600 | 1 << 26, "other"),
+    ],
+)
+def test_the_kind_of_a_path_is_read_from_the_mode_as_go_has_it(
+    api: StubApi, engine: Engine, mode: int, kind: str
+) -> None:
+    api.answers["get_archive"] = (io.BytesIO(), {"mode": mode})
+    assert engine.kind("boss", "/run/x") == kind
+
+
+def test_a_path_that_is_not_there_is_gone(api: StubApi, engine: Engine) -> None:
+    api.answers["get_archive"] = NOT_FOUND
+    assert engine.kind("boss", "/run/x") == "gone"
+
+
+@pytest.mark.parametrize("how", ["stop", "restart"])
+def test_a_program_that_has_time_without_end_is_waited_for_longer(api: StubApi, engine: Engine, how: str) -> None:
+    api.answers |= {"_url": lambda form, name: form.format(name), "_post": "answer", "_raise_for_status": None}
+    getattr(engine, how)("boss", -1)
+    assert ("_post", (f"/containers/boss/{how}",), {"params": {"t": -1}, "timeout": 360.0}) in api.calls
+    assert ("_raise_for_status", ("answer",), {}) in api.calls
 
 
 def test_a_network_without_settings_is_connected_without_any(api: StubApi, engine: Engine) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
+import socket
 import stat
 
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.module_utils._host import filesystem, process_root
+from ansible_collections.agentops.credentials.plugins.module_utils._host.node import Node
 from ansible_collections.agentops.credentials.plugins.module_utils._host.reading import fingerprint
 
 
@@ -67,3 +69,46 @@ def test_a_process_of_another_container_proves_nothing() -> None:
         process_root.ContainerRoot(os.getpid(), "0" * 64)
     with pytest.raises(process_root.NotProven, match="not visible"):
         process_root.ContainerRoot(2**22 + 1, "0" * 64)
+
+
+def test_what_stands_at_a_path_is_told_by_kind_and_identity(tmp_path: pathlib.Path, own_cgroup: str) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "link-out").symlink_to("file/below")
+    os.mkfifo(tmp_path / "pipe")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(tmp_path / "socket"))
+    server.close()
+    status = (tmp_path / "file").stat()
+    expected = {
+        "file": "file", "link": "file", "pipe": "pipe", "socket": "socket", ".": "directory",
+        "none": "missing", "file/below": "missing", "link-out": "missing",
+    }  # fmt: skip
+    host = filesystem.Host()
+    with process_root.ContainerRoot(os.getpid(), own_cgroup) as root:
+        for name, kind in expected.items():
+            path = str(tmp_path / name)
+            assert host.node(path) == root.node(path), name
+            assert host.node(path).kind == kind, name
+        assert root.node(str(tmp_path / "link")).identity == (status.st_dev, status.st_ino)
+        # A device is what the kernel calls it, wherever its node is.
+        assert root.node("/dev/null") == host.node("/dev/null") == Node("device", (0, os.makedev(1, 3)))
+    assert host.node("/nul\0").kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"), [("same", True), ("longer", False), ("different", False), ("none", False), ("pipe", False)]
+)
+def test_two_files_are_compared_by_content(tmp_path: pathlib.Path, own_cgroup: str, other: str, is_same: bool) -> None:
+    content = b"x" * (1 << 21)
+    for name, text in {
+        "one": content,
+        "same": content,
+        "longer": content + b"y",
+        "different": content[:-1] + b"y",
+    }.items():
+        (tmp_path / name).write_bytes(text)
+    os.mkfifo(tmp_path / "pipe")
+    with process_root.ContainerRoot(os.getpid(), own_cgroup) as root:
+        assert root.has_content_of(str(tmp_path / "one"), str(tmp_path / other)) is is_same
+        assert not root.has_content_of(str(tmp_path / "none"), str(tmp_path / other))
