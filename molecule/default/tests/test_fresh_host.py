@@ -62,9 +62,7 @@ def test_no_token_is_in_a_processs_arguments_or_in_the_journal(agents: Agents) -
     agents.host.check_output(f"nohup python3 -c {shlex.quote(WATCH)} > /run/default-watch 2>&1 & sleep 0.5")
     for serial in (7, 8, 9):
         agents.login("atomic_rename", serial)
-        agents.host.check_output(
-            f"timeout 10 sh -c 'until grep -q {serial:06d} {agents.published}; do sleep 0.1; done'"
-        )
+        agents.wait_until_published(serial)
     agents.host.check_output("timeout 20 sh -c 'until test -s /run/default-watch; do sleep 0.1; done'")
     looks, _blank, found = agents.host.check_output("cat /run/default-watch").partition(" ")
     assert int(looks) > 20
