@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Iterable
 
-from .._agents.host_needs import HostNeeds
+from .._agents.host_needs import FormerPlace, HostNeeds
 from .._base.errors import AgentMountsError, EngineError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .observe import rollback
@@ -96,3 +96,6 @@ class _Effects:
 
     def provide(self, needs: HostNeeds) -> None:
         self.session.provider.provide(needs)
+
+    def retire(self, former: FormerPlace) -> None:
+        self.session.provider.retire(former)

@@ -16,6 +16,7 @@ from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_
 from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
+from .._base.paths import normalise
 from .._catalog.cli import version_of
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
@@ -68,6 +69,8 @@ def _observed(
     passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) if root else engine.read_file(container.id, PASSWD)
     user, desired = _desired(spec, container, (passwd or b"").decode("utf-8", "replace"))
     source = _bind_source(container, desired)
+    # The link that is left at a former place is the user's: a mount by it is not the mount that is wanted.
+    real = source if source is None or normalise(source) == spec.former else host.realpath(source)
     seen, link_state = None, None
     if root is not None and desired is not None:
         view = root.stat(desired.mount.target)
@@ -77,7 +80,7 @@ def _observed(
         spec,
         directory,
         desired,
-        ObservedContainer(container, user, host.realpath(source) if source else None, seen, link_state, proof_obstacle),
+        ObservedContainer(container, user, real, seen, link_state, proof_obstacle),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._agents import directory, shared_logins
 from .._agents.config import AgentSpec
-from .._agents.host_needs import host_needs
+from .._agents.host_needs import former_place, host_needs
 from .._agents.launchers import desired_without_container, launcher_faults
 from .._base.errors import AgentMountsError, ConfigError, RefusedError
 from .._base.paths import is_below
@@ -25,7 +25,7 @@ from .advice import warnings
 from .isolation import Failures
 from .observe import ContainerInquiry, interrupted, observe, observed_logins
 from .options import Request
-from .plan import AgentPlan, Operation, Plan, ProvideOnHost
+from .plan import AgentPlan, Operation, Plan, ProvideOnHost, RetireOnHost
 from .planner import plan_agent
 from .ports import ContainerList, Host, Provider, ReadingEngine, Session
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
@@ -70,15 +70,16 @@ def reconcile(request: Request, session: Session) -> RunResult:
     )
     after = {plan.agent: plan.diagnosis.verdict for plan in plans}
     after.update(_verdicts_after(request, session, plans, failures))
+    retired = _retire(request, session, containers, agents, plans, failures)
     notes += tuple(note for plan in plans for note in plan.warnings)
     logins = [login for plan in plans for login in observed_logins(plan.observed)]
     return RunResult(
-        Plan(tuple(plans), recovery),
+        Plan(tuple(plans), recovery, retired),
         after,
         tuple(printable(note, limit=1200) for note in notes),
         shared_logins.sharers(logins),
         failures.sentences,
-        bool(recovery or done),
+        bool(recovery or done or retired),
     )
 
 
@@ -266,6 +267,41 @@ def _verdicts_after(
 
     seen = {plan.agent: failures.attempt(plan.agent, _bound(look_again, plan)) for plan in changed}
     return {agent: verdict for agent, verdict in seen.items() if verdict is not None}
+
+
+def _retire(
+    request: Request,
+    session: Session,
+    containers: ContainerList,
+    agents: Sequence[AgentSpec],
+    plans: Sequence[AgentPlan],
+    failures: Failures,
+) -> tuple[Operation, ...]:
+    """Remove what moves to another place have left, where no container of the engine has it mounted any more."""
+    formers = {former.path: former for former in map(former_place, agents) if former and request.options.is_present}
+    left = {path: session.provider.leftovers(former) for path, former in formers.items()}
+    if not any(left.values()):
+        return ()
+    recreated: set[str] = set()
+    if request.check_mode:
+        recreated = {plan.container for plan in plans if plan.operations}
+    else:
+        now = _listed(session.engine, (), failures)
+        if now is None:
+            return ()
+        containers = now
+    done: list[Operation] = []
+    for path, changes in left.items():
+        if changes and not containers.users_of(path) - recreated:
+            operation = RetireOnHost(formers[path].agent, "", formers[path], changes)
+            if request.check_mode or failures.attempt(operation.agent, _bound(_retired, session, operation)):
+                done.append(operation)
+    return tuple(done)
+
+
+def _retired(session: Session, operation: Operation) -> bool:
+    execute.perform(session, [operation])
+    return True
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -94,7 +94,9 @@ def as_user(user: User, work: Callable[[Changes], Any], changes: Changes) -> Any
     child = os.fork()
     if child == 0:
         os.close(reading)
-        own = Changes(changes.check_mode, made=set(changes.made), chowned=set(changes.chowned))
+        own = Changes(
+            changes.check_mode, made=set(changes.made), chowned=set(changes.chowned), moved=set(changes.moved)
+        )
         with os.fdopen(writing, "w") as pipe:
             json.dump(_work_in_child(user, work, own), pipe)
             pipe.flush()

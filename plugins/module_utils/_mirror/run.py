@@ -93,7 +93,7 @@ def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> di
         ensure_user_manager(changes, manager)  # first: where it may not, nothing else is touched
         sandbox = as_user(user, lambda own: install.can_sandbox(own, specs[0], manager), changes)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
-    place.ensure(changes, specs, options["foreign_files"])
+    place.ensure(changes, specs, options["foreign_files"], options["root"])
     as_user(user, partial(_ensure_directories, specs, options), changes)
     for spec in specs:
         if options["guard_directory"]:
@@ -109,7 +109,7 @@ def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> di
     if scope == "system":
         for spec in specs:
             install.remove_units(changes, manager, spec.paths.units, spec.former_units)
-    place.remove_former(changes, specs, options["root"])
+    place.keep_former(changes, specs, options["root"])
     place.warn_of_redirection(changes, specs)
     if not all(spec.sandbox for spec in specs):
         changes.warnings.append(
@@ -222,7 +222,7 @@ def _remove(specs: list[MirrorSpec], options: _Options, changes: Changes) -> Non
     for spec in specs:
         guard.remove_guard(changes, spec)
     if os.geteuid() == 0 and options["place"] == "home":
-        place.ensure(changes, specs, "refuse")
+        place.ensure_owner(changes, specs)
     place.remove(changes, specs)
     place.remove_former(changes, specs, options["root"])
 
