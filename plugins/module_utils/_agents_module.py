@@ -109,7 +109,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
         mirrored=_mirrored(params, catalog, home, user.name, place),
         catalog=catalog,
         shared_root=shared_root,
-        shared_roots=_shared_roots(shared_root, home),
+        shared_roots=_shared_roots(shared_root, home, Host(user)),
         # Inline agents are the operator's own words, a file is somebody's on the host.
         owner_uid=user.uid if path else None,
         allowed=config.Allowed(
@@ -127,7 +127,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
         require_all=params.get("require_all", False),
         max_parallel=params.get("max_parallel", 1),
         check_mode=module.check_mode,
-        config_path=os.path.realpath(path) if path else None,
+        config_path=Host(user).realpath(path) if path else None,
         trusted_writers=tuple(params["trusted_writers"]),
     )
 
@@ -143,10 +143,10 @@ def _redirection(parsed: config.ParsedConfig, user: User) -> tuple[str, ...]:
     )
 
 
-def _shared_roots(shared_root: str, home: str) -> tuple[str, ...]:
+def _shared_roots(shared_root: str, home: str, host: Host) -> tuple[str, ...]:
     """The shared root with links resolved. One that is in the home by its name must be there in truth."""
     path = in_home(shared_root, home)
-    real, real_home = os.path.realpath(path), os.path.realpath(home)
+    real, real_home = host.realpath(path), host.realpath(home)
     is_led_out = is_below(path, home) and not is_below(real, real_home)
     return () if is_led_out else (real,)
 
@@ -182,6 +182,11 @@ def _mirrored(
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 
 
+def host_of(home: str) -> Host:
+    """The host's file system as root and the user whose home it is can look at it."""
+    return Host(owner_of(home) if os.geteuid() == 0 else None)
+
+
 def session(module: AnsibleModule, provider: Provider) -> Session:
     """What the run works with.
 
@@ -193,4 +198,6 @@ def session(module: AnsibleModule, provider: Provider) -> Session:
         tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
-    return Session(Engine(params["docker_host"], tls, params["timeout"]), Host(), provider)
+    return Session(
+        Engine(params["docker_host"], tls, params["timeout"]), host_of(os.path.expanduser(params["home"])), provider
+    )

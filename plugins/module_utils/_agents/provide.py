@@ -20,7 +20,7 @@ from .._catalog import mirror_paths
 from .._host import files, moving
 from .._host.openat2 import O_PATH, open_beneath
 from .._host.trust import is_roots
-from .._host.users import User, as_user, owner_of
+from .._host.users import User, as_user, look_as, owner_of
 from .host_needs import FormerPlace, HostNeeds
 from .passwd import Passwd
 
@@ -123,14 +123,13 @@ def _take_over(needs: HostNeeds, directory: str, writer: int, user: User, change
     """
     former = needs.former
 
-    def is_there(_own: Changes) -> bool:
-        return bool(former) and os.path.isdir(former or "") and not os.path.islink(former or "")
-
-    if former is None or not as_user(user, is_there, Changes(check_mode=True)):
+    if former is None or not look_as(user, lambda: os.path.isdir(former) and not os.path.islink(former)):
         return
     if not is_below(directory, mirror_paths.SYSTEM_PLACE):
         as_user(user, lambda own: _make_parents(own, directory), changes)
-    if moving.move(changes, user, former, directory, writer) or files.status_of(directory) or directory in changes.made:
+    if moving.move(changes, user, former, directory, writer) or directory in changes.made:
+        return
+    if look_as(user, lambda: os.path.isdir(directory) and not os.path.islink(directory)):
         return
     raise HostError(
         f"{former} holds the shared login and cannot be moved to {directory} (another file system, another owner than "

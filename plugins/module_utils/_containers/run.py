@@ -10,6 +10,7 @@ Each agent for itself: what fails for one is its failure, and the others are ser
 from __future__ import annotations
 
 import concurrent.futures
+import pathlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
@@ -56,7 +57,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     failures = Failures()
     agents, notes = checked_agents(request, session.host, failures)
     containers = ContainerList.of(session.engine)
-    _require_closed(request, containers)
+    _require_closed(request, session.host, containers)
     recovery = _recover(request, session, containers, agents, failures)
     if recovery and not request.check_mode:
         containers = _listed(session.engine, [spec.name for spec in agents], failures) or containers
@@ -83,14 +84,23 @@ def reconcile(request: Request, session: Session) -> RunResult:
     )
 
 
-def _require_closed(request: Request, containers: ContainerList) -> None:
+def _require_closed(request: Request, host: Host, containers: ContainerList) -> None:
     """No container may write what says which directories of the host are mounted where.
 
     :raises ConfigError: one can.
     """
     path = request.config_path
-    for name, row in containers.rows.items() if path else ():
-        reached = [one for one in row.writable_sources if path == one or is_below(path or "", one)]
+    if path is None:
+        return
+    # By identity, too: a source can be a link, or a volume that is a directory of the host.
+    ways = [path, *(str(parent) for parent in pathlib.PurePosixPath(path).parents)]
+    identities = {host.identity(way) for way in ways} - {None}
+    for name, row in containers.rows.items():
+        reached = [
+            one
+            for one in row.writable_sources
+            if path == one or is_below(path, one) or host.identity(one) in identities
+        ]
         if reached and name not in request.trusted_writers:
             raise ConfigError(
                 f"{path} can be written by the container {name}, which has {reached[0]} mounted writable: its agent "

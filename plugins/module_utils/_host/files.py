@@ -242,6 +242,12 @@ def chown_to(changes: Changes, user: User, path: str, beneath: str | None = None
         if status is None or status.st_uid == user.uid:
             return
         raise HostError(f"{path}: it lies outside of {beneath}, where root changes no owner; chown it yourself.")
+    # What root may not reach (a FUSE home, root_squash) holds nothing that root or an engine has made.
+    with suppress(PermissionError):
+        _chown_beneath(changes, user, path, beneath, inside)
+
+
+def _chown_beneath(changes: Changes, user: User, path: str, beneath: str, inside: str) -> None:
     try:
         descriptor = os.open(beneath, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:

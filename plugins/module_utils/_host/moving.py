@@ -20,7 +20,7 @@ from .._base.errors import HostError
 from .bounded import LOOK_SECONDS, within
 from .files import status_of
 from .openat2 import O_PATH, open_beneath
-from .users import User, as_user
+from .users import User, look_as
 
 
 def is_link_to(path: str, target: str) -> bool:
@@ -47,7 +47,7 @@ def move(changes: Changes, user: User, former: str, directory: str, owner: int, 
     """
     if os.geteuid() != 0 or directory in changes.made:
         return False
-    is_free, parent, device = as_user(user, lambda _own: _look(former, directory), Changes(check_mode=True))
+    is_free, parent, device = look_as(user, lambda: _look(former, directory))
     if not is_free:
         return False
     try:
@@ -93,7 +93,7 @@ def _open_parent(parent: str, user: User) -> int:
 def _renamed(source: int, status: os.stat_result, user: User, former: str, directory: str, leave_link: bool) -> bool:
     """Whether the directory could be renamed; what another one was put in its place meanwhile goes back."""
     old, new = os.path.basename(former), os.path.basename(directory)
-    parent = as_user(user, lambda _own: os.path.realpath(os.path.dirname(directory)), Changes(check_mode=True))
+    parent = look_as(user, lambda: os.path.realpath(os.path.dirname(directory)))
     target = _open_parent(parent, user)
     try:
         with suppress(OSError):

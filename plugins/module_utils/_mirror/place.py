@@ -18,7 +18,7 @@ from .._base.changes import Changes
 from .._base.errors import HostError
 from .._catalog import mirror_paths
 from .._host import files, moving
-from .._host.users import as_user, may_use_engine
+from .._host.users import as_user, look_as, may_use_engine
 from . import install
 from .spec import MirrorSpec
 
@@ -59,7 +59,7 @@ def _take_over(changes: Changes, specs: list[MirrorSpec], home_root: str) -> Non
     """Move what the same mirrors have in the other place: what has it mounted goes on seeing the login."""
     former = _former(specs, home_root)
     user = specs[0].user
-    if os.geteuid() != 0 or not any(_is_there(changes, one) for one in former):
+    if os.geteuid() != 0 or not any(_is_there(one) for one in former):
         return
     if specs[0].place == "home":
         as_user(user, lambda own: files.ensure_directory(own, specs[0].root, 0o700, exactly=False), changes)
@@ -68,13 +68,10 @@ def _take_over(changes: Changes, specs: list[MirrorSpec], home_root: str) -> Non
         moving.move(changes, user, old.staging, spec.staging, user.uid, leave_link=False)
 
 
-def _is_there(changes: Changes, spec: MirrorSpec) -> bool:
+def _is_there(spec: MirrorSpec) -> bool:
     """Whether a mirror's credentials directory is there, and not the link that a move has left."""
 
-    def look(_own: Changes) -> bool:
-        return os.path.isdir(spec.directory) and not os.path.islink(spec.directory)
-
-    return bool(as_user(spec.user, look, Changes(changes.check_mode)))
+    return bool(look_as(spec.user, lambda: os.path.isdir(spec.directory) and not os.path.islink(spec.directory)))
 
 
 def _ensure_leaves(changes: Changes, specs: list[MirrorSpec], foreign_files: str) -> None:
@@ -113,7 +110,7 @@ def remove(changes: Changes, specs: list[MirrorSpec], moved_to: list[MirrorSpec]
     elif files.status_of(root) is not None:
         if os.geteuid() == 0:
             directories(changes)
-        elif any(_is_there(changes, spec) for spec in specs):
+        elif any(_is_there(spec) for spec in specs):
             raise HostError(f"{root}: only root can remove the place system; set become.")
 
 
@@ -137,7 +134,7 @@ def _remove_staging(spec: MirrorSpec, own: Changes) -> None:
 def keep_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
     """Tell what could not be moved: it stays, for containers may have it mounted, but nothing publishes there."""
     for spec, old in zip(specs, _former(specs, home_root)):
-        if _is_there(changes, old):
+        if _is_there(old):
             if old.place == "system" and os.geteuid() != 0:
                 raise HostError(f"{old.root}: only root can move what lies in the place system; set become.")
             if spec.directory in changes.moved:
