@@ -21,7 +21,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows
 from ansible_collections.agentops.credentials.plugins.module_utils._host import bounded, filesystem, trust, users
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import Host
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User, as_user, look_as, owner_of
-from ansible_collections.agentops.credentials.plugins.module_utils._mirror import install, place
+from ansible_collections.agentops.credentials.plugins.module_utils._mirror import install, place, run
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.guard import require_guardable
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
 
@@ -178,5 +178,5 @@ def test_a_home_that_never_answers_holds_nothing_up(silent: User) -> None:
     with pytest.raises((HostError, ConfigError), match="did not end within 1 seconds"):
         trust.read_configuration(f"{silent.home}/agents.json", silent)
     with pytest.raises(HostError, match="did not end within 1 seconds"):
-        make(spec_of(silent))
+        run._resolved([spec_of(silent)])  # a run's first look
     assert time.monotonic() - begin < 30
