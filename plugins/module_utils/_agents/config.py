@@ -19,6 +19,7 @@ from typing import Any, Literal, Mapping, cast
 from .._base.errors import ConfigError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._base.paths import is_below, normalise
+from .._base.printable import printable
 from .._catalog.cli import AgentCli, cli_of_command
 from .._catalog.mirror_paths import SHARED_ROOT
 from .._catalog.rows import CATALOG
@@ -177,6 +178,10 @@ def parse(document: Any, context: ConfigContext) -> ParsedConfig:
     notes: list[str] = []
     agents: list[AgentSpec] = []
     for name, entry in document["agents"].items():
+        if len(str(name)) > _NAME_LIMIT:
+            name = printable(str(name), limit=60)
+            faults[name] = (f"{name}: the agent's name is longer than {_NAME_LIMIT} characters; use a shorter one.",)
+            continue
         try:
             agents.append(_Entry(str(name), entry, context).parse())
         except ConfigError as error:
