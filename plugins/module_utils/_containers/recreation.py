@@ -83,7 +83,7 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
 
 def recreate(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, options: Options) -> AgentPlan:
     """Recreate the container with its directory mount (or without it, with ``state: absent``), and its dependents."""
-    link = observed.desired.link if observed.desired else None
+    link = observed.link
     carries = options.writable_layer == "carry" and bool(lost_files(facts, link, options))
     overrides = _overrides(observed, diagnosis, options)
     others: list[Replacement] = []
