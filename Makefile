@@ -40,14 +40,14 @@ molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name
 	@scripts/molecule $(SCENARIO)
 
 .PHONY: molecule-full
-molecule-full: venv ## The long forms of the scenarios that have one (about half an hour; see molecule/README.md)
+molecule-full: venv ## The long forms of the scenarios that have one (more than an hour; see molecule/README.md)
 	@scripts/host-image
 	@FULL=1 scripts/molecule attacks drift fidelity life power_cut
 
 .PHONY: test-attacks
-test-attacks: venv ## What a hostile user or container tries (scenario attacks; about twenty minutes, not in make test)
+test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; about 40 minutes)
 	@scripts/host-image
-	@scripts/molecule attacks
+	@FULL=1 scripts/molecule attacks
 
 .PHONY: test-clients
 test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake vendors (scenario clients; x86-64)

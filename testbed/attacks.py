@@ -83,7 +83,7 @@ class Field(Agents):
 
     def write(self, path: str, text: str) -> None:
         """Write a file in mal's home, as mal, whatever its size."""
-        self._send(path, text, user="mal", directory=self.home)
+        self._send(path, text, user=self.user, directory=self.home)
 
     def _send(self, path: str, text: str, user: str = "root", directory: str = "/") -> None:
         container = self.host.backend.get_variables()["ansible_host"]

@@ -73,6 +73,7 @@ options:
       - The directory on the host that holds the shared auth directories of agents with C(mode) V(shared), one for each
         agent CLI and each directory in the container.
       - That of parallel-code is C(~/.parallel-code/agent-auth).
+      - With O(mirror_place=system) the default becomes C(/var/lib/agentops-credentials/USER/agent-auth).
     version_added: 0.2.0
     type: str
     default: ~/.local/share/agentops/agent-auth

@@ -69,7 +69,6 @@ _value:
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import (
-    SHARED_ROOT,
     ConfigContext,
     parse,
 )
@@ -82,6 +81,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.place
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.mirror_paths import (
     MIRROR_ROOT,
+    SHARED_ROOT,
     mirrored_directories,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides

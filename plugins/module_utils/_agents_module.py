@@ -16,8 +16,9 @@ from ._agents import config
 from ._agents.provide import Provider
 from ._base.errors import ConfigError
 from ._base.paths import is_below
+from ._catalog import mirror_paths
 from ._catalog.cli import AgentCli
-from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, in_home, mirrored_directories
+from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, SHARED_ROOT, in_home, mirrored_directories
 from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
@@ -42,7 +43,7 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "mirror_sources": {"type": "dict", "default": {}},
         "home": {"type": "str", "default": "~"},
         "catalog": {"type": "dict", "default": {}},
-        "shared_root": {"type": "str", "default": config.SHARED_ROOT},
+        "shared_root": {"type": "str", "default": SHARED_ROOT},
         "allowed_directories": {"type": "list", "elements": "path", "default": []},
         "allowed_containers": {"type": "list", "elements": "str", "default": ["*"]},
         "allow_commands": {"type": "bool", "default": True},
@@ -100,13 +101,15 @@ def request(module: AnsibleModule, options: Options) -> Request:
         where, document = path, config.load(read_configuration(path, user), path)
     else:
         where, document = "agents", {"agents": params["agents"]}
+    place = params["mirror_place"]
+    shared_root = mirror_paths.shared_root(place, params["shared_root"], user.name)
     context = config.ConfigContext(
         where=where,
         home=home,
-        mirrored=_mirrored(params, catalog, home),
+        mirrored=_mirrored(params, catalog, home, user.name, place),
         catalog=catalog,
-        shared_root=params["shared_root"],
-        shared_roots=_shared_roots(params["shared_root"], home),
+        shared_root=shared_root,
+        shared_roots=_shared_roots(shared_root, home, Host(user)),
         # Inline agents are the operator's own words, a file is somebody's on the host.
         owner_uid=user.uid if path else None,
         allowed=config.Allowed(
@@ -114,6 +117,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
             containers=tuple(params["allowed_containers"]),
             commands=params["allow_commands"],
         ),
+        former_places=_former_places(params, catalog, home, user.name),
     )
     parsed = config.parse(document, context)
     return Request(
@@ -123,7 +127,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
         require_all=params.get("require_all", False),
         max_parallel=params.get("max_parallel", 1),
         check_mode=module.check_mode,
-        config_path=os.path.realpath(path) if path else None,
+        config_path=Host(user).realpath(path) if path else None,
         trusted_writers=tuple(params["trusted_writers"]),
     )
 
@@ -139,15 +143,31 @@ def _redirection(parsed: config.ParsedConfig, user: User) -> tuple[str, ...]:
     )
 
 
-def _shared_roots(shared_root: str, home: str) -> tuple[str, ...]:
+def _shared_roots(shared_root: str, home: str, host: Host) -> tuple[str, ...]:
     """The shared root with links resolved. One that is in the home by its name must be there in truth."""
     path = in_home(shared_root, home)
-    real, real_home = os.path.realpath(path), os.path.realpath(home)
+    real, real_home = host.realpath(path), host.realpath(home)
     is_led_out = is_below(path, home) and not is_below(real, real_home)
     return () if is_led_out else (real,)
 
 
-def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: str) -> dict[str, str]:
+def _former_places(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: str, user: str) -> dict[str, str]:
+    """Directories as they are → where they are with the other ``mirror_place``, where that decides."""
+    place: mirror_paths.Place = params["mirror_place"]
+    other: mirror_paths.Place = "home" if place == "system" else "system"
+    result = {}
+    if params["mirrored"] is None:
+        now, former = (_mirrored(params, catalog, home, user, one) for one in (place, other))
+        result = {directory: former[source] for source, directory in now.items()}
+    if params["shared_root"] == SHARED_ROOT:
+        now_shared, former_shared = (mirror_paths.shared_root(one, SHARED_ROOT, user) for one in (place, other))
+        result[in_home(now_shared, home)] = in_home(former_shared, home)
+    return result
+
+
+def _mirrored(
+    params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: str, user: str, place: mirror_paths.Place
+) -> dict[str, str]:
     """Source → credentials directory: as said, else as the role creds_mirror makes them."""
     if params["mirrored"] is None:
         unknown = [name for name in params["mirror_clis"] if name not in catalog]
@@ -157,8 +177,6 @@ def _mirrored(params: Mapping[str, Any], catalog: Mapping[str, AgentCli], home: 
                 f"{', '.join(catalog)}."
             )
         rows = [catalog[name] for name in params["mirror_clis"]]
-        place = params["mirror_place"]
-        user = owner_of(home).name if place == "system" else ""
         return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home, place=place, user=user)
     absolute = {os.path.expanduser(one): os.path.expanduser(other) for one, other in params["mirrored"].items()}
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
@@ -168,6 +186,11 @@ def socket_path(docker_host: str) -> str | None:
     """Where an engine listens on this host, as the SDK reads it."""
     scheme, _colon, path = docker_host.partition("://")
     return f"/{path.lstrip('/')}" if scheme in ("unix", "http+unix") else None
+
+
+def host_of(home: str) -> Host:
+    """The host's file system as root and the user whose home it is can look at it."""
+    return Host(owner_of(home) if os.geteuid() == 0 else None)
 
 
 def session(module: AnsibleModule, provider: Provider) -> Session:
@@ -181,4 +204,6 @@ def session(module: AnsibleModule, provider: Provider) -> Session:
         tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
-    return Session(Engine(params["docker_host"], tls, params["timeout"]), Host(), provider)
+    return Session(
+        Engine(params["docker_host"], tls, params["timeout"]), host_of(os.path.expanduser(params["home"])), provider
+    )

@@ -293,7 +293,6 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.e
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
 from ansible_collections.agentops.credentials.plugins.module_utils._host import lock
-from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import Host
 
 _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -320,7 +319,7 @@ def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[s
             result = run.reconcile(request, session)
         returned = report.run_result(result)
     else:
-        agents, result = run.prepare_for_launchers(request, Host(), provider)
+        agents, result = run.prepare_for_launchers(request, _agents_module.host_of(request.context.home), provider)
         returned = report.launchers_result(agents, result)
     changes = Changes(module.check_mode)
     if module.params["manifest"]:

@@ -63,7 +63,8 @@ options:
       - V(system) puts them below C(/var/lib/agentops-credentials/USER), where every parent directory is root's. It
         needs root. It is the choice for a user who may not use root's engine, since in his home he can redirect a
         mount at its container's next start.
-      - The directories of the other place are removed, when the new ones are at work.
+      - The directories are moved from the other place, so that what has them mounted goes on seeing the login. A link
+        stays at the former path until no container has it mounted (M(agentops.credentials.agent_mounts) removes it).
     version_added: 0.3.0
     type: str
     choices: [home, system]

@@ -385,6 +385,10 @@ class FakeHost:
     def realpath(self, path: str) -> str:
         return path
 
+    def identity(self, path: str) -> tuple[int, int] | None:
+        facts = self.directories.get(path)
+        return facts.identity if facts else None
+
     def read(self, path: str) -> bytes | None:
         return None
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.host_needs import HostNeeds
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.host_needs import FormerPlace, HostNeeds
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import run
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options, Request
@@ -25,6 +25,7 @@ class World:
     max_parallel: int = 1
     require_all: bool = False
     config_path: str | None = None
+    former_places: dict[str, str] = dataclasses.field(default_factory=dict)
     trusted_writers: tuple[str, ...] = ()
     provider: FakeProvider = dataclasses.field(init=False)
 
@@ -43,6 +44,7 @@ class World:
             mirrored={"/home/dev/.claude/.credentials.json": fakes.DIRECTORY},
             shared_roots=("/home/dev/.local/share/agentops/agent-auth",),
             owner_uid=1000,
+            former_places=self.former_places,
         )
         return Request(
             config=parse({"agents": self.agents or {"boss": {"container": settings}}}, context),
@@ -78,12 +80,20 @@ class FakeProvider:
     world: World
     provided: list[HostNeeds] = dataclasses.field(default_factory=list)
     fails: str | None = None
+    left: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What moves have left: former path → what it is."""
 
     def missing(self, needs: HostNeeds) -> tuple[str, ...]:
         if self.fails:
             raise EngineError(self.fails)
         wanted = [needs.directory or "", needs.passwd.path if needs.passwd else ""]
         return tuple(f"made {path}" for path in wanted if path and path not in self.world.host.made)
+
+    def leftovers(self, former: FormerPlace) -> tuple[str, ...]:
+        return (f"removed the {self.left[former.path]} {former.path}",) if former.path in self.left else ()
+
+    def retire(self, former: FormerPlace) -> None:
+        del self.left[former.path]
 
     def provide(self, needs: HostNeeds) -> None:
         self.provided.append(needs)

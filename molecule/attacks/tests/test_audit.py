@@ -63,6 +63,7 @@ def test_root_changes_nothing_below_mals_directories(traced: Field) -> None:
         ansible_python_interpreter=TRACED,
         agent_containers_writable_layer="discard",
         agent_containers_manifest="~/launchers.json",
+        agent_containers_install_sdk=False,  # looked for by the traced interpreter, which cannot trace itself
     )
     traced.undone.append("rm -rf /home/mal/launchers.json /home/mal/.local/share/agentops")
     assert not outcome.refused, outcome.output

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+
 import pytest
 
 from testbed.attacks import DIRECTORY, LATE, Field, unprintable
@@ -242,7 +245,7 @@ def test_an_idle_question_without_end_holds_nobody_up(field: Field) -> None:
     assert field.is_served("mal-late")
 
 
-def test_foreign_keys_of_inline_agents_appear_at_no_verbosity(field: Field) -> None:
+def test_foreign_keys_of_inline_agents_appear_at_no_verbosity(field: Field, tmp_path: pathlib.Path) -> None:
     """Attack 21. On 0.2.0 env: {ANTHROPIC_API_KEY: ...} of an inline agent stood in the invocation at -vvv."""
     secret = "fake-token-inline"
     agents = {
@@ -252,6 +255,9 @@ def test_foreign_keys_of_inline_agents_appear_at_no_verbosity(field: Field) -> N
             "command": "claude",
         }
     }
-    outcome = field.play("mounts", "-vvvv", "--diff", agent_containers_agents=agents, agent_containers_path="")
+    # In a file: what stands on its command line Ansible prints itself.
+    variables = tmp_path / "variables.json"
+    variables.write_text(json.dumps({"agent_containers_agents": agents, "agent_containers_path": ""}))
+    outcome = field.play("mounts", "-vvvv", "--diff", "--extra-vars", f"@{variables}")
     assert [line for line in outcome.output.splitlines() if secret in line] == []
     assert not outcome.refused, outcome.output[-2000:]

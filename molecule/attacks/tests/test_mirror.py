@@ -179,7 +179,7 @@ def merged(document: Any, extra: dict[str, Any]) -> Any:
     """A login with more keys, at its top and in each object of it."""
     if not isinstance(document, dict):
         return document
-    return {key: merged(value, extra) for key, value in document.items()} | extra
+    return extra | {key: merged(value, extra) for key, value in document.items()}  # Gemini needs its own refresh_token
 
 
 @pytest.mark.parametrize("case", EXTRA)

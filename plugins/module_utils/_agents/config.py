@@ -18,14 +18,15 @@ from typing import Any, Literal, Mapping, Sequence, cast
 
 from .._base.errors import ConfigError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
-from .._base.paths import normalise
+from .._base.paths import is_below, normalise
+from .._base.printable import printable
 from .._catalog.cli import AgentCli, cli_of_command
+from .._catalog.mirror_paths import SHARED_ROOT
 from .._catalog.rows import CATALOG
 
 Mode = Literal["mirror", "shared"]
 MODES: tuple[Mode, ...] = ("mirror", "shared")
 
-SHARED_ROOT = "~/.local/share/agentops/agent-auth"
 PASSWD_ROOT = "~/.local/share/agentops/passwd"
 
 _TEXTS = (
@@ -68,10 +69,24 @@ class ConfigContext:
     owner_uid: int | None = None
     """Whose directories the configuration may name; ``None`` where no host is looked at."""
     allowed: Allowed = field(default_factory=Allowed)
+    former_places: Mapping[str, str] = field(default_factory=dict)
+    """Directories as they are → where the other place (``mirror_place``) has them; what lies below moves with them."""
 
     def path(self, path: str) -> str:
         """A host path of the user's, ``~/`` replaced."""
         return normalise(posixpath.join(self.home, path[2:]) if path.startswith("~/") else path)
+
+    def current(self, path: str) -> str:
+        """Where a directory is whose path may be that of the other place."""
+        return _moved(path, {former: now for now, former in self.former_places.items()}) or path
+
+    def former(self, path: str) -> str | None:
+        """Where the other place has a directory; ``None`` if it does not depend on the place."""
+        return _moved(path, self.former_places)
+
+
+def _moved(path: str, moves: Mapping[str, str]) -> str | None:
+    return next((to + path[len(one) :] for one, to in moves.items() if path == one or is_below(path, one)), None)
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,8 @@ class AgentSpec:
     """Where to keep a passwd file for a uid without an entry; ``None`` if none is asked for."""
     companions: tuple[str, ...] = ()
     """The agent CLIs of the other agents in the same container."""
+    former: str | None = None
+    """Where the other place has the directory; ``None`` if it does not depend on the place."""
 
     @property
     def is_shared(self) -> bool:
@@ -167,6 +184,10 @@ def parse(document: Any, context: ConfigContext) -> ParsedConfig:
     notes: list[str] = []
     agents: list[AgentSpec] = []
     for name, entry in document["agents"].items():
+        if len(str(name)) > _NAME_LIMIT:
+            name = printable(str(name), limit=60)
+            faults[name] = (f"{name}: the agent's name is longer than {_NAME_LIMIT} characters; use a shorter one.",)
+            continue
         try:
             agents.append(_Entry(str(name), entry, context).parse())
         except ConfigError as error:
@@ -241,7 +262,8 @@ class _Entry:
         directory, configured_by = self._directory(mode, cli, login)
         files = [login] if login else []
         files += [source for source, published in context.mirrored.items() if published == directory]
-        files.append(posixpath.join(directory, cli.file))
+        former = context.former(directory)
+        files += [posixpath.join(place, cli.file) for place in (directory, former) if place]
         return AgentSpec(
             name=self.name,
             container=name,
@@ -259,6 +281,7 @@ class _Entry:
             home=self._path("home"),
             user=user,
             passwd_root=context.path(PASSWD_ROOT) if container.get("passwd") else None,
+            former=former,
         )
 
     def _fault(self, key: str, what: str) -> ConfigError:
@@ -323,7 +346,7 @@ class _Entry:
                 f"{self.name}: its command is no agent CLI of the catalogue, so it gets no mount; set container.cli "
                 f"to one of {known} if it starts one."
             )
-        return self._cli_of_login(self.context.path(login) if login else "") or catalog["claude"]
+        return self._cli_of_login(self.context.current(self.context.path(login)) if login else "") or catalog["claude"]
 
     def _cli_of_login(self, path: str) -> AgentCli | None:
         """The CLI whose login is at a path, or is mirrored to it."""
@@ -369,7 +392,7 @@ class _Entry:
         """The directory, and the field that named it."""
         directory = self._path("credentials_host_dir")
         if directory is not None:
-            return directory, "credentials_host_dir"
+            return self.context.current(directory), "credentials_host_dir"
         if mode == "shared":
             shared = f"{self.context.shared_root}/{cli.name}/{cli.shared_dir or cli.config_dir}"
             return self.context.path(shared), "mode"

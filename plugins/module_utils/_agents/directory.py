@@ -19,6 +19,12 @@ def directory_faults(spec: AgentSpec, facts: DirectoryFacts, context: ConfigCont
     foreign = _foreign(spec, facts, context)
     if foreign:
         return (f"{where}: {foreign}",)
+    if facts.is_beyond_root:
+        return (
+            f"{where}: {facts.path} can be reached by its user and not by root (a FUSE file system without "
+            f"allow_root, or NFS with root_squash), and root's engine is to mount it; set creds_mirror_place: "
+            f"system, or let root in.",
+        )
     if spec.is_shared and facts.kind in ("missing", "directory"):
         return ()
     if facts.kind == "missing":
@@ -27,7 +33,8 @@ def directory_faults(spec: AgentSpec, facts: DirectoryFacts, context: ConfigCont
             f"agentops.credentials.creds_mirror, or name another.",
         )
     if facts.kind == "unreadable":
-        return (f"{where}: the directory {facts.path} cannot be read by the user who runs this module; use become.",)
+        why = facts.obstacle or "it cannot be read by the user who runs this module; use become."
+        return (f"{where}: the directory {facts.path}: {why}",)
     if facts.kind != "directory":
         return (
             f"{where}: {facts.path} is not a directory; name the directory that holds {spec.cli.file} "
@@ -93,8 +100,15 @@ def _foreign(spec: AgentSpec, facts: DirectoryFacts, context: ConfigContext) -> 
             f"{facts.path} is not below {context.path(context.shared_root)}; a shared auth directory must be there, or "
             f"below one of allowed_directories."
         )
-    if facts.kind != "directory" or facts.uid == context.owner_uid:
+    if facts.kind != "directory":
         return None
+    if facts.uid == context.owner_uid:
+        if not facts.foreign:
+            return None
+        return (
+            f"{facts.path} holds {facts.foreign[0]}, which belongs to another user or has a second name elsewhere (a "
+            f"hard link); name a directory with a login of the agents' user's own."
+        )
     return (
         f"{facts.path} belongs to uid {facts.uid} and not to the agents' user (uid {context.owner_uid}); name a "
         f"directory of that user's, or add it to allowed_directories."

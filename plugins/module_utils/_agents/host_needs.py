@@ -29,6 +29,27 @@ class HostNeeds:
     initial_files: Mapping[str, str]
     """Files of a new directory, by name."""
     passwd: Passwd | None
+    former: str | None = None
+    """Where the other place has the shared auth directory."""
+
+
+@dataclass(frozen=True)
+class FormerPlace:
+    """Where the other place had an agent's directory."""
+
+    agent: str
+    path: str
+    directory: str
+    """Where it is now."""
+    file: str | None
+    """The published login's name; ``None`` for a shared auth directory."""
+
+
+def former_place(spec: AgentSpec) -> FormerPlace | None:
+    """``None`` where the directory does not depend on the place."""
+    if spec.former is None:
+        return None
+    return FormerPlace(spec.name, spec.former, spec.directory, None if spec.is_shared else spec.cli.file)
 
 
 def host_needs(
@@ -47,4 +68,5 @@ def host_needs(
     uid, gid = (numeric_id(name), numeric_id(group)) if numeric_id(name) is not None else spec.ids
     directory = spec.directory if spec.is_shared else None
     claimed_uid = user.uid if user and uid is None else None
-    return HostNeeds(spec.name, directory, uid, gid, claimed_uid, spec.cli.seeds, passwd)
+    former = spec.former if spec.is_shared else None
+    return HostNeeds(spec.name, directory, uid, gid, claimed_uid, spec.cli.seeds, passwd, former)

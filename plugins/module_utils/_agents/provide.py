@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,11 +15,13 @@ from typing import Any
 
 from .._base.changes import Changes
 from .._base.errors import HostError
-from .._host import files
+from .._base.paths import is_below
+from .._catalog import mirror_paths
+from .._host import files, moving
 from .._host.openat2 import O_PATH, open_beneath
 from .._host.trust import is_roots
-from .._host.users import User, as_user, owner_of
-from .host_needs import HostNeeds
+from .._host.users import User, as_user, look_as, owner_of
+from .host_needs import FormerPlace, HostNeeds
 from .passwd import Passwd
 
 
@@ -42,6 +45,17 @@ class Provider:
     def provide(self, needs: HostNeeds) -> None:
         """:raises HostError: it cannot be done; the sentence names the agent and the fix."""
         prepare(needs, self.home, Changes(check_mode=False))
+
+    def leftovers(self, former: FormerPlace) -> tuple[str, ...]:
+        """What :meth:`retire` would change, one sentence each; their diff is kept."""
+        predicted = Changes(check_mode=True)
+        retire(former, self.home, predicted)
+        self.diff += predicted.diff
+        return tuple(predicted.changes)
+
+    def retire(self, former: FormerPlace) -> None:
+        """:raises HostError: it cannot be done."""
+        retire(former, self.home, Changes(check_mode=False))
 
 
 def prepare(needs: HostNeeds, home: str, changes: Changes) -> None:
@@ -75,9 +89,77 @@ def _shared_directory(needs: HostNeeds, directory: str, user: User, changes: Cha
             f"{directory} must belong to uid {writer}, as which the container runs, and only root can see to that; "
             f"use become."
         )
+    is_systems = is_below(directory, mirror_paths.SYSTEM_PLACE)
+    if is_systems:
+        _ensure_roots(directory, changes)
+    _take_over(needs, directory, writer, user, changes)
+    if directory in changes.made:
+        return
+    if is_systems:
+        _make_as_root(directory, needs, writer, user.gid if is_users else needs.gid or 0, changes)
+        return
     made = as_user(user, partial(_make_as_user, directory, dict(needs.initial_files), writer), changes)
     if made and not is_users and not changes.check_mode:
         _give_away(made, writer, needs.gid or 0)
+
+
+def _ensure_roots(directory: str, changes: Changes) -> None:
+    """As root: every directory above one in the place ``system``."""
+    if os.geteuid() != 0:
+        if not os.path.isdir(directory):
+            raise HostError(f"{directory}: only root can make it (creds_mirror_place: system); use become.")
+        return
+    inside = os.path.relpath(os.path.dirname(directory), mirror_paths.SYSTEM_PLACE).split("/")
+    for depth in range(len(inside) + 1):
+        files.ensure_roots_directory(changes, "/".join([mirror_paths.SYSTEM_PLACE, *inside[:depth]]))
+
+
+def _take_over(needs: HostNeeds, directory: str, writer: int, user: User, changes: Changes) -> None:
+    """Move the directory from the other place, with the login in it.
+
+    It is moved and not copied: a client that still runs with it may renew the login, which spends the one in a copy.
+
+    :raises HostError: it cannot be moved.
+    """
+    former = needs.former
+
+    if former is None or not look_as(user, lambda: os.path.isdir(former) and not os.path.islink(former)):
+        return
+    if not is_below(directory, mirror_paths.SYSTEM_PLACE):
+        as_user(user, lambda own: _make_parents(own, directory), changes)
+    if moving.move(changes, user, former, directory, writer) or directory in changes.made:
+        return
+    if look_as(user, lambda: os.path.isdir(directory) and not os.path.islink(directory)):
+        return
+    raise HostError(
+        f"{former} holds the shared login and cannot be moved to {directory} (another file system, another owner than "
+        f"uid {writer}, or out of root's reach); stop the containers that use it, copy it there (cp --archive), and "
+        f"move it away."
+    )
+
+
+def _make_as_root(directory: str, needs: HostNeeds, writer: int, gid: int, changes: Changes) -> None:
+    """The directory in the place ``system``, whose parents are root's: nobody else can have a hand in it."""
+    status = files.status_of(directory)
+    if status is not None:
+        _require_writer(directory, status, writer)
+        if os.geteuid() in (0, writer):
+            files.ensure_mode(changes, directory, status, 0o700)
+        return
+
+    def make() -> None:
+        new = f"{directory}.new"  # of a run that was cut off, if it is there
+        shutil.rmtree(new, ignore_errors=True)
+        os.mkdir(new, 0o700)
+        for name, text in needs.initial_files.items():
+            with open(f"{new}/{name}", "x", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(text)
+                os.fchown(file.fileno(), writer, gid)
+        os.chown(new, writer, gid)
+        os.rename(new, directory)
+
+    changes.make(f"made the directory {directory}", directory, "absent\n", "directory, mode 0700\n", make)
 
 
 def _accepted_claim(needs: HostNeeds, directory: str, user: User) -> int | None:
@@ -104,13 +186,19 @@ def _make_as_user(directory: str, initial_files: dict[str, str], writer: int, ow
     try:
         status = os.lstat(directory)
     except (FileNotFoundError, NotADirectoryError):
-        for parent in _missing_parents(directory):
-            files.ensure_directory(own, parent, 0o700)
+        _make_parents(own, directory)
         files.ensure_directory(own, directory, 0o700)
         for name, text in initial_files.items():
             files.ensure_file(own, f"{directory}/{name}", text, 0o600)
         paths = [] if own.check_mode else [directory, *(f"{directory}/{name}" for name in initial_files)]
         return [[os.path.realpath(path), *_identity(os.lstat(path))] for path in paths]
+    _require_writer(directory, status, writer)
+    if status.st_uid == os.geteuid():
+        files.ensure_directory(own, directory, 0o700)
+    return []
+
+
+def _require_writer(directory: str, status: os.stat_result, writer: int) -> None:
     if not stat.S_ISDIR(status.st_mode):
         raise HostError(f"{directory} is no directory; move it away.")
     if status.st_uid != writer:
@@ -119,9 +207,11 @@ def _make_as_user(directory: str, initial_files: dict[str, str], writer: int, ow
             f"that share a login as one user, give it to that uid yourself (chown --recursive), or remove it if it is "
             f"empty."
         )
-    if status.st_uid == os.geteuid():
-        files.ensure_directory(own, directory, 0o700)
-    return []
+
+
+def _make_parents(own: Changes, directory: str) -> None:
+    for parent in _missing_parents(directory):
+        files.ensure_directory(own, parent, 0o700)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
@@ -160,6 +250,27 @@ def _passwd(passwd: Passwd, user: User, changes: Changes) -> None:
             files.ensure_file(own, passwd.path, passwd.text, 0o644)
 
     as_user(user, make, changes)
+
+
+def retire(former: FormerPlace, home: str, changes: Changes) -> None:
+    """Remove what a move to another place has left, and no container has mounted: a link, or a published login.
+
+    A shared login that could not be moved is nobody's but the user's: it stays.
+    """
+    user = owner_of(home)
+
+    def remove(own: Changes) -> None:
+        if moving.remove_link(own, former.path, former.directory) or former.file is None:
+            return
+        is_there = os.path.isdir(former.path) and not os.path.islink(former.path) and os.path.isdir(former.directory)
+        if is_there and set(os.listdir(former.path)) <= {former.file}:
+            files.remove_file(own, f"{former.path}/{former.file}")
+            files.remove_directory(own, former.path, {former.file})
+
+    if not is_below(former.path, mirror_paths.SYSTEM_PLACE):
+        as_user(user, remove, changes)
+    elif os.geteuid() == 0:
+        remove(changes)
 
 
 def write_manifest(path: str, text: str, home: str, changes: Changes) -> None:

@@ -22,6 +22,8 @@ class Changes:
     """Paths that a real run would have made by now; only check mode has any."""
     chowned: set[str] = field(default_factory=set)
     """Paths that a real run would have made the user's by now; only check mode has any."""
+    moved: set[str] = field(default_factory=set)
+    """Those of ``made`` that a real run would have moved there, with all that belongs to them."""
 
     def make(self, what: str, path: str, before: str, after: str, action: Callable[[], object]) -> bool:
         """Do ``action`` and record the change after that, so a failure is not reported as one.
@@ -41,8 +43,8 @@ class Changes:
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data, for :meth:`add` in another process."""
-        made, chowned = sorted(self.made), sorted(self.chowned)
-        return {"changes": self.changes, "diff": self.diff, "warnings": self.warnings, "made": made, "chowned": chowned}
+        paths = {name: sorted(getattr(self, name)) for name in ("made", "chowned", "moved")}
+        return {"changes": self.changes, "diff": self.diff, "warnings": self.warnings, **paths}
 
     def add(self, other: dict[str, Any]) -> None:
         """Add what another process has changed."""
@@ -51,3 +53,4 @@ class Changes:
         self.warnings += other["warnings"]
         self.made.update(other["made"])
         self.chowned.update(other["chowned"])
+        self.moved.update(other["moved"])

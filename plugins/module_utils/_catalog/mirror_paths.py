@@ -21,6 +21,10 @@ Place = Literal["home", "system"]
 PLACES: tuple[Place, ...] = ("home", "system")
 
 
+SHARED_ROOT = "~/.local/share/agentops/agent-auth"
+"""Holds the shared auth directories in the place ``home``."""
+
+
 def in_home(path: str, home: str) -> str:
     """A host path of the user's, normalised; ``~`` and ``~/`` stand for ``home``."""
     if path == "~" or path.startswith("~/"):
@@ -31,6 +35,11 @@ def in_home(path: str, home: str) -> str:
 def mirror_root(place: Place, root: str, user: str, home: str) -> str:
     """The directory that holds a user's credentials directories; ``root`` says where in the place ``home``."""
     return f"{SYSTEM_PLACE}/{user}" if place == "system" else in_home(root, home)
+
+
+def shared_root(place: Place, root: str, user: str) -> str:
+    """The directory that holds a user's shared auth directories; one that the operator names is where he says."""
+    return f"{SYSTEM_PLACE}/{user}/agent-auth" if place == "system" and root == SHARED_ROOT else root
 
 
 def credentials_directory(root: str, cli: AgentCli) -> str:

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Callable, Iterable, Sequence
 
-from .._agents.host_needs import HostNeeds
+from .._agents.host_needs import FormerPlace, HostNeeds
 from .._base.errors import AgentMountsError, EngineError, LateError, RollbackError, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import Document
@@ -180,3 +180,6 @@ class _Effects:
 
     def provide(self, needs: HostNeeds) -> None:
         self.session.provider.provide(needs)
+
+    def retire(self, former: FormerPlace) -> None:
+        self.session.provider.retire(former)

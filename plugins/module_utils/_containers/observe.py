@@ -13,7 +13,7 @@ from typing import Iterable, Iterator, Mapping, Sequence
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
 from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
-from .._agents.placement import Desired, desired_state, is_file_mount, is_our_target
+from .._agents.placement import Desired, config_directory, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._base.paths import normalise
@@ -74,11 +74,14 @@ def _observed(
     passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) if root else engine.read_file(container.id, PASSWD)
     user, desired = _desired(spec, container, (passwd or b"").decode("utf-8", "replace"))
     source = _bind_source(container, desired)
-    seen, link_state = None, None
+    # The link that is left at a former place is the user's: a mount by it is not the mount that is wanted.
+    real = source if source is None or normalise(source) == spec.former else host.realpath(source)
+    seen, link_state, former_link = None, None, None
     if root is not None and desired is not None:
         view = root.stat(desired.mount.target)
         seen = view.identity if view.kind == "directory" and view.identity else (0, 0)
         link_state = _link_state(root, spec, container, desired)
+        former_link = _former_link(root, spec, container, user) if desired.link is None else None
     return Observed(
         spec,
         directory,
@@ -86,10 +89,11 @@ def _observed(
         ObservedContainer(
             container,
             user,
-            host.realpath(source) if source else None,
+            real,
             seen,
             link_state,
             proof_obstacle,
+            former_link,
             exposures(spec, desired, container, [host.realpath(one) for one in spec.sources], *_mounts(host, root)),
         ),
     )
@@ -117,6 +121,16 @@ def _bind_source(container: Container, desired: Desired | None) -> str | None:
         return None
     at_target = [mount for mount in container.mounts if mount.target == desired.mount.target]
     return at_target[0].source if at_target and at_target[0].type == "bind" else None
+
+
+def _former_link(root: ContainerRoot, spec: AgentSpec, container: Container, user: ContainerUser | None) -> str | None:
+    """The link that the placement of another mode has made, if it still is what we made."""
+    variables = {name: value for name, value in container.environment.items() if not is_our_target(value, spec.cli)}
+    directory = config_directory(spec.cli, variables, user.home if user else None)
+    path = f"{directory}/{spec.cli.credential}"
+    view = root.lstat(path) if directory else None
+    is_ours = view is not None and view.kind == "link" and is_our_target(view.link_target or "", spec.cli)
+    return path if is_ours else None
 
 
 def _link_state(root: ContainerRoot, spec: AgentSpec, container: Container, desired: Desired) -> LinkState | None:

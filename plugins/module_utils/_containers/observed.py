@@ -51,6 +51,8 @@ class ObservedContainer:
     """``None`` if there is no link, or it is not known."""
     proof_obstacle: str | None
     """Why the two above are not known, for a running container."""
+    former_link: str | None = None
+    """A link that an earlier mode of ours has made, and no longer wants."""
     exposures: tuple[Reach, ...] = ()
     """Where the logins of the host themselves are in its reach."""
 
@@ -73,6 +75,12 @@ class Observed:
     """What its container must have; ``None`` if the place for the directory is not known."""
     container: ObservedContainer | None
     """``None`` if there is none of its name."""
+
+    @property
+    def link(self) -> str | None:
+        """The link of ours, wanted or not any more: no file that a recreation would lose."""
+        wanted = self.desired.link if self.desired else None
+        return wanted or (self.container.former_link if self.container else None)
 
     @property
     def state(self) -> str:

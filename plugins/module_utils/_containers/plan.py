@@ -14,7 +14,7 @@ import abc
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from .._agents.host_needs import HostNeeds
+from .._agents.host_needs import FormerPlace, HostNeeds
 from .._base.printable import printable
 from .._engine.documents import Document
 from .observed import Observed, RecreationFacts
@@ -62,6 +62,7 @@ class Effects(Protocol):
     def verify(self, container_id: str, expectation: Expectation) -> None: ...
     def provide(self, needs: HostNeeds) -> None: ...
     def require_sources(self, container_id: str) -> None: ...
+    def retire(self, former: FormerPlace) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,21 @@ class ProvideOnHost(Operation):
 
     def perform(self, effects: Effects) -> None:
         effects.provide(self.needs)
+
+
+@dataclass(frozen=True)
+class RetireOnHost(Operation):
+    """Remove what a move to another place has left, once no container has it mounted."""
+
+    former: FormerPlace
+    changes: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        return "on the host: " + ", ".join(self.changes)
+
+    def perform(self, effects: Effects) -> None:
+        effects.retire(self.former)
 
 
 @dataclass(frozen=True)
@@ -357,10 +373,13 @@ class Plan:
 
     agents: tuple[AgentPlan, ...]
     recovery: tuple[Operation, ...] = ()
+    afterwards: tuple[Operation, ...] = ()
+    """What is removed on the host when all that is above has been done."""
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        return (*self.recovery, *(operation for agent in self.agents for operation in agent.changes))
+        agents = (operation for agent in self.agents for operation in agent.changes)
+        return (*self.recovery, *agents, *self.afterwards)
 
     def __str__(self) -> str:
         return "".join(f"{operation}\n" for operation in self.operations)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Collection, Mapping, Protocol, Sequence
 
-from .._agents.host_needs import HostNeeds
+from .._agents.host_needs import FormerPlace, HostNeeds
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
+from .._base.paths import is_below
 from .._engine.documents import ApiVersion, Container, ContainerRow, Document, Image
 from .._host.filesystem import DirectoryFacts, Reader
 from .._host.mountinfo import Mount
@@ -65,6 +66,7 @@ class Host(Protocol):
 
     def directory(self, path: str) -> DirectoryFacts: ...
     def realpath(self, path: str) -> str: ...
+    def identity(self, path: str) -> tuple[int, int] | None: ...
     def read(self, path: str) -> bytes | None: ...
     def inode(self, path: str) -> int | None: ...
     def mounts(self) -> Sequence[Mount]: ...
@@ -81,6 +83,8 @@ class Provider(Protocol):
 
     def missing(self, needs: HostNeeds) -> tuple[str, ...]: ...
     def provide(self, needs: HostNeeds) -> None: ...
+    def leftovers(self, former: FormerPlace) -> tuple[str, ...]: ...
+    def retire(self, former: FormerPlace) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,11 @@ class ContainerList:
     @property
     def ids(self) -> frozenset[str]:
         return frozenset(row.id for row in self.rows.values())
+
+    def users_of(self, path: str) -> set[str]:
+        """Names of the containers that have a path, or something below it, mounted."""
+        sources = {name: row.sources for name, row in self.rows.items()}
+        return {name for name, used in sources.items() if any(one == path or is_below(one, path) for one in used)}
 
     def interrupted(self) -> list[str]:
         """Names of the containers whose recreation did not end, on the whole host."""

@@ -104,7 +104,7 @@ def recreate(
 
     :param companions: the other agents of the same container, each with a directory of its own.
     """
-    link = observed.desired.link if observed.desired else None
+    link = observed.link
     carries = is_carried(facts, link, options, not recreated_with(facts, options))
     everyone = [(observed, diagnosis), *companions]
     overrides = _overrides(everyone, options)

@@ -22,7 +22,7 @@ def refuse_recreation(
 ) -> tuple[str, ...]:
     """Every reason why the container may not be recreated."""
     name = observed.spec.name
-    link = observed.desired.link if observed.desired else None
+    link = observed.link
     has_dependents = bool(recreated_with(facts, options))
     found = [
         *refuse_dependents(name, facts, options),

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import pathlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._agents import directory, shared_logins
 from .._agents.config import AgentSpec
-from .._agents.host_needs import host_needs
+from .._agents.host_needs import former_place, host_needs
 from .._agents.launchers import desired_without_container, launcher_faults
 from .._base.errors import AgentMountsError, ConfigError, EngineError, RefusedError
 from .._base.names import without_suffix
@@ -28,7 +29,7 @@ from .isolation import Failures
 from .observe import ContainerInquiry, interrupted, left_probe, observe, observed_logins, recover
 from .observed import Observed
 from .options import Options, Request
-from .plan import AgentPlan, Operation, Plan, ProvideOnHost
+from .plan import AgentPlan, Operation, Plan, ProvideOnHost, RetireOnHost
 from .planner import plan_agent
 from .ports import ContainerList, Host, Provider, ReadingEngine, Session
 from .probe import untried
@@ -61,7 +62,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     failures = Failures()
     agents, notes = checked_agents(request, session.host, failures)
     containers = ContainerList.of(session.engine)
-    _require_closed(request, containers)
+    _require_closed(request, session.host, containers)
     recovery = _recover(request, session, containers, agents, failures)
     if recovery and not request.check_mode:
         containers = _listed(session.engine, [spec.name for spec in agents], failures) or containers
@@ -75,27 +76,37 @@ def reconcile(request: Request, session: Session) -> RunResult:
     )
     after = {plan.agent: plan.diagnosis.verdict for plan in plans}
     after.update(_verdicts_after(request, session, plans, failures))
+    retired = _retire(request, session, containers, agents, plans, failures)
     notes += tuple(note for plan in plans for note in plan.warnings)
     notes += untried(plans) if request.check_mode else ()
     logins = [login for plan in plans for login in observed_logins(plan.observed)]
     return RunResult(
-        Plan(tuple(plans), recovery),
+        Plan(tuple(plans), recovery, retired),
         after,
         tuple(printable(note, limit=1200) for note in notes),
         shared_logins.sharers(logins),
         failures.sentences,
-        bool(recovery or done),
+        bool(recovery or done or retired),
     )
 
 
-def _require_closed(request: Request, containers: ContainerList) -> None:
+def _require_closed(request: Request, host: Host, containers: ContainerList) -> None:
     """No container may write what says which directories of the host are mounted where.
 
     :raises ConfigError: one can.
     """
     path = request.config_path
-    for name, row in containers.rows.items() if path else ():
-        reached = [one for one in row.writable_sources if path == one or is_below(path or "", one)]
+    if path is None:
+        return
+    # By identity, too: a source can be a link, or a volume that is a directory of the host.
+    ways = [path, *(str(parent) for parent in pathlib.PurePosixPath(path).parents)]
+    identities = {host.identity(way) for way in ways} - {None}
+    for name, row in containers.rows.items():
+        reached = [
+            one
+            for one in row.writable_sources
+            if path == one or is_below(path, one) or host.identity(one) in identities
+        ]
         if reached and without_suffix(name) not in request.trusted_writers:
             raise ConfigError(
                 f"{path} can be written by the container {name}, which has {reached[0]} mounted writable: its agent "
@@ -363,6 +374,41 @@ def _verdicts_after(
 
     seen = {plan.agent: failures.attempt(plan.agent, _bound(look_again, plan)) for plan in changed}
     return {agent: verdict for agent, verdict in seen.items() if verdict is not None}
+
+
+def _retire(
+    request: Request,
+    session: Session,
+    containers: ContainerList,
+    agents: Sequence[AgentSpec],
+    plans: Sequence[AgentPlan],
+    failures: Failures,
+) -> tuple[Operation, ...]:
+    """Remove what moves to another place have left, where no container of the engine has it mounted any more."""
+    formers = {former.path: former for former in map(former_place, agents) if former and request.options.is_present}
+    left = {path: session.provider.leftovers(former) for path, former in formers.items()}
+    if not any(left.values()):
+        return ()
+    recreated: set[str] = set()
+    if request.check_mode:
+        recreated = {plan.container for plan in plans if plan.operations}
+    else:
+        now = _listed(session.engine, (), failures)
+        if now is None:
+            return ()
+        containers = now
+    done: list[Operation] = []
+    for path, changes in left.items():
+        if changes and not containers.users_of(path) - recreated:
+            operation = RetireOnHost(formers[path].agent, "", formers[path], changes)
+            if request.check_mode or failures.attempt(operation.agent, _bound(_retired, session, operation)):
+                done.append(operation)
+    return tuple(done)
+
+
+def _retired(session: Session, operation: Operation) -> bool:
+    execute.perform(session, [operation])
+    return True
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -44,6 +44,11 @@ class ContainerRow:
         return tuple(name for name in names if "/" not in name)
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Paths of the host that are mounted."""
+        return tuple(str(row["Source"]) for row in self.document.get("Mounts") or () if row.get("Source"))
+
+    @property
     def writable_sources(self) -> tuple[str, ...]:
         """Paths of the host that the container can write."""
         rows = self.document.get("Mounts") or ()

@@ -50,10 +50,11 @@ def ensure_directory(
     access: bytes | None = None,
 ) -> None:
     """Make a directory, with its parents. Unless ``exactly``, one that is there is left as it is."""
+    if path in changes.made:
+        return
     status = status_of(path)
     if status is None:
-        if path not in changes.made:
-            _make_directory(changes, path, mode, access)
+        _make_directory(changes, path, mode, access)
         return
     if not exactly and os.path.isdir(path):
         return
@@ -63,6 +64,20 @@ def ensure_directory(
     if status.st_uid != os.geteuid() and path not in changes.chowned:
         raise HostError(f"{path}: it belongs to uid {status.st_uid}; chown it, or run the role as root.")
     ensure_access(changes, path, mode, access)
+
+
+def ensure_roots_directory(changes: Changes, path: str) -> None:
+    """As root: make a directory that everybody may pass and only root may change.
+
+    :raises HostError: somebody else's is there.
+    """
+    status = status_of(path)
+    if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != 0):
+        raise HostError(
+            f"{path}: it belongs to uid {status.st_uid}, and every directory above the credentials must be root's;"
+            f" move it away."
+        )
+    ensure_directory(changes, path, 0o755)
 
 
 def _make_directory(changes: Changes, path: str, mode: int, access: bytes | None) -> None:
@@ -227,6 +242,12 @@ def chown_to(changes: Changes, user: User, path: str, beneath: str | None = None
         if status is None or status.st_uid == user.uid:
             return
         raise HostError(f"{path}: it lies outside of {beneath}, where root changes no owner; chown it yourself.")
+    # What root may not reach (a FUSE home, root_squash) holds nothing that root or an engine has made.
+    with suppress(PermissionError):
+        _chown_beneath(changes, user, path, beneath, inside)
+
+
+def _chown_beneath(changes: Changes, user: User, path: str, beneath: str, inside: str) -> None:
     try:
         descriptor = os.open(beneath, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:

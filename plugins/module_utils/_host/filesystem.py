@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from typing import Collection
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Callable, Collection
 
+from .._base.errors import HostError
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .mountinfo import Mount, mounts_of
@@ -18,7 +20,10 @@ from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
 from .process_root import ContainerRoot
 from .reader import Process, obstacle, processes
 from .reading import read_regular
-from .users import whose_id
+from .users import User, look_as, whose_id
+
+_FEW = 16
+"""How many files of a directory are looked at: one that may be mounted holds one."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,12 @@ class DirectoryFacts:
     gid: int = 0
     acl_uids: tuple[int, ...] = ()
     acl_gids: tuple[int, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Names in it of files that are not its owner's alone: another's, or with a second name elsewhere (a hard link)."""
+    is_beyond_root: bool = False
+    """Whether its user reaches it and root does not, as in a FUSE home or where root is squashed."""
+    obstacle: str = ""
+    """Why it is ``unreadable``, where that is known."""
 
     def lets_in(self, uid: int, gid: int) -> bool:
         """Whether a process may list the directory and open files in it, by mode and access control list."""
@@ -59,34 +70,58 @@ class Reader:
 
 
 class Host:
-    """The file system of the managed host. Each look ends within seconds."""
+    """The file system of the managed host. Each look ends within seconds.
+
+    :param user: as whom to look where root may not (a FUSE home, root_squash).
+    """
+
+    def __init__(self, user: User | None = None) -> None:
+        self._user = user if os.geteuid() == 0 and user is not None and user.uid != 0 else None
 
     def directory(self, path: str) -> DirectoryFacts:
         """What is at ``path``, symbolic links resolved."""
         try:
-            return within(LOOK_SECONDS, _directory, path)
-        except NoAnswerError:
-            return DirectoryFacts(path, "unreadable")
+            facts = within(LOOK_SECONDS, _directory, path)
+        except NoAnswerError as error:
+            return DirectoryFacts(path, "unreadable", obstacle=str(error))
+        if facts.kind != "unreadable" or self._user is None:
+            return facts
+        try:
+            seen = look_as(self._user, lambda: asdict(_directory(path)))
+        except HostError as error:
+            return replace(facts, obstacle=str(error))
+        lists = {name: tuple(value) for name, value in seen.items() if isinstance(value, list)}
+        return DirectoryFacts(**{**seen, **lists, "is_beyond_root": True})
+
+    def identity(self, path: str) -> tuple[int, int] | None:
+        """Device and inode of what is at ``path``, links followed; ``None`` if nothing is there."""
+        found = self._look(_identity, path)
+        return None if found is None else (int(found[0]), int(found[1]))
 
     def realpath(self, path: str) -> str:
-        try:
-            return str(within(LOOK_SECONDS, os.path.realpath, path))
-        except NoAnswerError:
-            return path
+        found = self._look(_realpath, path)
+        return path if found is None else str(found)
 
     def read(self, path: str) -> bytes | None:
         """The first MiB of the regular file at ``path``, its last component not followed; ``None`` if none is there."""
-        try:
-            return within(LOOK_SECONDS, _read, path)
-        except OSError:
-            return None
+        text = self._look(_read, path)
+        return None if text is None else str(text).encode("latin-1")
 
     def inode(self, path: str) -> int | None:
         """The inode number of what is at ``path``, its last component not followed."""
+        found: int | None = self._look(_inode, path)
+        return found
+
+    def _look(self, work: Callable[[str], Any], path: str) -> Any:
+        """What ``work`` finds; ``None`` if nothing is there, or nobody may look."""
         try:
-            return within(LOOK_SECONDS, os.lstat, path).st_ino
+            return within(LOOK_SECONDS, work, path)
+        except PermissionError:
+            with suppress(HostError):
+                return look_as(self._user, lambda: work(path)) if self._user is not None else None
         except (OSError, ValueError):
-            return None
+            pass
+        return None
 
     def mounts(self) -> tuple[Mount, ...]:
         return mounts_of("self")
@@ -121,6 +156,7 @@ def _directory(path: str) -> DirectoryFacts:
         if not stat.S_ISDIR(status.st_mode):
             return DirectoryFacts(path, "other")
         names = tuple(sorted(os.listdir(path)))
+        foreign = tuple(name for name in names[:_FEW] if _is_foreign(f"{path}/{name}", status.st_uid))
     except FileNotFoundError:
         return DirectoryFacts(path, "missing")
     except PermissionError:
@@ -130,8 +166,35 @@ def _directory(path: str) -> DirectoryFacts:
     identity = (status.st_dev, status.st_ino)
     uids, gids = granted_readers(path)
     mode = stat.S_IMODE(status.st_mode)
-    return DirectoryFacts(path, "directory", identity, names, mode, status.st_uid, status.st_gid, uids, gids)
+    return DirectoryFacts(path, "directory", identity, names, mode, status.st_uid, status.st_gid, uids, gids, foreign)
 
 
-def _read(path: str) -> bytes | None:
-    return read_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC))
+def _is_foreign(path: str, uid: int) -> bool:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and (status.st_uid != uid or status.st_nlink > 1)
+
+
+def _realpath(path: str) -> str:
+    real = os.path.realpath(path)  # it takes what it may not look at for no link
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.lstat(real)
+    return real
+
+
+def _identity(path: str) -> list[int]:
+    status = os.stat(path)
+    return [status.st_dev, status.st_ino]
+
+
+def _inode(path: str) -> int:
+    return os.lstat(path).st_ino
+
+
+def _read(path: str) -> str | None:
+    """As text of one character for each byte, for it may come out of another process."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
+    content = read_regular(os.open(path, flags))
+    return None if content is None else content.decode("latin-1")

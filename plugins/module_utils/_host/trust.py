@@ -12,11 +12,10 @@ import pwd
 import stat
 from typing import Iterable
 
-from .._base.changes import Changes
 from .._base.errors import ConfigError
 from .acl import writers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
-from .users import User, as_user, may_use_engine
+from .users import User, look_as, may_use_engine
 
 _LIMIT = 4 << 20
 """Bytes of a configuration. That of 300 agents has some 100 KiB."""
@@ -30,10 +29,11 @@ def read_configuration(path: str, user: User) -> str:
 
     :raises ConfigError: it is not there, not readable, or others may write it; the sentence names the fix.
     """
+    path = os.path.abspath(path)
     try:
-        real = within(LOOK_SECONDS, os.path.realpath, path)
-        if os.geteuid() == 0 and user.uid != 0 and not within(LOOK_SECONDS, is_roots, real):
-            result = as_user(user, lambda _own: _read(path, user.uid), Changes(check_mode=False))
+        # By its name: what a link of the user's leads to may be root's, and not be his to read.
+        if os.geteuid() == 0 and user.uid != 0 and not within(LOOK_SECONDS, is_roots, path):
+            result = look_as(user, lambda: _read(path, user.uid))
         else:
             result = within(LOOK_SECONDS, _read, path, user.uid)
     except NoAnswerError as error:
@@ -80,10 +80,19 @@ def _read(path: str, uid: int) -> dict[str, str]:
         return {"fault": "does not exist on the managed host; set path to the agents' configuration."}
     except OSError as error:
         return {"fault": f"cannot be read ({error.strerror}); fix its permissions or use become."}
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return {"fault": "is no regular file; name the agents' configuration."}
+    try:
+        return _content(descriptor, path, uid)
+    except OSError as error:
+        return {"fault": f"cannot be read ({error.strerror}); name the agents' configuration."}
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int, path: str, uid: int) -> dict[str, str]:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return {"fault": "is no regular file; name the agents' configuration."}
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
         if status.st_size > _LIMIT:
             return {"fault": f"is larger than {_LIMIT >> 20} MiB; name the agents' configuration."}
         fault = _writers_fault(os.path.realpath(path), uid)
@@ -136,9 +145,10 @@ def _is_private(gid: int, uid: int) -> bool:
     if gid == 0:
         return True
     try:
-        names = {pwd.getpwuid(uid).pw_name, "root"}
+        name = pwd.getpwuid(uid).pw_name
         members = set(grp.getgrgid(gid).gr_mem)
     except KeyError:
         return False
     members |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == gid}
-    return members <= names
+    # A group of nobody's, as Debian's users, is not his: whoever is added to it could write.
+    return name in members and members <= {name, "root"}

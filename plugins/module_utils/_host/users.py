@@ -19,7 +19,9 @@ from typing import Any, Callable
 from .._base.changes import Changes
 from .._base.errors import AgentMountsError, HostError, unexpected
 from .._base.printable import printable
+from .bounded import LOOK_SECONDS, NoAnswerError, within
 
+_REAP_SECONDS = 2.0
 _SECONDS = 300.0
 """How long the work of one user may take. Each call of systemctl in it ends within 120 seconds."""
 
@@ -50,10 +52,15 @@ def owner_of(home: str) -> User:
 
     :raises HostError: there is none.
     """
+    entry: pwd.struct_passwd | None
     try:
-        entry = pwd.getpwuid(os.stat(home).st_uid)
+        entry = pwd.getpwuid(within(LOOK_SECONDS, os.stat, home).st_uid)
+    except PermissionError:  # root may not look at a FUSE home
+        entry = next((one for one in pwd.getpwall() if one.pw_dir.rstrip("/") == home.rstrip("/")), None)
     except (OSError, KeyError):
-        raise HostError(f"home: {home} is no user's home directory; set home to one.") from None
+        entry = None
+    if entry is None:
+        raise HostError(f"home: {home} is no user's home directory; set home to one.")
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
 
 
@@ -96,11 +103,12 @@ def may_use_engine(user: User) -> bool | None:
     return may
 
 
-def as_user(user: User, work: Callable[[Changes], Any], changes: Changes) -> Any:
+def as_user(user: User, work: Callable[[Changes], Any], changes: Changes, seconds: float | None = None) -> Any:
     """Do ``work`` with the rights of ``user``: in this process if it has them, else in a child that drops root's.
 
     Returns what ``work`` returns, which must be plain data.
 
+    :param seconds: how long it may take; a look takes :data:`LOOK_SECONDS`.
     :raises HostError: as ``work`` does, and where this process may not act for the user.
     """
     if os.geteuid() == user.uid:
@@ -110,24 +118,30 @@ def as_user(user: User, work: Callable[[Changes], Any], changes: Changes) -> Any
             f"creds_mirror_user: {pwd.getpwuid(os.geteuid()).pw_name} may not act for {user.name};"
             f" connect as {user.name}, or set become."
         )
+    seconds = seconds or _SECONDS
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        own = Changes(changes.check_mode, made=set(changes.made), chowned=set(changes.chowned))
+        own = Changes(
+            changes.check_mode, made=set(changes.made), chowned=set(changes.chowned), moved=set(changes.moved)
+        )
         with os.fdopen(writing, "w") as pipe:
             json.dump(_work_in_child(user, work, own), pipe)
             pipe.flush()
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb", buffering=0) as pipe:
-        answer = _answer(pipe.fileno())
+        answer = _answer(pipe.fileno(), seconds)
     if answer is None:
         os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    _reap(child)
     if not answer:
-        how = f"did not end within {_SECONDS:.0f} seconds" if answer is None else "ended without an answer"
-        raise HostError(f"what is done as {user.name} {how}; look at the user's processes, and run again.")
+        how = f"did not end within {seconds:.0f} seconds" if answer is None else "ended without an answer"
+        raise HostError(
+            f"what is done as {user.name} {how}; look at the user's processes and at the file system of"
+            f" {user.home or 'his home'}, and run again."
+        )
     result = json.loads(answer)
     changes.add(result)
     if "error" in result:
@@ -135,9 +149,29 @@ def as_user(user: User, work: Callable[[Changes], Any], changes: Changes) -> Any
     return result["value"]
 
 
-def _answer(descriptor: int) -> bytes | None:
+def look_as(user: User, work: Callable[[], Any]) -> Any:
+    """What ``work`` finds with the rights of ``user``, which is plain data; it ends within seconds.
+
+    :raises HostError: the file system does not answer, or the user may not look.
+    """
+    if os.geteuid() == user.uid:
+        try:
+            return within(LOOK_SECONDS, work)
+        except NoAnswerError as error:
+            raise HostError(f"{user.home or '/'}: {error}; look at the file system, and run again.") from None
+    return as_user(user, lambda _own: work(), Changes(check_mode=True), LOOK_SECONDS)
+
+
+def _reap(child: int) -> None:
+    """A process that hangs in a file system which does not answer cannot even be killed: it is left."""
+    end = time.monotonic() + _REAP_SECONDS
+    while os.waitpid(child, os.WNOHANG)[0] == 0 and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+def _answer(descriptor: int, seconds: float) -> bytes | None:
     """Read to the end, but not for ever: the user may stop a process that has his rights. ``None`` if time is up."""
-    end, answer = time.monotonic() + _SECONDS, b""
+    end, answer = time.monotonic() + seconds, b""
     while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
         piece = os.read(descriptor, 1 << 16)
         if not piece:

@@ -45,11 +45,16 @@ def require_guardable(spec: MirrorSpec) -> None:
             path = f"{path}/{name}"
             try:
                 deeper = os.open(name, O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+                status = os.fstat(deeper)
             except FileNotFoundError:
                 return
+            except PermissionError:
+                raise HostError(
+                    f"creds_mirror_guard_directory: {path} can be reached by its user and not by root (FUSE or"
+                    f" root_squash); set creds_mirror_place to system."
+                ) from None
             os.close(descriptor)
             descriptor = deeper
-            status = os.fstat(descriptor)
             fault = "is a link" if stat.S_ISLNK(status.st_mode) else ""
             if status.st_uid not in (0, spec.user.uid):
                 fault = f"belongs to uid {status.st_uid}"

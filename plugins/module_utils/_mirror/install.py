@@ -52,7 +52,7 @@ def ensure_directories(changes: Changes, spec: MirrorSpec, foreign_files: str) -
         _clear_foreign(changes, spec, foreign_files)
     if os.path.isdir(spec.staging):
         ensure_acl(changes, spec.staging, acl.ACL_DEFAULT, readers.default_acl)
-    elif readers.default_acl is not None:
+    elif readers.default_acl is not None and spec.staging not in changes.moved:
         changes.make(f"set the default ACL of {spec.staging}", spec.staging, "", "", lambda: None)
     # Check mode cannot look into a directory that it has only said to chown.
     status = None if spec.directory in changes.chowned else status_of(spec.published)
@@ -109,8 +109,20 @@ def foreign_names(spec: MirrorSpec) -> list[str]:
 
 def remove_directories(changes: Changes, spec: MirrorSpec) -> None:
     """Remove the credentials and staging directories; foreign files stay, and so does what holds them."""
-    if spec.directory not in changes.chowned:
+    if spec.directory not in changes.chowned and not os.path.islink(spec.directory):
         remove_file(changes, spec.published)
+    remove_staging(changes, spec)
+    if os.path.isdir(spec.directory) and not os.path.islink(spec.directory):
+        names = [] if spec.directory in changes.chowned else os.listdir(spec.directory)
+        left = sorted(name for name in names if name != spec.cli.file)
+        if left:
+            changes.warnings.append(f"{spec.directory} is kept: it holds the foreign {printable(', '.join(left))}")
+        else:
+            remove_directory(changes, spec.directory, set(names))
+
+
+def remove_staging(changes: Changes, spec: MirrorSpec) -> None:
+    """Remove the staging directory with all that is in it."""
     if os.path.isdir(spec.staging) and not os.path.islink(spec.staging):
         _empty_staging(changes, spec)
         changes.make(
@@ -120,13 +132,6 @@ def remove_directories(changes: Changes, spec: MirrorSpec) -> None:
             "absent\n",
             lambda: os.rmdir(spec.staging),
         )
-    if os.path.isdir(spec.directory) and not os.path.islink(spec.directory):
-        names = [] if spec.directory in changes.chowned else os.listdir(spec.directory)
-        left = sorted(name for name in names if name != spec.cli.file)
-        if left:
-            changes.warnings.append(f"{spec.directory} is kept: it holds the foreign {printable(', '.join(left))}")
-        else:
-            remove_directory(changes, spec.directory, set(names))
 
 
 def _empty_staging(changes: Changes, spec: MirrorSpec) -> None:

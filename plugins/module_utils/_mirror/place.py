@@ -11,67 +11,96 @@ there.
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import replace
+from functools import partial
 
 from .._base.changes import Changes
 from .._base.errors import HostError
 from .._catalog import mirror_paths
-from .._host import files
-from .._host.users import as_user, may_use_engine
+from .._host import files, moving
+from .._host.users import as_user, look_as, may_use_engine
 from . import install
 from .spec import MirrorSpec
 
 
-def ensure(changes: Changes, specs: list[MirrorSpec], foreign_files: str) -> None:
+def ensure(changes: Changes, specs: list[MirrorSpec], foreign_files: str, home_root: str) -> None:
     """As root: make the directories that only root can make, and have the user own what is his.
 
     :raises HostError: it needs root, or somebody else owns a directory above.
     """
     if specs[0].place == "system":
-        _ensure_system(changes, specs, foreign_files)
+        _ensure_roots(changes, specs)
+    _take_over(changes, specs, home_root)
+    if specs[0].place == "system":
+        _ensure_leaves(changes, specs, foreign_files)
+    ensure_owner(changes, specs)
+
+
+def ensure_owner(changes: Changes, specs: list[MirrorSpec]) -> None:
+    """As root: have the user own what is his.
+
+    :raises HostError: it is or holds somebody else's.
+    """
     if os.geteuid() == 0:
         for spec in specs:
             for path in (spec.directory, spec.staging):
                 files.chown_to(changes, spec.user, path, beneath=spec.root if spec.place == "system" else None)
 
 
-def _ensure_system(changes: Changes, specs: list[MirrorSpec], foreign_files: str) -> None:
-    user, root = specs[0].user, specs[0].root
-    if os.geteuid() != 0:
-        if any(not os.path.isdir(path) for spec in specs for path in (spec.directory, spec.staging)):
-            raise HostError("creds_mirror_place: system needs root; set become, or choose the place home.")
+def _ensure_roots(changes: Changes, specs: list[MirrorSpec]) -> None:
+    if os.geteuid() == 0:
+        for path in (os.path.dirname(specs[0].root), specs[0].root):
+            files.ensure_roots_directory(changes, path)
+    elif any(not os.path.isdir(path) for spec in specs for path in (spec.directory, spec.staging)):
+        raise HostError("creds_mirror_place: system needs root; set become, or choose the place home.")
+
+
+def _take_over(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
+    """Move what the same mirrors have in the other place: what has it mounted goes on seeing the login."""
+    former = _former(specs, home_root)
+    user = specs[0].user
+    if os.geteuid() != 0 or not any(_is_there(one) for one in former):
         return
-    for path in (os.path.dirname(root), root):
-        _ensure_roots(changes, path)
+    if specs[0].place == "home":
+        as_user(user, lambda own: files.ensure_directory(own, specs[0].root, 0o700, exactly=False), changes)
+    for spec, old in zip(specs, former):
+        moving.move(changes, user, old.directory, spec.directory, user.uid)
+        moving.move(changes, user, old.staging, spec.staging, user.uid, leave_link=False)
+
+
+def _is_there(spec: MirrorSpec) -> bool:
+    """Whether a mirror's credentials directory is there, and not the link that a move has left."""
+
+    return bool(look_as(spec.user, lambda: os.path.isdir(spec.directory) and not os.path.islink(spec.directory)))
+
+
+def _ensure_leaves(changes: Changes, specs: list[MirrorSpec], foreign_files: str) -> None:
+    user = specs[0].user
+    if os.geteuid() != 0:
+        return
     for spec in specs:
         leaves = [(spec.directory, spec.readers.directory_acl), (spec.staging, None)]
         if foreign_files == "move_aside" and install.foreign_names(spec):
             leaves.append((spec.aside, None))
         for path, access in leaves:
-            if files.status_of(path) is None:
+            if files.status_of(path) is None and path not in changes.made:
                 files.ensure_directory(changes, path, 0o700, access=access)
                 if not changes.check_mode:
                     os.chown(path, user.uid, user.gid, follow_symlinks=False)  # nobody else can have replaced it
 
 
-def _ensure_roots(changes: Changes, path: str) -> None:
-    status = files.status_of(path)
-    if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != 0):
-        raise HostError(
-            f"{path}: it belongs to uid {status.st_uid}, and every directory above the credentials must be root's;"
-            f" move it away."
-        )
-    files.ensure_directory(changes, path, 0o755)
+def remove(changes: Changes, specs: list[MirrorSpec], moved_to: list[MirrorSpec] | None = None) -> None:
+    """Remove the directories of the mirrors, and those above them that hold nothing else.
 
-
-def remove(changes: Changes, specs: list[MirrorSpec]) -> None:
-    """Remove the directories of the mirrors, and those above them that hold nothing else."""
+    :param moved_to: the same mirrors in the other place; links to them are removed as well.
+    """
     root = specs[0].root
 
     def directories(own: Changes) -> None:
         for spec in specs:
             install.remove_directories(own, spec)
+        for old, spec in zip(specs, moved_to or ()):
+            moving.remove_link(own, old.directory, spec.directory)
         ours = {os.path.basename(path) for spec in specs for path in (spec.directory, spec.staging)}
         if files.remove_directory(own, root, ours) and specs[0].place == "system":
             files.remove_directory(own, os.path.dirname(root), {os.path.basename(root)})
@@ -79,17 +108,46 @@ def remove(changes: Changes, specs: list[MirrorSpec]) -> None:
     if specs[0].place == "home":
         as_user(specs[0].user, directories, changes)
     elif files.status_of(root) is not None:
-        if os.geteuid() != 0:
+        if os.geteuid() == 0:
+            directories(changes)
+        elif any(_is_there(spec) for spec in specs):
             raise HostError(f"{root}: only root can remove the place system; set become.")
-        directories(changes)
 
 
-def remove_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
-    """Remove what the same mirrors had in the other place: the last thing that a run removes."""
+def _former(specs: list[MirrorSpec], home_root: str) -> list[MirrorSpec]:
+    """The same mirrors in the other place."""
     user = specs[0].user
     other: mirror_paths.Place = "home" if specs[0].place == "system" else "system"
     root = mirror_paths.mirror_root(other, home_root, user.name, user.home)
-    remove(changes, [replace(spec, place=other, root=root) for spec in specs])
+    return [replace(spec, place=other, root=root) for spec in specs]
+
+
+def remove_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
+    """Remove all that the same mirrors have in the other place."""
+    remove(changes, _former(specs, home_root), specs)
+
+
+def _remove_staging(spec: MirrorSpec, own: Changes) -> None:
+    install.remove_staging(own, spec)
+
+
+def keep_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
+    """Tell what could not be moved: it stays, for containers may have it mounted, but nothing publishes there."""
+    for spec, old in zip(specs, _former(specs, home_root)):
+        if _is_there(old):
+            if old.place == "system" and os.geteuid() != 0:
+                raise HostError(f"{old.root}: only root can move what lies in the place system; set become.")
+            if spec.directory in changes.moved:
+                continue
+            if old.place == "system":
+                install.remove_staging(changes, old)
+            else:
+                as_user(old.user, partial(_remove_staging, old), changes)
+            changes.warnings.append(
+                f"{old.directory} could not be moved to {spec.directory} (another file system, or out of root's reach)"
+                f" and is kept as it is: containers that have it mounted keep the last login until they are recreated;"
+                f" the role agent_containers removes it when none has"
+            )
 
 
 def warn_of_redirection(changes: Changes, specs: list[MirrorSpec]) -> None:

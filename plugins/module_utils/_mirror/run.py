@@ -20,7 +20,7 @@ from .._catalog.rows import CATALOG
 from .._host.acl import Readers
 from .._host.files import ensure_file, remove_directory, remove_file
 from .._host.systemd import Manager, ensure_user_manager
-from .._host.users import User, as_user, find_user
+from .._host.users import User, as_user, find_user, look_as
 from . import guard, install, place, revive, state
 from .check import require
 from .spec import SCOPES, MirrorSpec, Scope, Source, configuration, paths
@@ -86,14 +86,14 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
 def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> dict[str, Any]:
     user, scope = specs[0].user, specs[0].scope
     _require_rights(specs, options)
-    specs = _resolved(specs, changes)
+    specs = _resolved(specs)
     require(specs)  # once more, for the user decides where his links lead
     manager = Manager(user, is_users=scope == "user")
     if scope == "user":
         ensure_user_manager(changes, manager)  # first: where it may not, nothing else is touched
         sandbox = as_user(user, lambda own: install.can_sandbox(own, specs[0], manager), changes)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
-    place.ensure(changes, specs, options["foreign_files"])
+    place.ensure(changes, specs, options["foreign_files"], options["root"])
     as_user(user, partial(_ensure_directories, specs, options), changes)
     for spec in specs:
         if options["guard_directory"]:
@@ -110,7 +110,7 @@ def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> di
     if scope == "system":
         for spec in specs:
             install.remove_units(changes, manager, spec.paths.units, spec.former_units)
-    place.remove_former(changes, specs, options["root"])
+    place.keep_former(changes, specs, options["root"])
     place.warn_of_redirection(changes, specs)
     if not all(spec.sandbox for spec in specs):
         changes.warnings.append(
@@ -131,10 +131,10 @@ def _require_rights(specs: list[MirrorSpec], options: _Options) -> None:
             guard.require_guardable(spec)
 
 
-def _resolved(specs: list[MirrorSpec], changes: Changes) -> list[MirrorSpec]:
+def _resolved(specs: list[MirrorSpec]) -> list[MirrorSpec]:
     """The specifications with what links at the sources lead to, looked at with the user's rights."""
     user = specs[0].user
-    real = as_user(user, partial(_real_sources, [spec.source.path for spec in specs], user.home), changes)
+    real = look_as(user, lambda: _real_sources([spec.source.path for spec in specs], user.home))
     if real is None:
         raise HostError(
             f"creds_mirror_user: {user.name} has no home directory ({user.home or '/'} is none); make it, or name"
@@ -143,7 +143,7 @@ def _resolved(specs: list[MirrorSpec], changes: Changes) -> list[MirrorSpec]:
     return [replace(spec, source=Source(spec.source.path, path)) for spec, path in zip(specs, real)]
 
 
-def _real_sources(paths_of_sources: list[str], home: str, _own: Changes) -> list[str] | None:
+def _real_sources(paths_of_sources: list[str], home: str) -> list[str] | None:
     """Where links at the sources lead to; ``None`` where there is no home."""
     if not home or not os.path.isdir(home):
         return None
@@ -210,7 +210,7 @@ def _remove(specs: list[MirrorSpec], options: _Options, changes: Changes) -> Non
         guard.remove_guard(changes, spec)
         revive.remove(changes, spec)
     if os.geteuid() == 0 and options["place"] == "home":
-        place.ensure(changes, specs, "refuse")
+        place.ensure_owner(changes, specs)
     place.remove(changes, specs)
     place.remove_former(changes, specs, options["root"])
 

@@ -90,3 +90,18 @@ def test_what_the_operator_does_not_allow_or_linux_does_not_have(
     (said,) = parse({"agents": agents}, context).faults["spy"]
     assert said.startswith("spy: container.")
     assert fault in said
+
+
+def test_an_agents_name_of_any_length_is_not_repeated() -> None:
+    """The scenario attacks found 5000 characters of it in what a run returns."""
+    found = parse({"agents": {"x" * 5000: {"container": {}}, "y": {"container": {}}}}, CONTEXT)
+    assert max(map(len, found.faults)) <= 60
+    assert "longer than 255 characters" in str(found.faults)
+
+
+def test_a_file_that_is_not_the_users_alone_is_not_mounted() -> None:
+    found = parse({"agents": {"spy": {"container": {"credentials_host_dir": "~/mine"}}}}, CONTEXT)
+    facts = DirectoryFacts("/home/mal/mine", "directory", (1, 2), (".credentials.json",), 0o700, USER)
+    assert directory_faults(found.agents[0], facts, CONTEXT) == ()
+    facts = dataclasses.replace(facts, foreign=(".credentials.json",))
+    assert "(a hard link)" in "".join(directory_faults(found.agents[0], facts, CONTEXT))

@@ -5,19 +5,24 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import pwd
 import stat
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.host_needs import HostNeeds
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.host_needs import FormerPlace, HostNeeds
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.passwd import (
     Passwd,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import prepare
+from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import prepare, retire
 from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
     HostError,
 )
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog import mirror_paths
+from ansible_collections.agentops.credentials.plugins.module_utils._host import moving
 
 
 def mode(path: pathlib.Path) -> int:
@@ -105,3 +110,108 @@ def test_a_claim_of_root_or_none_leaves_the_directory_the_users(tmp_path: pathli
     wanted = dataclasses.replace(preparation(tmp_path), claimed_uid=uid)
     prepare(wanted, str(tmp_path), Changes(False))
     assert pathlib.Path(wanted.directory or "").stat().st_uid == tmp_path.stat().st_uid
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The place of the shared directories
+
+USER = 12345
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make the place")
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """A user's home, and a directory in each place."""
+
+    home: str
+    in_home: HostNeeds
+    in_system: HostNeeds
+
+
+@pytest.fixture
+def places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Places]:
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o755)  # noqa: S103
+        monkeypatch.setattr(mirror_paths, "SYSTEM_PLACE", f"{path}/lib")
+        home = f"{path}/home"
+        os.mkdir(home, 0o700)
+        os.chown(home, pwd.getpwnam("nobody").pw_uid, -1)
+        kept, moved = f"{home}/agent-auth/codex/.codex", f"{path}/lib/nobody/agent-auth/codex/.codex"
+        needs = [
+            HostNeeds("boss", one, None, None, None, {"config.toml": "seed"}, None, other)
+            for one, other in ((kept, moved), (moved, kept))
+        ]
+        yield Places(home, *needs)
+
+
+def made(needs: HostNeeds, home: str) -> list[str]:
+    """What is done, which check mode must have predicted; nothing is left to do."""
+    predicted, done, again = (Changes(check) for check in (True, False, False))
+    for changes in (predicted, done, again):
+        prepare(needs, home, changes)
+    assert (predicted.changes, again.changes) == (done.changes, [])
+    return done.changes
+
+
+@as_root
+@pytest.mark.parametrize("uid", [None, USER])
+def test_in_the_place_system_every_parent_is_roots_and_the_leaf_the_writers(places: Places, uid: int | None) -> None:
+    needs = dataclasses.replace(places.in_system, uid=uid, gid=uid)
+    before = os.umask(0o077)
+    try:
+        assert made(needs, places.home)[-1] == f"made the directory {needs.directory}"
+    finally:
+        os.umask(before)
+    leaf = pathlib.Path(needs.directory or "")
+    writer = uid or os.stat(places.home).st_uid
+    assert {(path.stat().st_uid, mode(path)) for path in leaf.parents[:4]} == {(0, 0o755)}
+    assert (leaf.stat().st_uid, mode(leaf)) == (writer, 0o700)
+    assert [(path.name, path.stat().st_uid, mode(path)) for path in leaf.iterdir()] == [("config.toml", writer, 0o600)]
+
+
+@as_root
+@pytest.mark.parametrize("uid", [None, USER])
+def test_a_shared_login_moves_with_its_place_and_back(places: Places, uid: int | None) -> None:
+    """Moved and not copied: the container that still runs with it may renew the login, which spends a copy's."""
+    first, second = (dataclasses.replace(one, uid=uid, gid=uid) for one in (places.in_home, places.in_system))
+    made(first, places.home)
+    login = pathlib.Path(first.directory or "", "auth.json")
+    login.write_text("a login")
+    inode = os.stat(first.directory or "").st_ino
+    for now, before in ((second, first), (first, second)):
+        assert made(now, places.home)[-1] == f"moved {before.directory} to {now.directory}"
+        assert pathlib.Path(now.directory or "", "auth.json").read_text() == "a login"
+        assert os.stat(now.directory or "").st_ino == inode == os.stat(before.directory or "").st_ino
+
+
+@as_root
+def test_a_shared_login_that_cannot_be_moved_is_refused_with_what_to_do(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(places.in_home, places.home)
+    monkeypatch.setattr(moving, "_look", lambda former, directory: [True, os.path.dirname(former), 0])
+    for check in (True, False):
+        with pytest.raises(HostError, match=r"boss: .*holds the shared login and cannot be moved.*cp --archive"):
+            prepare(places.in_system, places.home, Changes(check))
+    assert not os.path.exists(places.in_system.directory or "")
+
+
+@as_root
+def test_what_a_move_has_left_is_removed_when_it_is_a_link_or_a_published_login(places: Places) -> None:
+    old, new = places.in_home.directory or "", places.in_system.directory or ""
+    made(places.in_home, places.home)
+    made(places.in_system, places.home)
+    former = FormerPlace("boss", old, new, None)
+    for expected in (f"removed the link {old}",), ():
+        changes = Changes(False)
+        retire(former, places.home, changes)
+        assert tuple(changes.changes) == expected
+    for names, is_kept in ((["auth.json"], False), (["auth.json", "notes"], True)):
+        os.mkdir(old)
+        for name in names:
+            pathlib.Path(old, name).touch()
+        os.chown(old, os.stat(places.home).st_uid, -1)
+        retire(former, places.home, Changes(False))
+        assert os.path.isdir(old), "a shared login that was not moved is nobody's but the user's"
+        retire(dataclasses.replace(former, file="auth.json"), places.home, Changes(False))
+        assert os.path.isdir(old) == is_kept

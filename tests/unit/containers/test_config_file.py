@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
+from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
 
 from ..world import World
 
@@ -39,3 +40,15 @@ def test_a_container_that_can_write_it_is_named(world: World, source: str, writa
     for number, suffix in enumerate((".am-new", ".am-probe"), start=1):
         world.engine.world[f"{number}" * 64] = {**boss, "Id": f"{number}" * 64, "Name": f"/boss{suffix}"}
     world.attempt(check_mode=True)
+
+
+def test_a_container_that_reaches_it_by_a_link_or_a_volume_is_named(world: World) -> None:
+    """The path of the mount says nothing then, but what is there is a directory above the file."""
+    world.config_path = PATH
+    for path in ("/home/dev/work", "/var/lib/docker/volumes/work/_data"):
+        world.host.directories[path] = DirectoryFacts(path, "directory", (64768, 99), (), 0o700, 1000)
+    boss = world.engine.named("boss")
+    source = "/var/lib/docker/volumes/work/_data"
+    boss["Mounts"] = [{"Type": "volume", "Source": source, "Destination": "/work", "RW": True}]
+    with pytest.raises(ConfigError, match="can be written by the container boss"):
+        world.attempt()

@@ -142,3 +142,18 @@ def test_a_mount_of_the_containers_own_at_passwd_is_not_replaced(world: World) -
     boss["Config"]["User"] = "12345"
     boss["Mounts"].append({"Type": "bind", "Source": "/own", "Destination": "/etc/passwd", "RW": False})
     assert re.search(r"boss: container.passwd: a mount of the container's own is at /etc/passwd", world.failure())
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_the_link_of_an_earlier_mode_is_no_file_that_would_be_lost(world: World, is_ours: bool) -> None:
+    """The change to mode shared was refused for the link that the run before had made itself (attacks.md, 21)."""
+    link = "/home/claude/.claude/.credentials.json"
+    world.run()
+    world.engine.layer = (link,)
+    boss = world.engine.named("boss")
+    assert link in world.engine.links[boss["Id"]]
+    if not is_ours:
+        world.engine.links[boss["Id"]][link] = "/srv/elsewhere"
+    world.container = {"mode": "shared", "credentials_host_dir": None}
+    failures = world.attempt().failures
+    assert (link in str(failures)) == (not is_ours)

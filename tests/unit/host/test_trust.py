@@ -57,6 +57,13 @@ def linked_to_root(home: pathlib.Path) -> None:
     (home / "agents.json").symlink_to(secret)
 
 
+def test_a_link_of_the_users_is_not_followed_as_root_to_where_only_root_may_read(home: pathlib.Path) -> None:
+    """The scenario attacks won root's file by it: its own parents were all root's."""
+    (home / "agents.json").symlink_to("/etc/shadow")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_configuration(str(home / "agents.json"), NOBODY)
+
+
 @pytest.mark.parametrize(
     ("arrange", "fault"),
     [
@@ -64,6 +71,9 @@ def linked_to_root(home: pathlib.Path) -> None:
         (lambda home: os.mkfifo(home / "agents.json"), "is no regular file|cannot be read"),
         (lambda home: (home / "agents.json").symlink_to("/dev/zero"), "is no regular file"),
         (linked_to_root, "cannot be read"),
+        (lambda home: os.mkdir(home / "agents.json", 0o755), "is no regular file"),
+        (lambda home: (home / "agents.json").symlink_to("/proc/self/mem"), "cannot be read"),
+        (lambda home: written(home / "agents.json", gid=100, mode=0o660), "can be written by gid 100"),
         (lambda home: written(home / "agents.json", uid=0, mode=0o600), "cannot be read"),
         (lambda home: written(home / "agents.json", uid=1, mode=0o644), "belongs to uid 1"),
         (lambda home: written(home / "agents.json", mode=0o666), "can be written by everybody"),

@@ -19,6 +19,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._base.changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import HostError
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import mirror_paths
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
+from ansible_collections.agentops.credentials.plugins.module_utils._host import moving
 from ansible_collections.agentops.credentials.plugins.module_utils._host.acl import Readers
 from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User, as_user
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror import guard, place
@@ -27,6 +28,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._mirror.insta
 from ansible_collections.agentops.credentials.plugins.module_utils._mirror.spec import MirrorSpec, Source
 
 MAL = 60003
+ROOT = "~/.config/claude-hooks"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make the place")
 
 
@@ -72,7 +74,7 @@ def make(spec: MirrorSpec, foreign_files: str = "refuse") -> list[str]:
     """As a run does it, which check mode must have predicted."""
     records = Changes(check_mode=True), Changes(check_mode=False)
     for changes in records:
-        place.ensure(changes, [spec], foreign_files)
+        place.ensure(changes, [spec], foreign_files, ROOT)
         as_user(spec.user, lambda own: ensure_directories(own, spec, foreign_files), changes)
     assert records[0].changes == records[1].changes
     return records[1].changes
@@ -147,48 +149,95 @@ def test_foreign_files_are_moved_aside_there_too(spec: MirrorSpec) -> None:
     assert make(spec, "move_aside") == []
 
 
+def old_of(spec: MirrorSpec, home: pathlib.Path) -> MirrorSpec:
+    """The same mirror in the home, with a login."""
+    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
+    (home / ".config").mkdir()
+    os.chown(home / ".config", MAL, MAL)
+    make(old)
+    for path in (old.published, f"{old.staging}/status.json"):
+        pathlib.Path(path).write_text("a login")
+        os.chmod(path, 0o600)
+        os.chown(path, MAL, MAL)
+    return old
+
+
+@as_root
+def test_what_has_the_former_place_mounted_goes_on_seeing_the_login(spec: MirrorSpec, home: pathlib.Path) -> None:
+    """Before, the published file was removed at once: a container that was deferred, or stopped, had no login."""
+    old = old_of(spec, home)
+    mounted = os.open(old.directory, os.O_PATH)
+    try:
+        for one, other in ((spec, old), (old, spec)):
+            changes = make(one)
+            assert changes[-2:] == [
+                f"moved {other.directory} to {one.directory}",
+                f"moved {other.staging} to {one.staging}",
+            ]
+            assert os.path.samestat(os.stat(one.directory), os.fstat(mounted))
+            # A container that starts again with the former path sees the same one; the link is the place's owner's.
+            assert os.path.samestat(os.stat(other.directory), os.fstat(mounted))
+            assert os.lstat(other.directory).st_uid == os.stat(other.root).st_uid
+            assert os.listdir(one.staging) == ["status.json"]
+            assert make(one) == []
+            kept = Changes(check_mode=False)
+            place.keep_former(kept, [one], ROOT)
+            assert (kept.changes, kept.warnings) == ([], [])
+    finally:
+        os.close(mounted)
+
+
+@as_root
+def test_what_cannot_be_moved_is_kept_and_told(
+    spec: MirrorSpec, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = old_of(spec, home)
+    monkeypatch.setattr(moving, "_look", lambda former, directory: [True, os.path.dirname(former), 0])
+    make(spec)
+    kept = Changes(check_mode=False)
+    place.keep_former(kept, [spec], ROOT)
+    assert kept.changes == [f"removed the directory {old.staging}"]
+    assert len(kept.warnings) == 1 and "could not be moved" in kept.warnings[0]
+    assert os.listdir(old.directory) == [".credentials.json"] and os.listdir(spec.directory) == []
+
+
+@as_root
+@pytest.mark.parametrize("trap", ["a link", "another user's", "another user's above"])
+def test_root_moves_nothing_but_the_users_own(spec: MirrorSpec, home: pathlib.Path, trap: str) -> None:
+    old = old_of(spec, home)
+    treasure = home.parent / "treasure"
+    treasure.mkdir()
+    os.chown(treasure, MAL + 1, MAL + 1)
+    if trap == "a link":
+        os.rename(old.directory, f"{old.directory}.real")
+        os.symlink(treasure, old.directory)
+    elif trap == "another user's":
+        os.chown(old.directory, MAL + 1, MAL + 1)
+    else:
+        os.chown(old.root, MAL + 1, MAL + 1)
+    make(spec)
+    assert os.listdir(spec.directory) == [] and treasure.is_dir()
+    assert os.stat(spec.directory).st_uid == MAL
+
+
 @as_root
 def test_the_former_place_goes_with_all_that_is_the_mirrors(spec: MirrorSpec, home: pathlib.Path) -> None:
-    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
-    for parent in (home / ".config", home / ".config" / "claude-hooks"):
-        parent.mkdir()
-        os.chown(parent, MAL, MAL)
-    make(old)
+    old = old_of(spec, home)
     make(spec)
-    for path in (f"{old.directory}/.credentials.json", f"{old.staging}/status.json"):
-        pathlib.Path(path).touch()
-        os.chown(path, MAL, MAL)
+    pathlib.Path(old.root, "hooks.json").touch()
     records = Changes(check_mode=True), Changes(check_mode=False)
     for changes in records:
-        place.remove_former(changes, [spec], "~/.config/claude-hooks")
+        place.remove(changes, [spec])
+        place.remove_former(changes, [spec], ROOT)
     assert records[0].changes == records[1].changes
-    assert records[1].changes[-1] == f"removed the directory {old.root}"
-    assert os.path.isdir(spec.directory) and not os.path.exists(old.root)
-    make(old)
-    last = Changes(check_mode=False)
-    place.remove_former(last, [old], "~/.config/claude-hooks")
-    assert last.changes[-1] == f"removed the directory {os.path.dirname(spec.root)}" and os.path.isdir(old.directory)
-    again = Changes(check_mode=False)
-    place.remove_former(again, [old], "~/.config/claude-hooks")
-    assert again.changes == []
-
-
-@as_root
-def test_what_else_is_in_the_former_place_stays(spec: MirrorSpec, home: pathlib.Path) -> None:
-    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
-    make(old)
-    make(spec)
-    hooks = pathlib.Path(old.root, "hooks.json")
-    hooks.touch()
-    changes = Changes(check_mode=False)
-    place.remove_former(changes, [spec], "~/.config/claude-hooks")
-    assert os.listdir(old.root) == ["hooks.json"]
+    assert records[1].changes[-1] == f"removed the link {old.directory}"
+    assert os.listdir(old.root) == ["hooks.json"] and not os.path.exists(os.path.dirname(spec.root))
 
 
 def test_without_root_the_place_is_needed_and_told(spec: MirrorSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: MAL)
     with pytest.raises(HostError, match="creds_mirror_place: system needs root"):
-        place.ensure(Changes(check_mode=False), [spec], "refuse")
+        place.ensure(Changes(check_mode=False), [spec], "refuse", ROOT)
 
 
 @as_root
