@@ -63,7 +63,7 @@ def test_a_bystander_who_has_its_volumes_is_told_and_goes_on(field: Field) -> No
     succeeded, result = field.serve("store")
     assert succeeded, result
     told = f"other containers go on with what they have of this one: {field.full('bystander')} (its volumes)"
-    assert any(told in note for note in result["warnings"])
+    assert any(told in note for note in result["agents"]["store"]["warnings"])
     field.host.check_output(f"docker restart --time 1 {field.full('bystander')}")
     assert field.names() == {"store": "running", "bystander": "running"}
 

@@ -42,10 +42,15 @@ def test_one_recreation_serves_both(field: Field, ran: dict[str, Any]) -> None:
     assert "fake-token-access-codex" in shown["tokens"]["access_token"]
 
 
-def test_each_login_is_where_its_cli_looks(field: Field, ran: dict[str, Any]) -> None:
-    links = "/home/claude/.claude/.credentials.json /home/claude/.codex/auth.json"
-    read = field.host.check_output(f"docker exec {field.full('both')} readlink -f {links}").split()
-    assert read == ["/run/agent-credentials/claude/.credentials.json", CODEX]
+@pytest.mark.parametrize(
+    ("link", "leads_to"),
+    [
+        ("/home/claude/.claude/.credentials.json", "/run/agent-credentials/claude/.credentials.json"),
+        ("/home/claude/.codex/auth.json", CODEX),
+    ],
+)
+def test_each_login_is_where_its_cli_looks(field: Field, ran: dict[str, Any], link: str, leads_to: str) -> None:
+    assert field.host.check_output(f"docker exec {field.full('both')} readlink -f {link}") == leads_to
 
 
 def test_no_file_mount_is_left_and_check_mode_has_predicted_it(field: Field, ran: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from .._base.paths import normalise
 from .._catalog.cli import version_of
 from .._catalog.rows import CATALOG
 from .._engine.documents import Container
+from .._engine.mounts import path_binds
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Mount
@@ -71,7 +72,7 @@ def _observed(
     proof_obstacle: str | None = None,
 ) -> Observed:
     """:param root: what the container's process sees; ``None`` if there is none, or it may not be looked at."""
-    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) if root else engine.read_file(container.id, PASSWD)
+    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) if root else _passwd(engine, host, container)
     user, desired = _desired(spec, container, (passwd or b"").decode("utf-8", "replace"))
     source = _bind_source(container, desired)
     # The link that is left at a former place is the user's: a mount by it is not the mount that is wanted.
@@ -102,6 +103,14 @@ def _observed(
 def _mounts(host: Host, root: ContainerRoot | None) -> tuple[Sequence[Mount], Sequence[Mount]]:
     """The mounts of the host and of the container's process; none where that may not be looked at."""
     return (host.mounts(), root.mounts()) if root else ((), ())
+
+
+def _passwd(engine: ReadingEngine, host: Host, container: Container) -> bytes | None:
+    """The passwd file by the engine; to read it, the engine would make sources of binds that are missing."""
+    sources = path_binds(container.host_config) if engine.is_local else ()
+    if any(host.node(source).kind == "missing" for source in sources):
+        return None
+    return engine.read_file(container.id, PASSWD)
 
 
 def _desired(spec: AgentSpec, container: Container, passwd: str) -> tuple[ContainerUser | None, Desired | None]:
@@ -180,12 +189,17 @@ class ContainerInquiry:
             raise ValueError("an absent container is not asked about")
         return self.observed.container.inspected
 
+    @property
+    def _homes(self) -> tuple[str | None, ...]:
+        user = self.observed.container.user if self.observed.container else None
+        return (user.home if user else None, self.observed.desired.home if self.observed.desired else None)
+
     def recreation_facts(self) -> RecreationFacts:
         others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
         everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
         users = dependents(self._container, everyone)
         found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
-        facts = replace(_facts(self.engine, self._container, everyone, self.observed.desired), dependents=tuple(found))
+        facts = replace(_facts(self.engine, self._container, everyone, self._homes), dependents=tuple(found))
         target = self.observed.desired.mount.target if self.observed.desired else None
         return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
@@ -205,7 +219,7 @@ def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Containe
 
 
 def _facts(
-    engine: ReadingEngine, container: Container, everyone: Everyone, desired: Desired | None = None
+    engine: ReadingEngine, container: Container, everyone: Everyone, homes: Iterable[str | None] = ()
 ) -> RecreationFacts:
     tag = engine.inspect_image(container.image_name)
     changed = engine.changed_paths(container.id)
@@ -219,24 +233,17 @@ def _facts(
         dependents=(),
         meant=meant(container, everyone),
         kinds={path: engine.kind(container.id, path) for path in looked_at(container, changed)},
-        homes=_homes(engine, container, changed, desired),
+        homes=_homes(container, homes),
         layer_obstacle=obstacle,
         committed_before=_committed(engine, container.name, container.id) if obstacle else None,
     )
 
 
-def _homes(
-    engine: ReadingEngine, container: Container, changed_paths: tuple[str, ...], desired: Desired | None
-) -> tuple[str, ...]:
-    """Where a container keeps what somebody would miss."""
-    if not changed_paths:
-        return ()
-    passwd = (engine.read_file(container.id, PASSWD) or b"").decode("utf-8", "replace")
-    user = find_container_user(container.user, passwd)
+def _homes(container: Container, homes: Iterable[str | None]) -> tuple[str, ...]:
+    """Where a container keeps what somebody would miss; ``homes`` are known otherwise."""
     environment = container.environment
     variables = {cli.config_dir_variable or "" for cli in CATALOG.values()}
-    places = [environment.get("HOME"), user.home if user else None, desired.home if desired else None]
-    places += [environment.get(variable) for variable in variables] + [container.working_directory]
+    places = [*homes, environment.get("HOME"), *map(environment.get, variables), container.working_directory]
     normal = {normalise(place) for place in places if place and place.startswith("/")}
     return tuple(sorted(normal - {"/"}))
 

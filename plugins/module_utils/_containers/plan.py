@@ -267,6 +267,7 @@ class MakeLink(ContainerOperation):
         return f"link {self.path} -> {self.link_target}"
 
     def perform(self, effects: Effects) -> None:
+        effects.require_sources(effects.id_of(self.container))
         effects.engine.make_link(effects.id_of(self.container), self.path, self.link_target, self.uid, self.gid)
 
 

@@ -11,6 +11,7 @@ import functools
 import io
 import os
 import posixpath
+import stat
 import tarfile
 import threading
 import traceback
@@ -19,6 +20,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 from .._base.errors import EngineError, LateError, NotFoundError
 from .documents import Container, ContainerRow, Document, Image
 from .layer import copy_layer
+from .mounts import path_binds
 
 try:
     import docker
@@ -38,6 +40,14 @@ _ENDLESS_SECONDS = 300.0
 """How long to wait for a program that the engine would wait for without end."""
 _KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
 """The bits of Go's os.FileMode, as the engine tells it."""
+_TESTS: dict[Callable[[int], bool], str] = {
+    stat.S_ISDIR: "directory",
+    stat.S_ISLNK: "link",
+    stat.S_ISSOCK: "socket",
+    stat.S_ISFIFO: "pipe",
+    stat.S_ISBLK: "other",
+    stat.S_ISCHR: "gone",  # overlayfs's mark of a deletion, in a container that can make no device
+}
 NOT_ENDED = 124  # as timeout(1) has it
 SAVED_SUFFIX = ".before-agent-mounts"
 
@@ -188,17 +198,25 @@ class Engine:
     @_mapped
     def kind(self, container: str, path: str) -> str:
         """What is at a path of a container: file, fixed (a file that nobody may write), directory, link, socket, pipe,
-        other, gone."""
+        other, gone.
+
+        To look at a file the engine mounts all volumes, and makes the sources of binds that are missing (moby,
+        setupMounts). So it is asked only where none is; what is not known is a file.
+        """
+        upper = self.layer_directory(container)
+        if upper is not None:
+            return _kind_in_layer(upper + path)
+        sources = path_binds(self.inspect(container).host_config)
+        if not self.is_local or not all(os.path.exists(source) for source in sources):
+            return "file"
         try:
             chunks, status = self._api.get_archive(container, path)
         except docker.errors.NotFound:
             return "gone"
         cast(Any, chunks).close()
         mode = int(status["mode"])
-        for bit, kind in _KINDS.items():
-            if mode & bit:
-                return kind
-        return "file" if mode & 0o222 else "fixed"
+        kind = next((kind for bit, kind in _KINDS.items() if mode & bit), None)
+        return kind or ("file" if mode & 0o222 else "fixed")
 
     @_mapped
     def execute(self, container: str, command: Sequence[str]) -> int:
@@ -365,6 +383,17 @@ def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.Tar
     entry = tarfile.TarInfo(name)
     entry.type, entry.mode, entry.uid, entry.gid = kind, mode, uid, gid
     return entry
+
+
+def _kind_in_layer(path: str) -> str:
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return "gone"
+    for is_kind, kind in _TESTS.items():
+        if is_kind(mode):
+            return kind
+    return "file" if mode & 0o222 else "fixed"
 
 
 def _bounded(chunks: Iterator[bytes]) -> bytes:

@@ -308,3 +308,15 @@ def test_an_original_whose_source_went_while_it_stood_still_is_not_started(world
     )
     original = fakes.recorded("boss_file_mount.json")["Id"]
     assert not world.engine.world[original]["State"]["Running"]
+
+
+def test_no_file_is_read_by_the_engine_where_it_would_make_a_missing_source(world: World) -> None:
+    """To read one it mounts all that the container has (moby, setupMounts), a stopped one's as well."""
+    bind(world, "/srv/conf", "/conf")
+    world.engine.named("boss")["HostConfig"]["Binds"].append("/srv/conf:/conf")
+    world.host.node = lambda path: MISSING_NODE  # type: ignore[method-assign]
+    world.engine.stop("boss", 0)
+    world.engine.writes.clear()
+    world.attempt()
+    assert "read_file" not in world.engine.reads
+    assert world.engine.writes == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import pathlib
+import socket
 import tarfile
 import threading
 import time
@@ -448,13 +450,37 @@ def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> Non
 def test_the_kind_of_a_path_is_read_from_the_mode_as_go_has_it(
     api: StubApi, engine: Engine, mode: int, kind: str
 ) -> None:
-    api.answers["get_archive"] = (io.BytesIO(), {"mode": mode})
+    api.answers |= {"get_archive": (io.BytesIO(), {"mode": mode}), "inspect_container": {"HostConfig": {}}}
     assert engine.kind("boss", "/run/x") == kind
 
 
 def test_a_path_that_is_not_there_is_gone(api: StubApi, engine: Engine) -> None:
-    api.answers["get_archive"] = NOT_FOUND
+    api.answers |= {"get_archive": NOT_FOUND, "inspect_container": {"HostConfig": {}}}
     assert engine.kind("boss", "/run/x") == "gone"
+
+
+def test_where_a_source_is_missing_the_engine_is_not_asked_for_it_would_make_it(
+    api: StubApi, engine: Engine, tmp_path: pathlib.Path
+) -> None:
+    api.answers["inspect_container"] = {"HostConfig": {"Binds": [f"{tmp_path}/gone:/x"]}}
+    assert engine.kind("boss", "/run/x") == "file"
+    assert "get_archive" not in [call[0] for call in api.calls]
+
+
+def test_the_kind_of_a_path_is_seen_in_the_layer_without_the_engine(
+    api: StubApi, engine: Engine, tmp_path: pathlib.Path
+) -> None:
+    driver = {"Name": "overlay2", "Data": {"UpperDir": str(tmp_path)}}
+    api.answers["inspect_container"] = {"GraphDriver": driver}
+    (tmp_path / "file").touch(0o644)
+    (tmp_path / "fixed").touch(0o444)
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("gone")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+    for kind in ("file", "fixed", "directory", "link", "pipe", "socket", "gone"):
+        assert engine.kind("boss", f"/{kind}") == kind
 
 
 @pytest.mark.parametrize("how", ["stop", "restart"])
