@@ -136,7 +136,7 @@ def states() -> None:
 
 
 def watch() -> None:
-    """A watch that ended, never began, or looks at what is covered."""
+    """In the user's own systemd: a watch that ended, or never began."""
     user = Mirrored("life-late")
     seconds = SEEN.setdefault("watch", {})
     run("loginctl", "terminate-user", user.name)
@@ -148,21 +148,41 @@ def watch() -> None:
     run("umount", "--lazy", user.home)
     run("systemctl", "start", f"user@{user.uid}.service")
     time.sleep(2)
-    run("mount", "--bind", "/srv/life-late", user.home)
+    run("mount", "--bind", f"/srv/{user.name}", user.home)
     user.log_in(20)
     seconds["his home came late"] = user.seconds_until_published(20, 130)
     user.log_in(21)
     seconds["then his watch is at work"] = user.seconds_until_published(21, 130)
+    cover(user, ("systemctl", "--user"), "claude-creds-mirror.path", "")
 
-    # The directory of the login is covered by another: nothing tells the watch.
-    until(
-        lambda: user.do("systemctl", "--user", "is-active", "claude-creds-mirror.path").stdout.strip() == "active", 30
-    )
-    os.makedirs("/srv/life-other", exist_ok=True)
-    os.chown("/srv/life-other", user.uid, -1)
-    user.do("fake-login", "/srv/life-other/.credentials.json", "atomic_rename", "30")
+
+def watch_of_the_host() -> None:
+    """The same in the host's systemd."""
+    user = Mirrored("life-system")
+    seconds, unit = SEEN.setdefault("watch of the host", {}), r"claude-creds-mirror@life\x2dsystem.path"
+    run("systemctl", "stop", unit)
+    user.log_in(10)
+    seconds["it was stopped"] = user.seconds_until_published(10, 130)
+    run("umount", "--lazy", user.home)
+    run("systemctl", "restart", unit)
+    run("mount", "--bind", f"/srv/{user.name}", user.home)
+    user.log_in(20)
+    seconds["the home came late"] = user.seconds_until_published(20, 130)
+    time.sleep(3)
+    user.log_in(21)
+    seconds["then it is at work"] = user.seconds_until_published(21, 130)
+    cover(user, ("systemctl",), unit, " of the host")
+
+
+def cover(user: Mirrored, systemctl: tuple[str, ...], unit: str, whose: str) -> None:
+    """The directory of the login is covered by another, of which nothing tells the watch."""
+    seconds, other = SEEN[f"watch{whose}"], f"/srv/{user.name}-other"
+    until(lambda: user.do(*systemctl, "is-active", unit).stdout.strip() == "active", 30)
+    os.makedirs(other, exist_ok=True)
+    os.chown(other, user.uid, -1)
+    user.do("fake-login", f"{other}/.credentials.json", "atomic_rename", "30")
     time.sleep(6)
-    run("mount", "--bind", "/srv/life-other", f"{user.home}/.claude")
+    run("mount", "--bind", other, f"{user.home}/.claude")
     seconds["another directory covers it"] = user.seconds_until_published(30, 130)
     time.sleep(3)
     user.log_in(31)
@@ -170,7 +190,7 @@ def watch() -> None:
 
 
 def main() -> None:
-    works = ((renewed, (int(sys.argv[1]),)), (states, ()), (watch, ()))
+    works = ((renewed, (int(sys.argv[1]),)), (states, ()), (watch, ()), (watch_of_the_host, ()))
     threads = [threading.Thread(target=work, args=arguments) for work, arguments in works]
     for thread in threads:
         thread.start()

@@ -33,3 +33,8 @@ def test_no_unit_failed(report: dict[str, Any]) -> None:
 
 def test_the_mirror_is_healthy_afterwards(agents: Agents) -> None:
     agents.status()
+
+
+def test_no_directories_pile_up(agents: Agents) -> None:
+    """On 0.2.0 a cancelled verification left /tmp/namespace-dev-* behind, 18 after a storm of 20 seconds."""
+    assert agents.host.check_output("ls -d /tmp/namespace-dev-* 2>/dev/null | wc -l") == "0"
