@@ -85,6 +85,7 @@ def require_sdk(module: AnsibleModule) -> None:
                 "docker", reason="to talk to the Docker engine; Debian's package is python3-docker"
             ),
             exception=SDK_MISSING,
+            sdk_missing=True,
         )
 
 

@@ -161,6 +161,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+sdk_missing:
+  description: Whether the module failed because this host lacks the Docker SDK for Python, so that nothing was done.
+  returned: if that is so
+  type: bool
 agents:
   description: One dictionary for each agent, by its name.
   returned: always, unless the configuration or the engine cannot be read

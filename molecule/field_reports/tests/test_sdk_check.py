@@ -1,33 +1,39 @@
-"""The check for the Docker SDK is not fooled by a directory that is called like it.
+"""The Docker SDK is looked for where the module finds it, and a directory that is called like it is none.
 
-ansible/ansible#84566, and the namespace packages of Python 3: where the command runs, ``docker/`` holds compose files.
+ansible/ansible#84566, and the namespace packages of Python 3: where the module runs, ``docker/`` holds compose files.
 """
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from testbed.field import Field
-from testbed.hosts import CHECKOUT
+from testbed.hosts import run_module
 
 SDK = "/usr/lib/python3/dist-packages/docker"
 
 
-def check(field: Field, before: str = "true") -> int:
-    tasks = yaml.safe_load((CHECKOUT / "roles/agent_containers/tasks/main.yml").read_text())
-    command = next(task["ansible.builtin.command"]["argv"] for task in tasks if "SDK" in task["name"])
-    words = shlex.join(["/usr/bin/python3", *command[1:]])
-    script = f"{before}; mkdir -p /tmp/field/docker/compose; cd /tmp/field; {words}"
-    return int(field.host.run(f"unshare --mount sh -c {shlex.quote(script)}").rc)
+@pytest.fixture
+def beside(field: Field) -> Iterator[Field]:
+    """root's home, where modules run, has a directory of that name."""
+    field.host.check_output("mkdir -p /root/docker/compose")
+    yield field
+    field.host.run(f"umount {SDK}; rm -r /root/docker")
 
 
-def test_the_sdk_is_found_next_to_such_a_directory(field: Field) -> None:
-    assert check(field) == 0
+def is_missing(field: Field) -> bool:
+    succeeded, result = run_module(field.host, "agent_mounts", {"agents": {}, "home": "/root"})
+    assert succeeded or result.get("sdk_missing"), result
+    return not succeeded
+
+
+def test_the_sdk_is_found_next_to_such_a_directory(beside: Field) -> None:
+    assert not is_missing(beside)
 
 
 @pytest.mark.parametrize("hide", [f"mount -t tmpfs none {SDK}", f"mount --bind /opt {SDK}"])
-def test_a_directory_is_not_taken_for_the_sdk(field: Field, hide: str) -> None:
-    assert check(field, hide) != 0
+def test_a_directory_is_not_taken_for_the_sdk(beside: Field, hide: str) -> None:
+    beside.host.check_output(hide)
+    assert is_missing(beside)
