@@ -74,7 +74,7 @@ def test_a_paused_container_that_does_not_see_the_directory_any_more_is_paused_a
     )
     succeeded, result = field.serve("pau")
     assert succeeded, result
-    assert any("pause" in line for line in result["plan"])
+    assert any("pause" in line for line in result["plan"].splitlines())
     assert field.names() == {"pau": "paused"}
     field.host.check_output(f"docker unpause {pau}")
     assert field.is_served("pau")
@@ -94,7 +94,7 @@ def test_a_program_that_takes_its_time_to_end_is_waited_for_and_the_plan_says_so
     field.start("slow", options, f"sh -c 'trap \"{on_term}\" TERM; while :; do sleep 1; done'")
     succeeded, result = field.serve("slow", timeout=5)
     assert succeeded, result
-    assert any("stop" in line and says in line for line in result["plan"])
+    assert any("stop" in line and says in line for line in result["plan"].splitlines())
     assert field.is_served("slow")
 
 

@@ -53,7 +53,7 @@ def test_secrets_and_configs_of_compose_are_carried(field: Field) -> None:
     assert field.is_served("sec")
     for path in (SECRET, CONFIG, "/tmp/also"):
         assert field.inside(field.full("sec"), path) == "precious"
-    assert field.host.check_output(f"docker exec {field.full('sec')} stat --format=%a {SECRET}") == "444"
+    assert field.host.check_output(f"docker exec {field.full('sec')} stat -c %a {SECRET}") == "444"
 
 
 @pytest.mark.parametrize(
