@@ -77,6 +77,11 @@ benchmark-mirror: venv ## Figures of the mirror next to others (docs/benchmarks.
 	trap 'ansible-playbook -i testbed/inventory testbed/stop.yml >/dev/null' EXIT; \
 	ansible-playbook -i testbed/inventory testbed/start.yml benchmarks/mirror.yml $(if $(TRIES),-e tries=$(TRIES))
 
+.PHONY: report-pictures
+report-pictures: venv ## What a browser shows of the report's page, as pictures in .cache/report (Debian's chromium)
+	@REPORT_PICTURES=$(CURDIR)/.cache/report pytest -q -rs tests/unit/report/test_browser.py
+	@ls .cache/report
+
 .PHONY: fix
 fix: venv ## Let the tools fix what they can: ruff check --fix, ruff format
 	@ruff check --fix

@@ -332,13 +332,15 @@ def _row(host: HostSeen, login: Login, stale: tuple[str, ...], settings: Setting
     soon: list[str] = []
     if state in ("ended", "logged_out", "none"):
         told = login.sentence if state == login.state else f"ended at {login.ends_at}"
-        now.append(f"{told or state}: {whom}")
+        for advice in ("; log in again", ": log in on this host"):  # where that is, is said here
+            told = told[: -len(advice)] if told.endswith(advice) else told
+        now.append(f"{told or state}; {whom}")
     elif state == "log_in":
-        (soon if login.well else now).append(f"{login.sentence or state}: {whom}")
+        (soon if login.well else now).append(f"{login.sentence or state}; {whom}")
     elif state == "ending" or not login.well:
-        soon.append(f"{login.sentence or state}: {whom} before that")
+        soon.append(f"{login.sentence or state}; {whom} before that")
     elif refresh_end and refresh_end - settings.now <= datetime.timedelta(days=settings.warning_days):
-        soon.append(f"log in again before {login.refresh_ends_at}: {whom}")
+        soon.append(f"log in again before {login.refresh_ends_at}; {whom}")
     bad = ("fails", "not_proven") if settings.allow_absent else ("fails", "not_proven", "absent")
     # What is said of the login is not said once more of each of its agents.
     now += _together(agent for agent in login.agents if agent.standing in bad and not (now and _is_of_login(agent)))

@@ -53,8 +53,8 @@ button{font:inherit;color:inherit;background:var(--card);border:1px solid var(--
 padding:.45rem .7rem;cursor:pointer}
 button[aria-pressed=true]{background:var(--ink);color:var(--page);border-color:var(--ink)}
 :focus-visible{outline:3px solid var(--link);outline-offset:1px}
-table{width:100%;border-collapse:collapse;background:var(--card);border:1px solid var(--line)}
-caption{text-align:left;color:var(--quiet);font-size:.9rem;padding:.2rem 0 .5rem}
+table{width:100%;table-layout:fixed;border-collapse:collapse;background:var(--card);border:1px solid var(--line)}
+caption{caption-side:bottom;text-align:left;color:var(--quiet);font-size:.9rem;padding:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.5rem .6rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 thead th{padding:0;background:var(--card)}
 thead button{border:0;border-radius:0;width:100%;text-align:left;font-weight:600;font-size:.9rem;padding:.5rem .6rem}
@@ -77,7 +77,8 @@ svg{display:block;width:6rem;max-width:100%;height:6px;margin-top:.3rem}
 .left.none{fill:var(--now)}
 ul{margin:0;padding:0;list-style:none}
 li+li{margin-top:.25rem}
-td:last-child{min-width:16rem}
+th:nth-child(1){width:5.6rem}th:nth-child(2){width:16%}th:nth-child(3),th:nth-child(5){width:7.2rem}
+th:nth-child(4),th:nth-child(6){width:6.8rem}th:nth-child(7){width:7.6rem}th:nth-child(8),th:nth-child(9){width:6.2rem}
 .some{color:var(--now);font-weight:600}
 [hidden]{display:none!important}
 @media(max-width:1100px){
@@ -87,20 +88,26 @@ thead,thead tr{display:block}
 thead tr{display:flex;flex-wrap:wrap;gap:.3rem;margin-bottom:.6rem}
 thead th{border:1px solid var(--line);border-radius:6px;overflow:hidden}
 thead th:last-child{display:none}
+thead button{padding:.25rem .45rem;font-size:.85rem}
+thead tr th:nth-child(n){width:auto}
 tbody tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr));background:var(--card);
 border:1px solid var(--line);border-radius:8px;margin-bottom:.7rem;padding:.3rem}
 tbody tr.now{border-left:5px solid var(--now)}tbody tr.soon{border-left:5px solid var(--soon)}
-.now td:first-child,.soon td:first-child{box-shadow:none}
-tbody th,tbody td{border:0;padding:.3rem .5rem}
+tbody tr:nth-child(n) td:first-child{box-shadow:none}
+tbody th,tbody td{border:0;padding:.3rem .5rem;order:2}
 tbody [data-label]::before{content:attr(data-label);display:block;color:var(--quiet);font-size:.8rem;font-weight:400}
-td:last-child{grid-column:1/-1;min-width:0}
+tbody tr th:nth-child(n){grid-column:1/-1;order:0;width:auto;font-size:1.05rem}
+tbody td:last-child{grid-column:1/-1;order:1}
+tbody td:first-child{order:0;grid-column:1/-1}
+tbody th[data-label]::before,tbody td:first-child::before,tbody td:last-child::before{content:none}
 tbody td:last-child:empty{display:none}
 }
 @media print{
 :root{color-scheme:light;--page:#fff;--card:#fff;--ink:#000;--quiet:#444;--line:#999;--now:#8a1009;--soon:#5c3800;
 --fine:#0d4d22;--now-soft:#fff;--soon-soft:#fff;--fine-soft:#fff;--track:#ccc}
 .tools,#old{display:none}main{max-width:none;padding:0}body{font-size:10pt}
-tr{break-inside:avoid}thead button{padding:.2rem}thead button::after{content:""}thead{display:table-header-group}
+tr{break-inside:avoid}th:nth-child(n){width:auto}table{table-layout:auto}
+thead button{padding:.2rem}thead button::after{content:""}thead{display:table-header-group}
 svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 """

@@ -31,28 +31,28 @@ FILE_MOUNT: dict[str, Any] = {
     ("result", "level", "state", "problems"),
     [
         (looked(boss=agent()), Level.FINE, "good", ()),
-        (looked(boss=agent("ended", ends=-3)), Level.NOW, "ended", (f"ended 3 h ago; log in again: {LOG_IN}",)),
+        (looked(boss=agent("ended", ends=-3)), Level.NOW, "ended", (f"ended 3 h ago; {LOG_IN}",)),
         (
             looked(boss=agent("logged_out", ends=2)),
             Level.NOW,
             "logged_out",
-            (f"logged out: agents keep the last login, it ends at {at(2)}: {LOG_IN}",),
+            (f"logged out: agents keep the last login, it ends at {at(2)}; {LOG_IN}",),
         ),
         (
             looked(boss=agent("none", None, None)),
             Level.NOW,
             "none",
-            (f"there is no login yet: log in on this host: {LOG_IN}",),
+            (f"there is no login yet; {LOG_IN}",),
         ),
         (
             looked(boss=agent("ending", ends=0.3)),
             Level.SOON,
             "ending",
-            (f"ends in 20 min, renewal failed twice: it ended with status 1: {LOG_IN} before that",),
+            (f"ends in 20 min, renewal failed twice: it ended with status 1; {LOG_IN} before that",),
         ),
-        (looked(boss=agent(refresh=70)), Level.SOON, "good", (f"log in again before {at(70)}: {LOG_IN}",)),
+        (looked(boss=agent(refresh=70)), Level.SOON, "good", (f"log in again before {at(70)}; {LOG_IN}",)),
         # The mirror is dead since yesterday, and its last word was good.
-        (looked(boss=agent("good", ends=-20)), Level.NOW, "ended", (f"ended at {at(-20)}: {LOG_IN}",)),
+        (looked(boss=agent("good", ends=-20)), Level.NOW, "ended", (f"ended at {at(-20)}; {LOG_IN}",)),
         (
             looked(boss=agent(**FILE_MOUNT)),
             Level.NOW,
