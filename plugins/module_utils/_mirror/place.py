@@ -59,10 +59,49 @@ def _ensure_roots(changes: Changes, path: str) -> None:
     status = files.status_of(path)
     if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != 0):
         raise HostError(
-            f"{path}: it belongs to uid {status.st_uid}, and every directory above the credentials must be root's;"
-            f" move it away."
+            f"{path}: it belongs to uid {status.st_uid}, and every directory above must be root's; move it away."
         )
     files.ensure_directory(changes, path, 0o755)
+
+
+def ensure_metrics(changes: Changes, specs: list[MirrorSpec]) -> None:
+    """Make the user's directory for what Prometheus reads: in root's directory as root, else the user's own.
+
+    :raises HostError: somebody else owns a directory above, and could lead root elsewhere.
+    """
+    user, path = specs[0].user, specs[0].metrics
+    if not path:
+        return
+    if os.geteuid() != 0:
+        files.ensure_directory(changes, path, 0o755)
+        return
+    above = top = os.path.dirname(path)
+    while (above := os.path.dirname(above)) != "/":
+        status = files.status_of(above)
+        if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022):
+            raise HostError(
+                f"creds_mirror_metrics_directory: others than root can replace {above}; name a directory below root's"
+                f" own, such as /var/lib/creds-mirror-metrics."
+            )
+    _ensure_roots(changes, top)
+    if files.status_of(path) is None:
+        files.ensure_directory(changes, path, 0o755)
+        if not changes.check_mode:
+            os.chown(path, user.uid, user.gid, follow_symlinks=False)
+
+
+def remove_metrics(changes: Changes, specs: list[MirrorSpec]) -> None:
+    """Remove what was told Prometheus, and the directory of the user if nothing else is in it."""
+    path = specs[0].metrics
+    if not path:
+        return
+
+    def remove_files(own: Changes) -> None:
+        for spec in specs:
+            files.remove_file(own, spec.metrics_file)
+
+    as_user(specs[0].user, remove_files, changes)
+    files.remove_directory(changes, path, {os.path.basename(spec.metrics_file) for spec in specs})
 
 
 def remove(changes: Changes, specs: list[MirrorSpec]) -> None:
