@@ -39,7 +39,7 @@ _STYLE = """
 --link:#8ab4f8;--now:#ff9b93;--now-soft:#3a1d1c;--soon:#ffc766;--soon-soft:#37290f;--fine:#7fd79b;--fine-soft:#15301f;
 --track:#39424c}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.45 system-ui,sans-serif}
+body{margin:0;background:var(--page);color:var(--ink);font:15px/1.4 system-ui,sans-serif}
 main{max-width:1600px;margin:auto;padding:1rem}
 h1{font-size:1.35rem;margin:0}
 .lead{font-size:1.1rem;font-weight:600;margin:.35rem 0}
@@ -55,9 +55,9 @@ button[aria-pressed=true]{background:var(--ink);color:var(--page);border-color:v
 :focus-visible{outline:3px solid var(--link);outline-offset:1px}
 table{width:100%;table-layout:fixed;border-collapse:collapse;background:var(--card);border:1px solid var(--line)}
 caption{caption-side:bottom;text-align:left;color:var(--quiet);font-size:.9rem;padding:.5rem 0}
-th,td{text-align:left;vertical-align:top;padding:.5rem .6rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+th,td{text-align:left;vertical-align:top;padding:.4rem .5rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 thead th{padding:0;background:var(--card)}
-thead button{border:0;border-radius:0;width:100%;text-align:left;font-weight:600;font-size:.9rem;padding:.5rem .6rem}
+thead button{border:0;border-radius:0;width:100%;text-align:left;font-weight:600;font-size:.85rem;padding:.4rem .5rem}
 thead button::after{content:" \\2195";color:var(--quiet)}
 [aria-sort=ascending] button::after{content:" \\2191"}
 [aria-sort=descending] button::after{content:" \\2193"}
@@ -77,8 +77,8 @@ svg{display:block;width:6rem;max-width:100%;height:6px;margin-top:.3rem}
 .left.none{fill:var(--now)}
 ul{margin:0;padding:0;list-style:none}
 li+li{margin-top:.25rem}
-th:nth-child(1){width:5.6rem}th:nth-child(2){width:16%}th:nth-child(3),th:nth-child(5){width:7.2rem}
-th:nth-child(4),th:nth-child(6){width:6.8rem}th:nth-child(7){width:7.6rem}th:nth-child(8),th:nth-child(9){width:6.2rem}
+th:nth-child(1),th:nth-child(3){width:5rem}th:nth-child(2){width:15%}th:nth-child(4){width:5.2rem}
+th:nth-child(5){width:7.1rem}th:nth-child(6){width:6.3rem}th:nth-child(7){width:6.8rem}th:nth-child(8),th:nth-child(9){width:5.4rem}
 .some{color:var(--now);font-weight:600}
 [hidden]{display:none!important}
 @media(max-width:1100px){

@@ -66,7 +66,7 @@ UNREACHABLE = {"unreachable": True, "msg": "Failed to connect to the host via ss
 REFUSED = {"failed": True, "msg": "No agents are configured; set agent_containers_path."}
 
 
-def hosts(number: int) -> dict[str, Any]:
+def hosts(number: int, hostile: bool = True) -> dict[str, Any]:
     """Most of them well, and some with each of the troubles; hostile words where a host or a container can say some."""
     kinds: tuple[Any, ...] = (
         looked(boss=agent(), dev=agent(), codex=agent(cli="codex", directory="/d", refresh=None)),
@@ -86,11 +86,11 @@ def hosts(number: int) -> dict[str, Any]:
         {"user": HOSTILE[0], "agents": {HOSTILE[1]: agent(standing="fails", judgement=HOSTILE[2], cli=HOSTILE[3])}},
     )
     named = {f"agents-{number:03}.example.net": kinds[number % len(kinds)] for number in range(number)}
-    if number > 1:
+    if number > 1 and hostile:
         named |= {word: looked(boss=agent(standing="fails", judgement=f"boss: {word}")) for word in HOSTILE}
     return named
 
 
-def report(number: int = 20, **settings: Any) -> fleet.Report:
-    seen = [fleet.seen(name, "dev", result, NOW) for name, result in hosts(number).items()]
+def report(number: int = 20, hostile: bool = True, **settings: Any) -> fleet.Report:
+    seen = [fleet.seen(name, "dev", result, NOW) for name, result in hosts(number, hostile).items()]
     return fleet.report(seen, fleet.Settings(NOW, **settings))

@@ -220,3 +220,16 @@ def test_it_is_printed_without_its_controls(browser: webdriver.Chrome, pages: di
     seen, faint = browser.execute_script(CONTRAST)
     assert (seen > 100, faint) == (True, [])
     keep(browser, "20-hosts-printed")
+
+
+def test_a_person_sees_at_once_which_login_to_renew_where(browser: webdriver.Chrome, tmp_path: pathlib.Path) -> None:
+    """The picture of README."""
+    told = report(12, hostile=False)
+    (tmp_path / "page.html").write_text(page(told), encoding="utf-8")
+    show(browser, (tmp_path / "page.html").as_uri(), 1280)
+    rows = [
+        row for row in browser.find_elements(By.CSS_SELECTOR, "tbody tr") if row.rect["y"] + row.rect["height"] < 900
+    ]
+    assert len(rows) >= told.needs_a_person
+    assert [row.text for row in rows if "ended" in row.text and "log in on agents-" not in row.text] == []
+    keep(browser, "readme")
