@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv: ## Make .venv/ with the pinned tools (nothing to do when it is up to date)
@@ -76,6 +76,17 @@ benchmark-mirror: venv ## Figures of the mirror next to others (docs/benchmarks.
 	@export AGENTOPS_HOSTS=bench-mirror:$(or $(RELEASE),bookworm) MOLECULE_PROJECT_DIRECTORY=$(CURDIR); \
 	trap 'ansible-playbook -i testbed/inventory testbed/stop.yml >/dev/null' EXIT; \
 	ansible-playbook -i testbed/inventory testbed/start.yml benchmarks/mirror.yml $(if $(TRIES),-e tries=$(TRIES))
+
+.PHONY: benchmark-fleet
+benchmark-fleet: venv ## What a further host costs the controller, next to ping (docs/fleet.md)
+	@scripts/host-image bookworm
+	@scripts/benchmark-fleet
+
+.PHONY: report-pictures
+report-pictures: venv ## What a browser shows of the report's page, as pictures in .cache/report (Debian's chromium)
+	@REPORT_PICTURES=$(CURDIR)/.cache/report pytest -q -rs tests/unit/report/test_browser.py
+	@cp .cache/report/readme.png docs/report.png
+	@ls .cache/report
 
 .PHONY: fix
 fix: venv ## Let the tools fix what they can: ruff check --fix, ruff format

@@ -89,6 +89,11 @@ def require_sdk(module: AnsibleModule) -> None:
         )
 
 
+def user_of(home: str) -> User:
+    """The user whose login the agents use. Raises HostError."""
+    return owner_of(home) if os.geteuid() == 0 else find_user(None)
+
+
 def request(module: AnsibleModule, options: Options) -> Request:
     """What the module's arguments ask for.
 
@@ -96,7 +101,7 @@ def request(module: AnsibleModule, options: Options) -> Request:
     """
     params = module.params
     home, catalog = os.path.expanduser(params["home"]), with_overrides(CATALOG, params["catalog"])
-    user = owner_of(home) if os.geteuid() == 0 else find_user(None)
+    user = user_of(home)
     path = params["path"]
     if path:
         where, document = path, config.load(read_configuration(path, user), path)

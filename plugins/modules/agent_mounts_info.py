@@ -47,6 +47,11 @@ summary:
   returned: success
   type: str
   sample: "3 of 4 agents can work now; absent: reviewer."
+user:
+  description: The host's user whose login the agents use.
+  returned: success
+  type: str
+  sample: dev
 agents:
   description: One dictionary for each agent, by its name.
   returned: success
@@ -241,6 +246,7 @@ def main() -> None:
         {
             "changed": False,
             "agents": report.with_failures(agents, failures),
+            "user": _agents_module.user_of(request.context.home).name,
             "summary": summary(judged, len({*failures} - {*judged})),
         }
     )

@@ -130,6 +130,14 @@ options:
     type: list
     elements: str
     default: []
+  metrics_directory:
+    description:
+      - A directory of root's, below which each user has a directory for what Prometheus' node_exporter reads there with
+        its textfile collector; nobody has to read a home for that. It is written each minute.
+      - Without root, a directory of the user's own. Nothing is written if it is empty.
+    version_added: 0.3.0
+    type: str
+    default: ""
   guard_directory:
     description:
       - Guard each credentials directory by a mount on it, so that it cannot be removed, renamed or replaced while
@@ -242,6 +250,7 @@ def main() -> None:
             "keep_warm": {"type": "bool", "default": True},
             "keep_warm_environment": {"type": "dict", "default": {}},
             "notify": {"type": "list", "elements": "str", "default": []},
+            "metrics_directory": {"type": "str", "default": ""},
             "guard_directory": {"type": "bool", "default": False},
             "catalog": {"type": "dict", "default": {}},
             "foreign_files": {"type": "str", "choices": ["refuse", "move_aside"], "default": "refuse"},

@@ -28,6 +28,9 @@ def check(spec: MirrorSpec) -> list[str]:
     for path, option in ((spec.root, "creds_mirror_root"), (spec.source.path, f"creds_mirror_sources.{name}")):
         if not os.path.isabs(path):
             faults.append(f"{name}: {option} is the relative path {printable(path)}; write it from / or ~/.")
+    if spec.metrics and not os.path.isabs(spec.metrics):
+        path = printable(spec.metrics)
+        faults.append(f"{name}: creds_mirror_metrics_directory leads to the relative path {path}; write it from /.")
     for variable, value in spec.keep_warm_environment:
         if not _ENVIRONMENT.fullmatch(variable):
             faults.append(f"creds_mirror_keep_warm_environment: {printable(variable)} is no name of a variable.")

@@ -11,6 +11,7 @@ there.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import replace
 from functools import partial
 
@@ -87,6 +88,46 @@ def _ensure_leaves(changes: Changes, specs: list[MirrorSpec], foreign_files: str
                 files.ensure_directory(changes, path, 0o700, access=access)
                 if not changes.check_mode:
                     os.chown(path, user.uid, user.gid, follow_symlinks=False)  # nobody else can have replaced it
+
+
+def ensure_metrics(changes: Changes, specs: list[MirrorSpec]) -> None:
+    """Make the user's directory for what Prometheus reads: in root's directory as root, else the user's own.
+
+    :raises HostError: somebody else owns a directory above, and could lead root elsewhere.
+    """
+    user, path = specs[0].user, specs[0].metrics
+    if not path:
+        return
+    if os.geteuid() != 0:
+        files.ensure_directory(changes, path, 0o755)
+        return
+    above = top = os.path.dirname(path)
+    while (above := os.path.dirname(above)) != "/":
+        status = files.status_of(above)
+        if status is not None and (not stat.S_ISDIR(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022):
+            raise HostError(
+                f"creds_mirror_metrics_directory: others than root can replace {above}; name a directory below root's"
+                f" own, such as /var/lib/creds-mirror-metrics."
+            )
+    files.ensure_roots_directory(changes, top)
+    if files.status_of(path) is None:
+        files.ensure_directory(changes, path, 0o755)
+        if not changes.check_mode:
+            os.chown(path, user.uid, user.gid, follow_symlinks=False)
+
+
+def remove_metrics(changes: Changes, specs: list[MirrorSpec]) -> None:
+    """Remove what was told Prometheus, and the directory of the user if nothing else is in it."""
+    path = specs[0].metrics
+    if not path:
+        return
+
+    def remove_files(own: Changes) -> None:
+        for spec in specs:
+            files.remove_file(own, spec.metrics_file)
+
+    as_user(specs[0].user, remove_files, changes)
+    files.remove_directory(changes, path, {os.path.basename(spec.metrics_file) for spec in specs})
 
 
 def remove(changes: Changes, specs: list[MirrorSpec], moved_to: list[MirrorSpec] | None = None) -> None:

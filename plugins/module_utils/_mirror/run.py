@@ -74,6 +74,7 @@ def specifications(options: _Options, user: User) -> list[MirrorSpec]:
                     (str(name), str(value)) for name, value in sorted(options["keep_warm_environment"].items())
                 ),
                 notify=tuple(options["notify"]),
+                metrics=options["metrics_directory"] and f"{options['metrics_directory'].rstrip('/')}/{user.name}",
             )
         )
     return result
@@ -94,6 +95,7 @@ def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> di
         sandbox = as_user(user, lambda own: install.can_sandbox(own, specs[0], manager), changes)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
     place.ensure(changes, specs, options["foreign_files"], options["root"])
+    place.ensure_metrics(changes, specs)
     as_user(user, partial(_ensure_directories, specs, options), changes)
     for spec in specs:
         if options["guard_directory"]:
@@ -211,6 +213,7 @@ def _remove(specs: list[MirrorSpec], options: _Options, changes: Changes) -> Non
         revive.remove(changes, spec)
     if os.geteuid() == 0 and options["place"] == "home":
         place.ensure_owner(changes, specs)
+    place.remove_metrics(changes, specs)
     place.remove(changes, specs)
     place.remove_former(changes, specs, options["root"])
 

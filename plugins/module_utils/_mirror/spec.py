@@ -27,10 +27,12 @@ _UNITS = (
     ("mirror-verify", "timer"),
     ("keep-warm", "timer"),
     ("notify", "timer"),
+    ("metrics", "timer"),
     ("mirror", "service"),
     ("mirror-verify", "service"),
     ("keep-warm", "service"),
     ("notify", "service"),
+    ("metrics", "service"),
     ("rewatch", "service"),
 )
 
@@ -64,6 +66,8 @@ class MirrorSpec:
     keep_warm_environment: tuple[tuple[str, str], ...] = ()
     notify: tuple[str, ...] = ()
     """The operator's command that calls a person."""
+    metrics: str = ""
+    """The user's directory for what Prometheus reads; none if empty."""
     sandbox: bool = True
     place: Place = "home"
 
@@ -92,8 +96,12 @@ class MirrorSpec:
     def config(self) -> str:
         return f"{self.paths.configs}/{self.cli.name}.json"
 
+    @property
+    def metrics_file(self) -> str:
+        return f"{self.metrics}/creds_mirror_{self.cli.name}.prom"
+
     def unit(self, kind: str, suffix: str) -> str:
-        """Name of a unit; kind is ``mirror``, ``mirror-verify``, ``keep-warm``, ``notify`` or ``rewatch``."""
+        """Name of a unit; kind is one of those in ``_UNITS``."""
         return self._unit(kind, suffix, escaped_name(self.user.name))
 
     def _unit(self, kind: str, suffix: str, instance: str) -> str:
@@ -105,7 +113,8 @@ class MirrorSpec:
         """The units that are enabled and always active."""
         warm = (self.unit("keep-warm", "timer"),) if self.keep_warm else ()
         call = (self.unit("notify", "timer"),) if self.notify else ()
-        return (self.unit("mirror", "path"), self.unit("mirror-verify", "timer"), *warm, *call)
+        told = (self.unit("metrics", "timer"),) if self.metrics else ()
+        return (self.unit("mirror", "path"), self.unit("mirror-verify", "timer"), *warm, *call, *told)
 
     @property
     def verify_service(self) -> str:
@@ -172,6 +181,7 @@ def configuration(spec: MirrorSpec) -> str:
         "keep_warm": list(spec.cli.mirror.keep_warm) if spec.keep_warm else None,
         "keep_warm_environment": dict(spec.keep_warm_environment),
         "notify": list(spec.notify) or None,
+        "metrics": spec.metrics or None,
         "units": list(spec.watching),
         "scope": spec.scope,
     }

@@ -32,6 +32,9 @@ def units(spec: MirrorSpec) -> dict[str, UnitText]:
     if spec.notify:
         texts[spec.unit("notify", "service")] = _NOTIFY_SERVICE
         texts[spec.unit("notify", "timer")] = _NOTIFY_TIMER
+    if spec.metrics:
+        texts[spec.unit("metrics", "service")] = _METRICS_SERVICE
+        texts[spec.unit("metrics", "timer")] = _METRICS_TIMER
     client_path = ":".join((*(f"{spec.user.home}/{name}/bin" for name in (".local", ".npm-global")), _USUAL_PATH))
     values: dict[str, Word | UnitText] = {
         "cli": word(spec.cli.name),
@@ -285,6 +288,45 @@ Description=Look each minute whether a person must be called about the login of 
 
 [Timer]
 OnActiveSec=20s
+OnUnitInactiveSec=60s
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+)
+
+# Not in the sandbox of the mirror, which can write nowhere else and may ask nobody how its units are.
+_METRICS_SERVICE = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Tell Prometheus of the login of {cli}
+
+[Service]
+Type=oneshot
+{user}ExecStart={python} {start} metrics {config}
+SyslogIdentifier=creds-mirror
+TimeoutStartSec=60
+LogLevelMax=notice
+NoNewPrivileges=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+LimitCORE=0
+LimitFSIZE=4M
+"""
+)
+
+_METRICS_TIMER = (
+    _HEADER
+    + """\
+
+[Unit]
+Description=Tell Prometheus each minute of the login of {cli}
+
+[Timer]
+OnActiveSec=25s
 OnUnitInactiveSec=60s
 AccuracySec=1s
 

@@ -8,6 +8,7 @@
     creds-mirror verify CONFIG       the same, but silent about a refusal that was reported before
     creds-mirror keep-warm CONFIG    let the agent CLI renew its own login shortly before it ends
     creds-mirror notify CONFIG       run the operator's command if the state of the login got worse, or good again
+    creds-mirror metrics CONFIG      write what it knows for Prometheus, where the configuration says
     creds-mirror client [CONFIG...]  look which program of this host can renew the login
     creds-mirror accept [CONFIG...]  publish the login that the source holds, although it is an earlier one
     creds-mirror rotate [CONFIG...]  give the source a new inode with the same content, as a drill
@@ -35,8 +36,8 @@ healthy, 1 not. ``keep-warm``: 0 renewed, not due, or known already; 75 failed, 
 ``verify``: 79 published what the watch should have reported. ``notify``: 75 the command failed, to be tried again.
 
 CONFIG is a JSON file: cli, source, directory, file, publish, rules (the catalogue's MirrorRules), on_logout, grace
-(seconds), keep_warm (a command or null), keep_warm_environment (variables for it), notify (a command or null), units
-(systemd units to ask about), scope (user or system).
+(seconds), keep_warm (a command or null), keep_warm_environment (variables for it), notify (a command or null), metrics
+(a directory or null), units (systemd units to ask about), scope (user or system).
 
 It must start fast (a login is visible tens of milliseconds after it was saved), so the units run it by ``python3 -I
 -S`` and ``start.py``, which does not compile it, and it imports late, or not at all, what takes long to import.
@@ -546,6 +547,7 @@ def severity(state, well, is_refused):
     return 1 if well and not is_refused else 2
 
 
+STATES = ("none", "logged_out", "good", "ending", "ended", "log_in")
 NOT_TOLD = {"level": 0, "state": None, "failures": 0, "at": None}
 
 
@@ -616,6 +618,90 @@ def login_facts(document, rules, before, now):
     if before is not None and before["id"] == facts["id"]:
         facts["read"] = before["read"]
     return facts
+
+
+COUNTED = ("published", "refused", "renewed", "failed", "rejected")
+
+
+def counts_of(state):
+    """How often each thing has happened, as it was kept."""
+    kept = state.get("counts") if isinstance(state.get("counts"), dict) else {}
+    return {key: kept[key] if type(kept.get(key)) is int and 0 <= kept[key] < 1 << 53 else 0 for key in COUNTED}
+
+
+def counted(state, what):
+    """The counts with one more of that."""
+    counts = counts_of(state)
+    return {**counts, what: counts[what] + 1}
+
+
+def exposition(report, state, user, looked, now):
+    """What is known of a mirror in Prometheus' text format 0.0.4; a name is followed by its samples, once.
+
+    ``looked`` is how many seconds ago the mirror has last looked at the source, or None. What is unknown has no sample.
+    """
+
+    def quoted(value):
+        for char, escaped in (("\\", "\\\\"), ("\n", "\\n"), ('"', '\\"')):
+            value = value.replace(char, escaped)
+        return f'"{value}"'
+
+    def gauge(name, description, *samples, kind="gauge"):
+        known = [(labels, value) for labels, value in samples if value is not None]
+        for labels, value in known:
+            named = ",".join(
+                f"{key}={quoted(text)}" for key, text in {"cli": report["cli"], "user": user, **labels}.items()
+            )
+            lines.append(f"creds_mirror_{name}{{{named}}} {value}\n")
+        if known:
+            lines[-len(known) : -len(known)] = [
+                f"# HELP creds_mirror_{name} {description}\n# TYPE creds_mirror_{name} {kind}\n"
+            ]
+
+    lines, login, counts = [], as_login(state.get("login")) or {}, counts_of(state)
+    left = {
+        key: None if login.get(key) is None else round(seconds_left(login[key], login["read"], now))
+        for key in ("ends", "refresh_ends")
+    }
+    published = state.get("published") or {}
+    gauge("healthy", "Whether nothing needs a person.", ({}, int(report["healthy"])))
+    gauge(
+        "login_state",
+        "1 for the state of the login, see docs/mirror.md.",
+        *(({"state": name}, int(name == report["state"])) for name in (*STATES, "unknown")),
+    )
+    until = "Until the {} token ends; negative: it ended."
+    gauge("access_token_remaining_seconds", until.format("access"), ({}, left["ends"]))
+    gauge("refresh_token_remaining_seconds", until.format("refresh"), ({}, left["refresh_ends"]))
+    gauge("last_publication_timestamp_seconds", "When a login was last published.", ({}, epoch(published.get("at"))))
+    gauge("refused", "Whether the login is refused now.", ({}, int(bool(state.get("refusal")))))
+    gauge("publications_total", "Logins published.", ({}, counts["published"]), kind="counter")
+    gauge("refusals_total", "Logins refused, each reason once.", ({}, counts["refused"]), kind="counter")
+    gauge(
+        "renewals_total",
+        "Tries to renew the login, by their result.",
+        *(({"result": name}, counts[name]) for name in ("renewed", "failed", "rejected")),
+        kind="counter",
+    )
+    gauge(
+        "unit_active",
+        "Whether a unit that must always be active is.",
+        *(({"unit": unit}, int(answer == "active")) for unit, answer in report["units"].items()),
+    )
+    gauge("last_look_age_seconds", "Since the mirror has last looked at the login.", ({}, looked))
+    gauge("metrics_timestamp_seconds", "When this was written.", ({}, int(now["time"])))
+    return "".join(lines)
+
+
+def epoch(text):
+    """Seconds since the epoch of what ``utc`` has written, or None."""
+    import calendar
+    import time
+
+    try:
+        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    except (TypeError, ValueError):
+        return None
 
 
 def as_moment(value):
@@ -1009,7 +1095,7 @@ class Mirror:
             return {}
         if not isinstance(state, dict):
             return {}
-        kinds = {"refusal": dict, "published": dict, "source": dict, "unknown_keys": list}
+        kinds = {"refusal": dict, "published": dict, "source": dict, "unknown_keys": list, "counts": dict}
         sound = {
             key: value for key, value in state.items() if value is None or isinstance(value, kinds.get(key, object))
         }
@@ -1064,6 +1150,9 @@ def publish(config, verify=False, accepts=False):
                 state["refusal"] = None
             elif reason != told:
                 state["refusal"] = {"at": utc(time.time()), "reason": reason}
+                state["counts"] = counted(state, "refused")
+            if state.get("published") and state["published"] != before.get("published"):
+                state["counts"] = counted(state, "published")
             state = with_life(state, config, clock())
             if state != before:
                 mirror.keep_state(state)
@@ -1183,7 +1272,7 @@ class Warmer:
         if after is not None and after["id"] != login["id"]:
             if after["ends"] is None or after["ends"] > now["time"]:
                 self.renewed[after["id"]] = now
-                self.keep(None)
+                self.keep(None, result="renewed")
                 say(5, f"{self.config['cli']}: renewed its login")
                 return PUBLISHED
             # As if it had failed: what ends at once would be renewed without a pause.
@@ -1196,7 +1285,7 @@ class Warmer:
         if rejected:
             reason = "the vendor has rejected its refresh token"
         kept = failed_renewal(login, renewal, reason or "it ended well but did not renew the login", rejected, now)
-        self.keep(kept)
+        self.keep(kept, result="rejected" if rejected else "failed")
         if renewal is None or kept["reason"] != renewal["reason"]:
             command, advice = " ".join(self.config["keep_warm"]), "; log in again on this host" if rejected else ""
             say(4, f"{self.config['cli']}: {command}: {kept['reason']}{advice}")
@@ -1209,14 +1298,19 @@ class Warmer:
         self.keep(client=client)
         return client
 
-    def keep(self, renewal=NOTHING, client=NOTHING):
-        """Keep what is known of the tries or of the client, and what follows from it for the login."""
+    def keep(self, renewal=NOTHING, client=NOTHING, result=None):
+        """Keep what is known of the tries or of the client, and what follows from it for the login.
+
+        ``result`` is that of a try, which is counted.
+        """
         known = {"renewal": renewal, "client": client}
         with Mirror(self.config) as mirror:
             mirror.lock()
             mirror.sweep()
             before = mirror.state()
             new = {key: value for key, value in known.items() if value is not NOTHING}
+            if result:
+                new["counts"] = counted(before, result)
             state = with_life({**before, **new}, self.config, clock())
             if state != before:
                 mirror.keep_state(state)
@@ -1785,11 +1879,62 @@ def read_configuration(path):
         raise Refusal(f"the configuration {path} is not valid JSON", CONFIGURATION) from None
 
 
+def metrics(config):
+    """Write what is known of a mirror for Prometheus' node_exporter. Returns the exit status."""
+    import pwd
+
+    try:
+        with Mirror(config) as mirror:
+            state = mirror.state()
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        content = exposition(health(config), state, user, last_look(config), clock()).encode("utf-8", "replace")
+        # Who reads it has no right of the user's: what the collector finds must be readable, and whole.
+        os.umask(0o022)
+        directory = os.open(config["metrics"], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            new = f".{config['cli']}.new"
+            remove_if_possible(new, directory)  # of a killed run
+            write_whole(new, content, 0o644, directory, durable=False)
+            try:
+                os.rename(new, f"creds_mirror_{config['cli']}.prom", src_dir_fd=directory, dst_dir_fd=directory)
+            except OSError:
+                remove_if_possible(new, directory)
+                raise
+        finally:
+            os.close(directory)
+    except OSError as error:
+        say(3, f"{config['cli']}: cannot write the metrics: {error}")
+        return CANNOT_WRITE
+    return PUBLISHED
+
+
+def last_look(config):
+    """How many seconds ago the mirror has last verified what it published, or None if nobody knows."""
+    import subprocess
+    import time
+
+    for timer in config["units"]:
+        name, _dot, kind = timer.rpartition(".")
+        if kind == "timer" and "-mirror-verify" in name:
+            manager = ["systemctl"] + (["--user"] if config["scope"] == "user" else [])
+            command = [*manager, "show", "--property=ExecMainExitTimestampMonotonic", "--value", f"{name}.service"]
+            try:
+                ended = subprocess.run(
+                    command, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10
+                )
+                microseconds = int(ended.stdout)
+            except (OSError, ValueError, subprocess.TimeoutExpired):
+                return None
+            return round(time.monotonic() - microseconds / 1e6, 1) if microseconds else None
+    return None
+
+
 REPORTS = {"accept": accept_login, "client": look_for_client, "rotate": rotate, "status": status}
 COMMANDS = {
     "publish": publish,
     "verify": lambda config: publish(config, verify=True),
     "keep-warm": keep_warm,
+    "metrics": metrics,
     "notify": notify,
 }
 
@@ -1808,7 +1953,7 @@ def main(arguments):
         say(3, str(refusal))
         return refusal.status
     sys.stderr.write(
-        "usage: creds-mirror (publish | verify | keep-warm | notify) CONFIG\n"
+        "usage: creds-mirror (publish | verify | keep-warm | metrics | notify) CONFIG\n"
         "       creds-mirror (accept | client | rotate | status [--json]) [CONFIG...]\n"
         "       creds-mirror --version\n"
     )

@@ -37,6 +37,7 @@ OPTIONS: dict[str, Any] = {
     "keep_warm": True,
     "keep_warm_environment": {},
     "notify": [],
+    "metrics_directory": "",
     "guard_directory": False,
     "catalog": {},
 }
