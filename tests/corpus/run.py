@@ -26,7 +26,11 @@ import docker.errors
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError, RefusedError
-from ansible_collections.agentops.credentials.plugins.module_utils._base.names import SUFFIX_NEW, SUFFIX_OLD
+from ansible_collections.agentops.credentials.plugins.module_utils._base.names import (
+    SUFFIX_NEW,
+    SUFFIX_OLD,
+    SUFFIX_PROBE,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import run as containers_run
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options, Request
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
@@ -85,7 +89,7 @@ class OwnView(Engine):
 
     def containers(self) -> list[ContainerRow]:
         def is_others(name: str) -> bool:
-            return name.endswith((SUFFIX_NEW, SUFFIX_OLD)) and name.rsplit(".", 1)[0] != self.name
+            return name.endswith((SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE)) and name.rsplit(".", 1)[0] != self.name
 
         return [row for row in super().containers() if not any(is_others(name) for name in row.names)]
 
@@ -253,7 +257,7 @@ def run(row: OptionSet, values: dict[str, str]) -> Result:
         result.details.append(str(error))
     finally:
         quietly("rm", "--force", "--volumes", f"{name}-user")
-        quietly("rm", "--force", name, f"{name}.am-new", f"{name}.am-old")
+        quietly("rm", "--force", name, *(name + suffix for suffix in (SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE)))
     result.seconds = time.monotonic() - began
     return result
 
