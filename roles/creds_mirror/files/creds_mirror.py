@@ -626,7 +626,11 @@ COUNTED = ("published", "refused", "renewed", "failed", "rejected")
 def counts_of(state):
     """How often each thing has happened, as it was kept."""
     kept = state.get("counts") if isinstance(state.get("counts"), dict) else {}
-    return {key: kept[key] if type(kept.get(key)) is int and 0 <= kept[key] < 1 << 53 else 0 for key in COUNTED}
+
+    def is_count(value):
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53
+
+    return {key: kept[key] if is_count(kept.get(key)) else 0 for key in COUNTED}
 
 
 def counted(state, what):

@@ -52,7 +52,10 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a directory without a mirror": ({"mirror": None}, "works", ""),
     "no known end": ({"published": {"fingerprint": "abc", "expires_at": None}, **mirror(life=None)}, "works", ""),
     "it ends soon": (mirror(life=life("ending", "ends in 4 min, renewal failed twice: REASON")), "works", "ends in 4 min, renewal failed twice: REASON"),
-    "logged out": (mirror(life=life("logged_out", "logged out: agents keep the last login, it ends at T")), "works", "logged out: agents keep the last login, it ends at T"),
+    "logged out": (
+        mirror(life=life("logged_out", "logged out: agents keep the last login, it ends at T")),
+        "works", "logged out: agents keep the last login, it ends at T",
+    ),
     "no container": ({"verdict": "absent", "state": "absent", "fresh": None}, "absent", "there is no container named boss-1: start it, or correct its name"),
     "stopped": ({"state": "exited", "fresh": None}, "stopped", "the container boss-1 is exited"),
     "not looked at": ({"fresh": None}, "not_proven", "what boss-1 sees could not be looked at: run as root, on the engine's own host"),
@@ -91,7 +94,10 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "the login itself is in reach": ({"exposed": ["x is", "y is"]}, "fails", "x is; y is"),
     "and that is accepted": ({"exposed": ["x is"], "accept_exposure": True}, "works", ""),
-    "whatever the state file holds": (mirror(life=["x"], refusal="y"), "fails", "the mirror keeps an earlier login, for y: log in again on the host, and see creds-mirror status"),
+    "whatever the state file holds": (
+        mirror(life=["x"], refusal="y"),
+        "fails", "the mirror keeps an earlier login, for y: log in again on the host, and see creds-mirror status",
+    ),
 }  # fmt: skip
 
 
