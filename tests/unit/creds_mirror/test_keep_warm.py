@@ -109,8 +109,8 @@ def test_a_login_that_ends_soon_is_renewed(
 FAILURES: dict[str, tuple[str, str]] = {
     "fails": ("exit 1", "ended with status 1"),
     "does nothing": ("exit 0", "did not renew the login"),
-    "does not end": ("sleep 60", "did not end within 1 seconds"),
-    "does not end when asked to": ("trap '' TERM; sleep 60; sleep 60", "did not end within 1 seconds"),
+    "does not end": ("sleep 60", "did not end within 2 seconds"),
+    "does not end when asked to": ("trap '' TERM; sleep 60; sleep 60", "did not end within 2 seconds"),
 }
 
 
@@ -124,7 +124,8 @@ def test_a_client_that_fails_is_reported_once_and_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     does, words = FAILURES[case]
-    monkeypatch.setattr(creds_mirror, "CLIENT_SECONDS", 1)
+    # Long enough for its --version on a busy machine.
+    monkeypatch.setattr(creds_mirror, "CLIENT_SECONDS", 2 if "not end" in case else 60)
     monkeypatch.setattr(creds_mirror, "RETRY_SECONDS", (30, 600))
     client.does.write_text(does)
     site.write(login(expires=in_seconds(60)))
