@@ -130,6 +130,6 @@ def _ended(child: int) -> int | None:
         if pid:
             return os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         if time.monotonic() > end:
-            os.kill(child, 9)
+            os.kill(child, 9)  # what the kernel holds ends with this process
             return None
         time.sleep(0.002)
