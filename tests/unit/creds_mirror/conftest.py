@@ -12,6 +12,7 @@ import os
 import pathlib
 import sys
 import time
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -136,6 +137,15 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(creds_mirror, "clock", clock)
     monkeypatch.setattr(creds_mirror, "pause", clock.sleep)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def the_umask_is_put_back() -> Iterator[None]:
+    """Each command of the program sets its own."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
 
 
 @pytest.fixture
