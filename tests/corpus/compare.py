@@ -117,6 +117,8 @@ def _in_one_form(snapshot: dict[str, Any]) -> dict[str, Any]:
     host_config = {key: snapshot.get(f"HostConfig.{key}") for key in ("Binds", "Mounts")}
     stated = binds_as_mounts(host_config)
     mounts = sorted(stated["Mounts"] or [], key=lambda mount: normalise(mount["Target"]))
+    # An engine leaves out what is false of what it is told, and states it of what it makes itself.
+    mounts = [{key: value for key, value in mount.items() if value is not False} for mount in mounts]
     result = {**snapshot, "HostConfig.Binds": stated["Binds"] or [], "HostConfig.Mounts": mounts}
     return {key: _without_mode(row) if key.startswith("Mounts ") else row for key, row in result.items()}
 

@@ -33,7 +33,7 @@ from .._host.files import (
     remove_file,
     status_of,
 )
-from .._host.systemd import CANNOT_START, NO_SANDBOX, Manager
+from .._host.systemd import CANNOT_START, NO_SANDBOX, Manager, is_lingering
 from .spec import MirrorSpec, Paths
 from .unit_text import UnitText
 from .units import PYTHON, trial, units
@@ -226,7 +226,7 @@ def ensure_units(changes: Changes, spec: MirrorSpec, manager: Manager) -> None:
     directory = spec.paths.units
     written = {name for name, text in texts.items() if ensure_unit(changes, directory, name, text)}
     remove_units(changes, manager, directory, tuple(name for name in spec.all_units if name not in texts))
-    if not manager.is_reachable:
+    if not _can_ask(changes, manager):
         if changes.check_mode:
             _predict_watching(changes, spec, directory)
             return
@@ -240,6 +240,12 @@ def ensure_units(changes: Changes, spec: MirrorSpec, manager: Manager) -> None:
         observed = manager.show(tuple(texts))
     for name in spec.watching:
         ensure_watching(changes, manager, name, observed[name], rewritten=name in written)
+
+
+def _can_ask(changes: Changes, manager: Manager) -> bool:
+    """Whether a manager answers, and goes on to: in check mode nothing keeps one that does not linger from ending."""
+    is_to_end = changes.check_mode and manager.is_users and not is_lingering(manager.user)
+    return manager.is_reachable and not is_to_end
 
 
 def _predict_watching(changes: Changes, spec: MirrorSpec, directory: str) -> None:
@@ -338,7 +344,7 @@ def can_sandbox(changes: Changes, spec: MirrorSpec, manager: Manager) -> bool:
 
     How services that are installed with the sandbox have ended shows it. Only where there are none it is tried.
     """
-    if not manager.is_reachable:
+    if not _can_ask(changes, manager):
         if changes.check_mode:
             return _can_make_namespaces()
         manager.wait_until_reachable()
