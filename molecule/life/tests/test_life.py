@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import testinfra.host
 
+from testbed.hosts import Agents, wait_until
+
 STATES = [
     "the vendor is away",
     "nobody could renew it",
@@ -90,3 +92,36 @@ def test_no_directories_pile_up(seen: dict[str, Any]) -> None:
 
 def test_nothing_of_a_token_is_told(host: testinfra.host.Host) -> None:
     assert "fake-token" not in host.file("/home/life/told").content_string
+
+
+TOLD = {
+    "ended": ("fake-login {source} atomic_rename 1001 claude -60", "ended", "fails", "the login ended"),
+    "logged_out": ("rm {source}", "logged_out", "fails", "the login ended"),
+    "good": ("fake-login {source} atomic_rename 1002", "good", "works", ""),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_state_is_told_by_the_role_by_info_and_by_verify(agents: Agents, name: str) -> None:
+    command, state, standing, words = TOLD[name]
+    agents.host.check_output(f"echo away >{agents.home}/vendor")
+    agents.host.check_output(f"runuser -u life -- {command.format(source=agents.source)}")
+    status = f"{agents.directory.replace('claude-credentials', '.claude-credentials.staging')}/status.json"
+
+    def seen() -> bool:
+        kept = json.loads(agents.host.file(status).content_string)
+        return bool(kept["life"]["state"] == state)
+
+    wait_until(seen, f"the mirror does not say {state}", 70)
+    succeeded, info = agents.module("agent_mounts_info", {"path": f"{agents.home}/agents.json", "home": agents.home})
+    assert succeeded, info
+    boss = info["agents"]["boss"]
+    assert (boss["mirror"]["life"]["state"], boss["standing"]) == (state, standing)
+    assert words in boss["judgement"] and info["summary"].startswith("1 of 1" if standing == "works" else "0 of 1")
+    options: dict[str, Any] = {"user": "life", "notify": ["/bin/sh", "-c", "cat >>$HOME/told"]}
+    for option, file in (("program", "creds_mirror.py"), ("start", "start.py")):
+        options[option] = agents.host.file(f"{agents.home}/.local/lib/creds-mirror/{file}").content_string
+    succeeded, run = agents.module("creds_mirror", options, check=True)
+    assert succeeded and not run["changed"], run
+    assert run["mirrors"]["claude"]["life"]["state"] == state
+    assert run["mirrors"]["claude"]["client"] == f"{agents.home}/.local/bin/claude"
