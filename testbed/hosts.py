@@ -34,6 +34,15 @@ def run_module(host: testinfra.host.Host, name: str, arguments: dict[str, Any], 
     return done.returncode == 0, json.loads(result) if arrow else {"msg": done.stdout + done.stderr}
 
 
+def program(file: str) -> str:
+    """An option of the module creds_mirror as the role gives it: the text would be taken for a template."""
+    path = CHECKOUT / "roles/creds_mirror/files" / file
+    return f"{{{{ lookup('ansible.builtin.file', '{path}', rstrip=false) }}}}"
+
+
+PROGRAM = {"program": program("creds_mirror.py"), "start": program("start.py")}
+
+
 def wait_until(holds: Callable[[], bool], fault: str, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not holds():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import testinfra.host
 
-from testbed.hosts import Agents, wait_until
+from testbed.hosts import PROGRAM, Agents, wait_until
 
 STATES = [
     "the vendor is away",
@@ -118,9 +118,7 @@ def test_a_state_is_told_by_the_role_by_info_and_by_verify(agents: Agents, name:
     boss = info["agents"]["boss"]
     assert (boss["mirror"]["life"]["state"], boss["standing"]) == (state, standing)
     assert words in boss["judgement"] and info["summary"].startswith("1 of 1" if standing == "works" else "0 of 1")
-    options: dict[str, Any] = {"user": "life", "notify": ["/bin/sh", "-c", "cat >>$HOME/told"]}
-    for option, file in (("program", "creds_mirror.py"), ("start", "start.py")):
-        options[option] = agents.host.file(f"{agents.home}/.local/lib/creds-mirror/{file}").content_string
+    options = {**PROGRAM, "user": "life", "notify": ["/bin/sh", "-c", "cat >>$HOME/told"]}
     succeeded, run = agents.module("creds_mirror", options, check=True)
     assert succeeded and not run["changed"], run
     assert run["mirrors"]["claude"]["life"]["state"] == state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from testbed.hosts import TARGET, Agents
+from testbed.hosts import PROGRAM, TARGET, Agents
 
 LOGIN = f"{TARGET}/.credentials.json"
 
@@ -51,9 +51,7 @@ def test_who_follows_the_advice_lets_the_reader_in_and_nobody_else(agents: Agent
     advised = {name: re.search(r"uids: \[([\d, ]+)\]", agent["judgement"]) for name, agent in info(agents).items()}
     uids = sorted({int(uid) for match in advised.values() if match for uid in match[1].split(",")})
     assert uids == [0, 12345, 34567]
-    options = {"user": "readers", "keep_warm": False, "readers": {"uids": uids}}
-    for name, file in (("program", "creds_mirror.py"), ("start", "start.py")):
-        options[name] = agents.host.file(f"{agents.home}/.local/lib/creds-mirror/{file}").content_string
+    options = {**PROGRAM, "user": "readers", "keep_warm": False, "readers": {"uids": uids}}
     succeeded, result = agents.module("creds_mirror", options)
     assert succeeded, result
     after = info(agents)
