@@ -13,6 +13,7 @@ from testbed.hosts import Agents, wait_until
 from testbed.real_clients import HOME, Clients
 
 VERSIONS = ("claude", "claude-2.1.268")
+SOON = 6  # seconds to the end; what lives so short is renewed half-way
 
 
 class Host:
@@ -73,7 +74,7 @@ def test_it_is_renewed_at_every_try(kept: Host, version: str) -> None:
     mark = kept.clients.mark()
     serials = []
     for _try in range(10):
-        serials.append(kept.clients.log_in("claude", seconds=60))
+        serials.append(kept.clients.log_in("claude", seconds=SOON))
         kept.keep_warm()
         kept.agents.wait_until_published(serials[-1] + 1000)
     assert kept.renewals(mark) == [(serial, 200) for serial in serials]
@@ -83,7 +84,7 @@ def test_it_is_renewed_at_every_try(kept: Host, version: str) -> None:
 def test_two_refusals_of_the_vendor_are_made_good(kept: Host) -> None:
     kept.vendor(failures=2, answer=503)
     mark = kept.clients.mark()
-    serial = kept.clients.log_in("claude", seconds=60)
+    serial = kept.clients.log_in("claude", seconds=SOON)
     kept.keep_warm("--no-block")
     kept.wait_until_renewed(serial)
     assert kept.renewals(mark) == [(serial, 503), (serial, 503), (serial, 200)]
@@ -92,7 +93,7 @@ def test_two_refusals_of_the_vendor_are_made_good(kept: Host) -> None:
 
 def test_a_vendor_that_cannot_be_reached_is_asked_again(kept: Host) -> None:
     kept.clients.host.check_output("systemctl stop clients-vendors.service")
-    serial = kept.clients.log_in("claude", seconds=60)
+    serial = kept.clients.log_in("claude", seconds=SOON)
     kept.keep_warm("--no-block")
     try:
         wait_until(lambda: kept.life()["state"] in ("ending", "ended"), "the failure is not told", 60)
@@ -105,7 +106,7 @@ def test_a_vendor_that_cannot_be_reached_is_asked_again(kept: Host) -> None:
 def test_a_rejected_refresh_token_is_sent_once_and_a_person_is_asked(kept: Host) -> None:
     kept.vendor(failures=100, answer=400)
     mark = kept.clients.mark()
-    serial = kept.clients.log_in("claude", seconds=60)
+    serial = kept.clients.log_in("claude", seconds=SOON)
     kept.keep_warm()
     assert kept.life()["state"] in ("log_in", "ended") and "rejected" in kept.life()["login"]
     sent = kept.renewals(mark)
