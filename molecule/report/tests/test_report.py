@@ -31,7 +31,7 @@ def fleet(host: testinfra.host.Host) -> None:
     for agents, wanted in ((ending, "ending"), (out, "logged_out")):
         kept = f"{agents.directory.replace('claude-credentials', '.claude-credentials')}.staging/status.json"
         wait_until(
-            lambda kept=kept, wanted=wanted: json.loads(host.file(kept).content_string)["life"]["state"] == wanted,
+            lambda kept=kept, wanted=wanted: json.loads(host.file(kept).content_string)["life"]["state"] == wanted,  # type: ignore[misc]
             f"{agents.user} is not {wanted}",
             seconds=90,
         )
@@ -106,9 +106,8 @@ def test_prometheus_can_read_it_without_a_look_into_a_home(host: testinfra.host.
                 if sample.name == "creds_mirror_login_state" and sample.value
             ]
 
-        wait_until(
-            lambda states=states, wanted=wanted: states() == [wanted], f"{user}: {wanted} is not told", seconds=90
-        )
+        fault = f"{user}: {wanted} is not told"
+        wait_until(lambda states=states, wanted=wanted: states() == [wanted], fault, seconds=90)  # type: ignore[misc]
     text = host.check_output(f"cat {METRICS}/report/creds_mirror_claude.prom")
     told = {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples}
     assert 0 <= told["creds_mirror_last_look_age_seconds"] < 120
