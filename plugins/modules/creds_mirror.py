@@ -125,6 +125,8 @@ options:
     description:
       - A command, with its arguments, that is run as the user when the state of a login gets worse, and when it is
         good again. It gets a JSON object on its standard input, without a secret.
+      - It stands in a file, which others can read with O(scope=system), and in the output at C(-vvv); what of it is
+        secret, such as a webhook's address, belongs in a script of the user's.
       - It runs once for each change, and is tried again until it ends with status 0.
     version_added: 0.3.0
     type: list
@@ -248,7 +250,7 @@ def main() -> None:
             "on_logout": {"type": "str", "choices": ["keep", "withdraw"], "default": "keep"},
             "logout_grace": {"type": "int", "default": 60},
             "keep_warm": {"type": "bool", "default": True},
-            "keep_warm_environment": {"type": "dict", "default": {}},
+            "keep_warm_environment": {"type": "dict", "default": {}, "no_log": True},  # a proxy's may have a password
             "notify": {"type": "list", "elements": "str", "default": []},
             "metrics_directory": {"type": "str", "default": ""},
             "guard_directory": {"type": "bool", "default": False},

@@ -17,10 +17,9 @@ from .._host.openat2 import O_PATH
 from .._host.systemd import Manager
 from .._host.users import may_use_engine
 from .install import ensure_unit, ensure_watching, remove_units
-from .spec import MirrorSpec
+from .spec import SYSTEM_UNITS, MirrorSpec
 from .units import guard_units, guard_view
 
-_SYSTEM_UNITS = "/etc/systemd/system"
 _GUARD_TOP = "/run/creds-mirror"
 
 
@@ -75,7 +74,7 @@ def ensure_guard(changes: Changes, spec: MirrorSpec) -> None:
     if top is not None:
         # Nobody may look through the view, wherever it leads. Systemd makes the directory so after a boot.
         ensure_mode(changes, _GUARD_TOP, top, 0o700)
-    written = [ensure_unit(changes, _SYSTEM_UNITS, name, text) for name, text in texts.items()]
+    written = [ensure_unit(changes, SYSTEM_UNITS, name, text) for name, text in texts.items()]
     if any(written) and not changes.check_mode:
         manager.run("daemon-reload")
     guard = list(texts)[-1]
@@ -91,7 +90,7 @@ def remove_guard(changes: Changes, spec: MirrorSpec) -> None:
     :raises HostError: this process is not root's, or the guard is in use.
     """
     names = tuple(guard_units(spec))
-    if all(status_of(f"{_SYSTEM_UNITS}/{name}") is None for name in names):
+    if all(status_of(f"{SYSTEM_UNITS}/{name}") is None for name in names):
         return
     if os.geteuid() != 0:
         raise HostError(f"{spec.directory}: only root can remove its guard; set become.")
@@ -100,7 +99,7 @@ def remove_guard(changes: Changes, spec: MirrorSpec) -> None:
         manager.run("stop", *names, check=False)
         if any(unit.get("ActiveState") == "active" for unit in manager.show(names).values()):
             raise HostError(f"{spec.directory}: its guard is in use and cannot be removed; end what uses it.")
-    remove_units(changes, manager, _SYSTEM_UNITS, names)
+    remove_units(changes, manager, SYSTEM_UNITS, names)
     if not changes.check_mode:
         with suppress(OSError):
             os.removedirs(guard_view(spec))

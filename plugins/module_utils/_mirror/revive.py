@@ -13,10 +13,8 @@ from .._base.errors import HostError
 from .._host.files import status_of
 from .._host.systemd import Manager
 from .install import ensure_unit, ensure_watching, remove_units
-from .spec import MirrorSpec
+from .spec import SYSTEM_UNITS, MirrorSpec
 from .units import revive_units
-
-_SYSTEM_UNITS = "/etc/systemd/system"
 
 
 def ensure(changes: Changes, specs: list[MirrorSpec]) -> None:
@@ -29,7 +27,7 @@ def ensure(changes: Changes, specs: list[MirrorSpec]) -> None:
             continue
         manager = Manager(spec.user, is_users=False)
         texts = revive_units(spec)
-        written = [ensure_unit(changes, _SYSTEM_UNITS, name, text) for name, text in texts.items()]
+        written = [ensure_unit(changes, SYSTEM_UNITS, name, text) for name, text in texts.items()]
         if any(written) and not changes.check_mode:
             manager.run("daemon-reload")
         timer = list(texts)[-1]
@@ -42,8 +40,8 @@ def remove(changes: Changes, spec: MirrorSpec) -> None:
     :raises HostError: this process is not root's.
     """
     names = tuple(revive_units(spec))
-    if all(status_of(f"{_SYSTEM_UNITS}/{name}") is None for name in names):
+    if all(status_of(f"{SYSTEM_UNITS}/{name}") is None for name in names):
         return
     if os.geteuid() != 0:
-        raise HostError(f"{_SYSTEM_UNITS}/{names[0]}: only root can remove it; set become.")
-    remove_units(changes, Manager(spec.user, is_users=False), _SYSTEM_UNITS, names[::-1])
+        raise HostError(f"{SYSTEM_UNITS}/{names[0]}: only root can remove it; set become.")
+    remove_units(changes, Manager(spec.user, is_users=False), SYSTEM_UNITS, names[::-1])

@@ -19,6 +19,8 @@ from .._host.users import User
 Scope = Literal["user", "system"]
 """Whose systemd runs a mirror's services."""
 SCOPES: tuple[Scope, ...] = ("user", "system")
+SYSTEM_UNITS = "/etc/systemd/system"
+"""Where the host's own systemd has units of root's, in either scope."""
 
 
 # What is stopped first stands first.
@@ -160,7 +162,7 @@ class Paths:
 
 def paths(scope: Scope, user: User) -> Paths:
     if scope == "system":
-        top, configs, units = "/usr/local", f"/etc/creds-mirror/{user.name}", "/etc/systemd/system"
+        top, configs, units = "/usr/local", f"/etc/creds-mirror/{user.name}", SYSTEM_UNITS
     else:
         top, configs = f"{user.home}/.local", f"{user.home}/.config/creds-mirror"
         units = f"{user.home}/.config/systemd/user"
