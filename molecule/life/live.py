@@ -147,7 +147,7 @@ def watch() -> None:
     run("systemctl", "stop", f"user@{user.uid}.service")
     run("umount", "--lazy", user.home)
     run("systemctl", "start", f"user@{user.uid}.service")
-    time.sleep(2)
+    settled(user, ("systemctl", "--user"), "claude-creds-mirror")
     run("mount", "--bind", f"/srv/{user.name}", user.home)
     user.log_in(20)
     seconds["his home came late"] = user.seconds_until_published(20, 130)
@@ -165,6 +165,7 @@ def watch_of_the_host() -> None:
     seconds["it was stopped"] = user.seconds_until_published(10, 130)
     run("umount", "--lazy", user.home)
     run("systemctl", "restart", unit)
+    settled(user, ("systemctl",), unit.removesuffix(".path"))
     run("mount", "--bind", f"/srv/{user.name}", user.home)
     user.log_in(20)
     seconds["the home came late"] = user.seconds_until_published(20, 130)
@@ -172,6 +173,14 @@ def watch_of_the_host() -> None:
     user.log_in(21)
     seconds["then it is at work"] = user.seconds_until_published(21, 130)
     cover(user, ("systemctl",), unit, " of the host")
+
+
+def settled(user: Mirrored, systemctl: tuple[str, ...], service: str) -> None:
+    """Wait until what the start of a watch set off has ended: it would see what is mounted meanwhile."""
+    time.sleep(2)
+    ended = {"inactive", "failed"}
+    until(lambda: user.do(*systemctl, "is-active", f"{service}.service").stdout.strip() in ended, 30)
+    time.sleep(1)
 
 
 def cover(user: Mirrored, systemctl: tuple[str, ...], unit: str, whose: str) -> None:

@@ -22,16 +22,16 @@ STATES = [
 WATCH = {
     "his systemd was ended": 125,
     "his home came late": 125,
-    "then his watch is at work": 5,
+    "then his watch is at work": 15,
     "another directory covers it": 75,
-    "then the watch looks there": 5,
+    "then the watch looks there": 15,
 }
 WATCH_OF_THE_HOST = {
     "it was stopped": 75,
     "the home came late": 75,
-    "then it is at work": 5,
+    "then it is at work": 15,
     "another directory covers it": 75,
-    "then the watch looks there": 5,
+    "then the watch looks there": 15,
 }
 
 
