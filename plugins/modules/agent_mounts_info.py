@@ -213,10 +213,10 @@ import functools
 from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import inspect_agents, isolation
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.info import info
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge, summary
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import AgentPlan
@@ -228,30 +228,30 @@ def main() -> None:
     _agents_module.require_sdk(module)
     try:
         request = _agents_module.request(module, Options())
-        session = _agents_module.session(module, Provider(request.context.home))
-        seen = run.inspect_agents(request, session.engine, session.host)
+        host = _agents_module.host_of(request.context.home)
+        seen = inspect_agents.inspect_agents(request, _agents_module.engine(module), host)
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
 
     def look(plan: AgentPlan) -> dict[str, Any]:
-        return report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
+        return info(plan, prove(host, plan), seen.shares_login_with.get(plan.agent, ()))
 
     looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
-    agents = {name: info for name, info in looked.items() if info is not None}
+    agents = {name: one for name, one in looked.items() if one is not None}
     failures = seen.failures.sentences
-    judged = {name: judge(info, datetime.datetime.now(datetime.timezone.utc)) for name, info in agents.items()}
+    judged = {name: judge(one, datetime.datetime.now(datetime.timezone.utc)) for name, one in agents.items()}
     for name, judgement in judged.items():
         agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
     returned = printable_data(
         {
             "changed": False,
-            "agents": report.with_failures(agents, failures),
+            "agents": isolation.with_failures(agents, failures),
             "user": _agents_module.user_of(request.context.home).name,
             "summary": summary(judged, len({*failures} - {*judged})),
         }
     )
     if failures:
-        module.fail_json(msg=report.failure_message(failures, len(returned["agents"])), **returned)
+        module.fail_json(msg=isolation.failure_message(failures, len(returned["agents"])), **returned)
     module.exit_json(**returned)
 
 

@@ -13,10 +13,10 @@ from .._agents.directory import reader_advice
 from .._catalog.mirror_paths import staging_directory
 from .._engine.documents import Document
 from .._host.process_root import NotProven
+from .info import Proof, ProvedReader, credential_path
 from .observed import LinkState
 from .plan import AgentPlan
 from .ports import Host
-from .report import Proof, ProvedReader, credential_path
 
 
 def prove(host: Host, agent: AgentPlan) -> Proof:
