@@ -42,6 +42,24 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+unused_logins:
+  description: The logins that a mirror publishes and no agent uses.
+  returned: when the configuration could be read
+  type: list
+  elements: dict
+  contains:
+    cli:
+      description: Name of the agent CLI.
+      type: str
+    directory:
+      description: The credentials directory.
+      type: str
+    published:
+      description: As RV(agents.ANY.published), C(fingerprint) and C(expires_at).
+      type: dict
+    mirror:
+      description: The state that the mirror keeps, as RV(agents.ANY.mirror).
+      type: dict
 summary:
   description: How many agents can work now, and how the others stand, by name.
   returned: success
@@ -220,7 +238,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.i
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge, summary
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import AgentPlan
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove, unused_logins
 
 
 def main() -> None:
@@ -246,6 +264,7 @@ def main() -> None:
         {
             "changed": False,
             "agents": isolation.with_failures(agents, failures),
+            "unused_logins": unused_logins(host, request.context, request.config.agents),
             "user": _agents_module.user_of(request.context.home).name,
             "summary": summary(judged, len({*failures} - {*judged})),
         }
