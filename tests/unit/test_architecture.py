@@ -200,6 +200,15 @@ def test_a_package_or_file_that_does_not_say_what_it_is_is_refused(tmp_path: pat
     assert check(checkout, "house", "--check") == (1, sentence)
 
 
+def test_the_drawing_of_the_packages_is_that_of_the_contract(tmp_path: pathlib.Path) -> None:
+    checkout = copy_of_checkout(tmp_path)
+    contract = checkout / "scripts/import-contract"
+    contract.write_text(contract.read_text().replace('"_report": "_base"', '"_report": "_host _base"'))
+    assert check(checkout, "house", "--check")[0] == 1
+    assert check(checkout, "house") == (0, "")
+    assert "    _report --> _host\n" in (checkout / "docs/design.md").read_text()
+
+
 def test_a_house_that_is_out_of_date_is_reported_and_written_again(tmp_path: pathlib.Path) -> None:
     checkout = copy_of_checkout(tmp_path)
     (checkout / UTILS / "_host/attic.py").write_text('"""Where old things\nlie. And more."""\n')
