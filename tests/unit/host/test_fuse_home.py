@@ -153,7 +153,7 @@ def test_the_place_system_serves_such_a_user(user: User, monkeypatch: pytest.Mon
     assert f"made the directory {spec.directory}" in make(spec)
     kept = Changes(False)
     place.keep_former(kept, [spec], "~/.config/claude-hooks")
-    assert "could not be moved" in kept.warnings[0]
+    assert "was not moved" in kept.warnings[0]
     facts = Host(user).directory(spec.directory)
     assert (facts.kind, facts.is_beyond_root) == ("directory", False)
     assert make(spec) == []
