@@ -104,6 +104,29 @@ def _words(error: Any) -> str:
     return str(getattr(error, "explanation", None) or error)
 
 
+_NOWHERE = "/dev/null"  # below which nothing can be
+
+
+@contextlib.contextmanager
+def _without_client_configuration() -> Iterator[None]:
+    """Let the SDK find no ``~/.docker/config.json``: registries' logins are in it, and nothing that a socket needs.
+
+    A broken one would end the run (docker/docker-py, auth.parse_auth); a FIFO, where sudo keeps the user's ``HOME``,
+    would hold it for ever.
+    """
+    places = ("HOME", "DOCKER_CONFIG")
+    before = {name: os.environ.get(name) for name in places}
+    os.environ.update(dict.fromkeys(places, _NOWHERE))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 class Engine:
     """One connection to a Docker engine.
 
@@ -114,13 +137,15 @@ class Engine:
     """
 
     def __init__(self, docker_host: str, tls: Mapping[str, Any] | None, timeout: int) -> None:
+        self.is_local = docker_host.startswith("unix://")
         try:
-            self._api: Any = docker.APIClient(
-                base_url=docker_host,
-                version="auto",
-                timeout=timeout,
-                tls=docker.tls.TLSConfig(**tls) if tls else False,
-            )
+            with _without_client_configuration() if self.is_local else contextlib.nullcontext():
+                self._api: Any = docker.APIClient(
+                    base_url=docker_host,
+                    version="auto",
+                    timeout=timeout,
+                    tls=docker.tls.TLSConfig(**tls) if tls else False,
+                )
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
             raise EngineError(_not_connected(docker_host, error)) from None
         except ValueError as error:
@@ -130,7 +155,6 @@ class Engine:
                 f"({error}); correct or remove that file."
             ) from None
         self._timeout = timeout
-        self.is_local = docker_host.startswith("unix://")
         if self.is_local:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
             self._api.trust_env = False
