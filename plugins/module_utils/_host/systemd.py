@@ -14,7 +14,7 @@ import time
 
 from .._base.changes import Changes
 from .._base.errors import HostError
-from .users import User
+from .users import User, look_as
 
 _MANAGER_SECONDS = 15.0
 _CONNECT_SECONDS = 5.0
@@ -64,7 +64,13 @@ class Manager:
 
     @property
     def is_reachable(self) -> bool:
-        """Whether it runs. Its socket alone is no proof: that stays when it is killed."""
+        """Whether it runs. Its socket alone is no proof: that stays when it is killed.
+
+        A user's lies where he can put a link: it is looked for as the user.
+        """
+        return bool(look_as(self.user, self._answers)) if self.is_users else self._answers()
+
+    def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_CONNECT_SECONDS)
             try:

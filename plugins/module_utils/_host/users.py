@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
+import platform
 import pwd
 import select
 import signal
@@ -190,7 +192,7 @@ def _answer(descriptor: int, seconds: float) -> bytes | None:
 def _work_in_child(user: User, work: Callable[[Changes], Any], changes: Changes) -> dict[str, Any]:
     result: dict[str, Any] = {}
     try:
-        _leave_roots_environment(user)
+        _leave_roots_session(user)
         os.initgroups(user.name, user.gid)
         os.setgid(user.gid)
         os.setuid(user.uid)
@@ -208,11 +210,29 @@ def _work_in_child(user: User, work: Callable[[Changes], Any], changes: Changes)
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
-def _leave_roots_environment(user: User) -> None:
-    """Root's may hold secrets, and what the child starts would show it to the user (``/proc/PID/environ``)."""
+def _leave_roots_session(user: User) -> None:
+    """What the child starts is the user's: he can replace it, or trace it.
+
+    By root's terminal he could type into it (``TIOCSTI``), root's environment would be shown him
+    (``/proc/PID/environ``), and he would possess the keys of root's session.
+    """
+    os.setsid()
+    _leave_roots_keyring()
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     os.environ.clear()
     os.environ.update(kept, HOME=user.home or "/", USER=user.name, LOGNAME=user.name)
+
+
+_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280, "armv7l": 311, "i686": 288}
+"""The number of keyctl(2), for which the C library has no function."""
+_JOIN_SESSION_KEYRING = 1
+
+
+def _leave_roots_keyring() -> None:
+    """As ``pam_keyinit`` does at a login; a kernel without keyrings, or in a container, has nothing to leave."""
+    number = _KEYCTL.get(platform.machine())
+    if number is not None:
+        ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_long(_JOIN_SESSION_KEYRING), None)
 
 
 def fault_of(error: OSError) -> str:

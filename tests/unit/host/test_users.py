@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import pathlib
+import platform
 import signal
 import subprocess
 import time
@@ -70,6 +73,21 @@ def test_the_work_has_nothing_of_roots_environment(monkeypatch: pytest.MonkeyPat
     }
     assert {"HTTPS_PROXY", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"}.isdisjoint(seen)
     assert os.environ["SSH_AUTH_SOCK"] == "/run/of-root"
+
+
+@as_root
+def test_the_work_has_left_roots_terminal_and_keys() -> None:
+    """What it starts could be traced by the user, and type into root's terminal (TIOCSTI)."""
+
+    def session() -> list[int]:
+        keyring = -1
+        with contextlib.suppress(KeyError):  # KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING
+            keyring = ctypes.CDLL(None).syscall(users._KEYCTL[platform.machine()], 0, ctypes.c_long(-3), 0)
+        return [os.getsid(0), keyring]
+
+    roots, theirs = session(), as_user(MAL, lambda _own: session(), Changes(check_mode=False))
+    assert theirs[0] != roots[0]
+    assert theirs[1] != roots[1] or theirs[1] == -1
 
 
 @as_root
