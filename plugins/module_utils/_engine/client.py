@@ -40,6 +40,7 @@ _ENDLESS_SECONDS = 300.0
 """How long to wait for a program that the engine would wait for without end."""
 _KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
 """The bits of Go's os.FileMode, as the engine tells it."""
+_PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TESTS: dict[Callable[[int], bool], str] = {
     stat.S_ISDIR: "directory",
     stat.S_ISLNK: "link",
@@ -229,7 +230,7 @@ class Engine:
         """
         upper = self.layer_directory(container)
         if upper is not None:
-            return _kind_in_layer(upper + path)
+            return _kind_in_layer(upper, path)
         sources = path_binds(self.inspect(container).host_config)
         if not self.is_local or not all(os.path.exists(source) for source in sources):
             return "file"
@@ -409,11 +410,19 @@ def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.Tar
     return entry
 
 
-def _kind_in_layer(path: str) -> str:
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError:
-        return "gone"
+def _kind_in_layer(upper: str, path: str) -> str:
+    """No link is followed: one of the container's would lead to the host's own files."""
+    *parents, name = path.strip("/").split("/")
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = os.open(upper, _PASS)
+            stack.callback(os.close, descriptor)
+            for parent in parents:
+                descriptor = os.open(parent, _PASS, dir_fd=descriptor)
+                stack.callback(os.close, descriptor)
+            mode = os.lstat(name, dir_fd=descriptor).st_mode
+        except OSError:
+            return "gone"
     for is_kind, kind in _TESTS.items():
         if is_kind(mode):
             return kind

@@ -505,6 +505,9 @@ def test_the_kind_of_a_path_is_seen_in_the_layer_without_the_engine(
         listening.bind(str(tmp_path / "socket"))
     for kind in ("file", "fixed", "directory", "link", "pipe", "socket", "gone"):
         assert engine.kind("boss", f"/{kind}") == kind
+    (tmp_path / "out").symlink_to(tmp_path)
+    assert engine.kind("boss", "/out/file") == "gone", "a link of the container's leads to the host's files"
+    assert engine.kind("boss", "/directory/file") == "gone"
 
 
 @pytest.mark.parametrize("how", ["stop", "restart"])
