@@ -57,7 +57,6 @@ class Everyone:
             return found
         return found if _targets(found) <= _targets(user) else None
 
-
     def _labels(self, container: Container) -> dict[str, str]:
         """Those that were given to the container itself, as compose does."""
         images = self.image_labels(container)

@@ -24,10 +24,9 @@ from .node import MISSING_NODE, UNKNOWN_NODE, Node, have_same_content, node_of
 from .openat2 import IN_ROOT, NO_SYMLINKS, O_PATH, UnsupportedError, mount_id, openat2
 from .reading import fingerprint, read_regular, reopened
 
-
 _KERNELS = frozenset(
-    """autofs bdev binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl mqueue nfsd nsfs proc
-    pstore rpc_pipefs securityfs selinuxfs smackfs sysfs tracefs""".split()
+    "autofs bdev binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl mqueue nfsd nsfs proc"
+    " pstore rpc_pipefs securityfs selinuxfs smackfs sysfs tracefs".split()
 )
 """File systems whose files are the kernel's."""
 

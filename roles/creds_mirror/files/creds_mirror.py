@@ -1367,7 +1367,7 @@ def choose_client(config, lock, environment, place):
             return client, None
         output = os.path.join(place, "version")
         reason = run_program([client, "--version"], environment, os.path.join(place, "work"), output, lock)
-        found = re.search(r"(?<![\d.])\d+\.\d+\.\d+", "" if reason else read_end(output))
+        found = re.search(r"(?<![0-9.])[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}(?![0-9])", "" if reason else read_end(output))
         if found and numbers(found.group()) >= numbers(minimum):
             return client, None
         unfit.append(f"{client} {'is ' + found.group() if found else reason or 'does not tell its version'}")

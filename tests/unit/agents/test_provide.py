@@ -97,7 +97,9 @@ def test_root_gives_away_only_what_is_the_users(monkeypatch: pytest.MonkeyPatch)
         (treasure / directory.name / "settings.json").touch()
         with pytest.raises(HostError, match="was replaced while it was made"):
             prepare(wanted, str(home), Changes(False))
-        assert {os.stat(path).st_uid for path in (treasure / directory.name, *(treasure / directory.name).iterdir())} == {0}
+        assert {
+            os.stat(path).st_uid for path in (treasure / directory.name, *(treasure / directory.name).iterdir())
+        } == {0}
 
 
 def test_a_file_in_its_place_is_told(tmp_path: pathlib.Path) -> None:

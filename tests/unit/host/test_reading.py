@@ -86,9 +86,8 @@ def test_only_a_regular_file_is_opened(tmp_path: pathlib.Path, look: str, kind: 
         pytest.skip("only root can become another")
     path = tmp_path / "it"
     make(path, kind)
-    with opens(path) as seen:
-        with suppress(AgentMountsError):
-            LOOKS[look](str(path))
+    with opens(path) as seen, suppress(AgentMountsError):
+        LOOKS[look](str(path))
     assert (seen != []) == (kind == "file")
 
 
