@@ -196,12 +196,17 @@ class ContainerInquiry:
 
     def recreation_facts(self) -> RecreationFacts:
         others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
+        containers = [self._container, *_still_there(self.engine, others)]
+        everyone = Everyone(containers, self.replaced, self._image_labels)
         users = dependents(self._container, everyone)
         found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
         facts = replace(_facts(self.engine, self._container, everyone, self._homes), dependents=tuple(found))
         target = self.observed.desired.mount.target if self.observed.desired else None
         return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
+
+    def _image_labels(self, container: Container) -> Mapping[str, str]:
+        image = self.engine.inspect_image(container.image_id)
+        return image.labels if image else container.labels  # of one that is gone nobody knows whose they are
 
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)

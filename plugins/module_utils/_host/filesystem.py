@@ -19,7 +19,7 @@ from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
 from .process_root import ContainerRoot
 from .reader import Process, obstacle, processes
-from .reading import read_regular
+from .reading import open_regular, read_regular
 from .users import User, look_as, whose_id
 
 _FEW = 16
@@ -195,6 +195,5 @@ def _inode(path: str) -> int:
 
 def _read(path: str) -> str | None:
     """As text of one character for each byte, for it may come out of another process."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
-    content = read_regular(os.open(path, flags))
+    content = read_regular(open_regular(path, os.O_NOFOLLOW))
     return None if content is None else content.decode("latin-1")
