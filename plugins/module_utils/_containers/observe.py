@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
+import functools
+import time
 from dataclasses import dataclass, field, replace
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
@@ -35,6 +38,11 @@ from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .relations import Everyone, dependents, meant
 from .start_looks import with_start_conditions
+
+_YOUNG_SECONDS = 2.0
+"""As long as a container that somebody has started may not have shown yet that it does not keep running."""
+_LOOP_SECONDS = 10.0
+"""The same of one that the engine has started again: after a longer run it forgets that it ended (moby, restartmanager)."""
 
 
 def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: AgentSpec) -> Observed:
@@ -195,20 +203,42 @@ class ContainerInquiry:
         return (user.home if user else None, self.observed.desired.home if self.observed.desired else None)
 
     def recreation_facts(self) -> RecreationFacts:
-        others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
-        users = dependents(self._container, everyone)
-        found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
-        facts = replace(_facts(self.engine, self._container, everyone, self._homes), dependents=tuple(found))
+        container = settled(self.engine, self._container.id)
+        others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != container.id)
+        everyone = Everyone([container, *_still_there(self.engine, others)], self.replaced)
+        found = [
+            Dependent(ways, breaks, _facts(self.engine, settled(self.engine, one.id), everyone))
+            for one, ways, breaks in dependents(container, everyone)
+        ]
+        facts = replace(_facts(self.engine, container, everyone, self._homes), dependents=tuple(found))
         target = self.observed.desired.mount.target if self.observed.desired else None
         return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
     def idle_status(self) -> int:
-        return self.engine.execute(self._container.id, self.observed.spec.idle_command)
+        is_running = settled(self.engine, self._container.id).status == "running"
+        return self.engine.execute(self._container.id, self.observed.spec.idle_command) if is_running else 0
 
     def version(self) -> str | None:
         command = (self.observed.spec.cli.commands[0], "--version")
         return version_of(self.engine.output(self._container.id, command) or "")
+
+
+def settled(engine: ReadingEngine, container_id: str) -> Container:
+    """A container as it is once it has shown whether it keeps running: in a crash loop it runs for a moment now and then,
+    on a busy host for longer than the moments between."""
+    end = time.monotonic() + _LOOP_SECONDS
+    container = engine.inspect(container_id)
+    while _may_be_about_to_end(container) and time.monotonic() < end:
+        time.sleep(0.05)
+        container = engine.inspect(container_id)
+    return container
+
+
+def _may_be_about_to_end(container: Container) -> bool:
+    if container.status != "running" or not container.started_at:
+        return False
+    started = calendar.timegm(time.strptime(container.started_at[:19], "%Y-%m-%dT%H:%M:%S"))
+    return 0 <= time.time() - started < (_LOOP_SECONDS if container.restart_count else _YOUNG_SECONDS)
 
 
 def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Container]:
@@ -264,17 +294,24 @@ def _committed(engine: ReadingEngine, name: str, container_id: str) -> str | Non
     return next((image for image in images if engine.inspect_image(image) is not None), None)
 
 
-def interrupted(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> Interrupted:
+def interrupted(
+    engine: ReadingEngine,
+    containers: ContainerList,
+    agent: str,
+    name: str,
+    inspect: Callable[[str], Container] | None = None,
+) -> Interrupted:
     """The containers under the three names of a recreation of ``name``.
 
     :param agent: what to call it in messages.
+    :param inspect: how to look at one, if not once it has shown whether it keeps running.
     """
 
-    def inspect(suffix: str) -> Container | None:
+    def look(suffix: str) -> Container | None:
         row = containers.rows.get(name + suffix)
-        return engine.inspect(row.id) if row else None
+        return (inspect or functools.partial(settled, engine))(row.id) if row else None
 
-    found = Interrupted(agent, name, inspect(""), inspect(SUFFIX_NEW), inspect(SUFFIX_OLD))
+    found = Interrupted(agent, name, look(""), look(SUFFIX_NEW), look(SUFFIX_OLD))
     original = found.original
     return replace(found, committed=_committed(engine, name, original.id)) if original else found
 
@@ -300,7 +337,7 @@ def rollback(
     containers = ContainerList.of(engine)
     there = containers.ids
     operations: list[Operation] = []
-    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was):
+    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name, engine.inspect) for name in was):
         is_ours = one.replacement is not None and one.replacement.id in created
         steps = plan_recovery(replace(one, is_ours=is_ours), was[one.name], there, broken)
         operations += steps
