@@ -130,8 +130,8 @@ class Engine:
                 f"({error}); correct or remove that file."
             ) from None
         self._timeout = timeout
-        self.is_local = docker_host.startswith("unix://")
-        if self.is_local:
+        self._is_socket = docker_host.startswith("unix://")
+        if self._is_socket:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
             self._api.trust_env = False
         major, minor = self._api.api_version.split(".")[:2]
@@ -139,10 +139,19 @@ class Engine:
 
     # reading
 
+    @functools.cached_property
     @_mapped
+    def _info(self) -> Document:
+        return cast(Document, self._api.info())
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine's files are on this host: who runs in a container may have nothing of it but the socket."""
+        return self._is_socket and _can_be_there(str(self._info.get("DockerRootDir") or "/"))
+
     def identity(self) -> str:
         """What is unique in the engine, whatever the socket by which it is reached."""
-        return str(self._api.info().get("ID") or self._api.base_url)
+        return str(self._info.get("ID") or self._api.base_url)
 
     @_mapped
     def containers(self) -> list[ContainerRow]:
@@ -377,6 +386,16 @@ class Engine:
         :raises EngineError: the layers cannot be reached, or not be copied.
         """
         copy_layer(self, source, target)
+
+
+def _can_be_there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # this user may not look
+    return True
 
 
 def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.TarInfo:

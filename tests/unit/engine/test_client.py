@@ -38,7 +38,7 @@ class StubApi:
     base_url = "http+docker://localhost"
 
     def __init__(self) -> None:
-        self.answers: dict[str, Any] = {}
+        self.answers: dict[str, Any] = {"info": {"DockerRootDir": "/"}}
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.settings: dict[str, Any] = {}
 
@@ -98,6 +98,32 @@ def test_an_engine_elsewhere_may_lie_behind_a_proxy_and_tls(api: StubApi) -> Non
     engine = Engine("tcp://192.0.2.23:2376", {"verify": False}, timeout=7)
     assert (engine.is_local, api.trust_env) == (False, True)
     assert isinstance(api.settings["tls"], docker.tls.TLSConfig)
+
+
+@pytest.mark.parametrize(
+    ("told", "is_local"),
+    [
+        pytest.param({}, True, id="it-does-not-say"),
+        pytest.param({"DockerRootDir": "/proc/1/cwd/docker"}, True, id="this-user-may-not-look"),
+        pytest.param({"DockerRootDir": "/nowhere/docker"}, False, id="they-are-not-here"),
+        pytest.param({"DockerRootDir": "/etc/passwd/docker"}, False, id="something-else-is-here"),
+    ],
+)
+def test_an_engine_is_on_this_host_if_its_files_can_be(
+    api: StubApi, engine: Engine, told: dict[str, Any], is_local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who runs in a container may have nothing of the host but the socket: paths mean nothing there."""
+    look = os.stat
+
+    def stat(path: str) -> os.stat_result:
+        if path == "/proc/1/cwd/docker":
+            raise PermissionError(13, "Permission denied", path)
+        return look(path)
+
+    monkeypatch.setattr(client.os, "stat", stat)
+    api.answers["info"] = told
+    assert (engine.is_local, engine.is_local) == (is_local, is_local)
+    assert [name for name, _args, _kwargs in api.calls] == ["info"]
 
 
 @pytest.mark.parametrize(
