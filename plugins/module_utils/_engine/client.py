@@ -147,7 +147,7 @@ class Engine:
     @property
     def is_local(self) -> bool:
         """Whether the engine's files are on this host: who runs in a container may have nothing of it but the socket."""
-        return self._is_socket and _can_be_there(str(self._info.get("DockerRootDir") or "/"))
+        return self._is_socket and _has_files(str(self._info.get("DockerRootDir") or "/"))
 
     def identity(self) -> str:
         """What is unique in the engine, whatever the socket by which it is reached."""
@@ -388,14 +388,14 @@ class Engine:
         copy_layer(self, source, target)
 
 
-def _can_be_there(path: str) -> bool:
+def _has_files(directory: str) -> bool:
+    """Whether a directory is there with something in it, as far as this user can tell."""
     try:
-        os.stat(path)
+        return bool(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
-        return True  # this user may not look
-    return True
+        return True
 
 
 def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.TarInfo:

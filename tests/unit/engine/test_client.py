@@ -103,25 +103,30 @@ def test_an_engine_elsewhere_may_lie_behind_a_proxy_and_tls(api: StubApi) -> Non
 @pytest.mark.parametrize(
     ("told", "is_local"),
     [
-        pytest.param({}, True, id="it-does-not-say"),
-        pytest.param({"DockerRootDir": "/proc/1/cwd/docker"}, True, id="this-user-may-not-look"),
-        pytest.param({"DockerRootDir": "/nowhere/docker"}, False, id="they-are-not-here"),
-        pytest.param({"DockerRootDir": "/etc/passwd/docker"}, False, id="something-else-is-here"),
+        pytest.param("", True, id="it-does-not-say"),
+        pytest.param("secret", True, id="this-user-may-not-look"),
+        pytest.param("full", True, id="they-are-here"),
+        pytest.param("nowhere/docker", False, id="they-are-not-here"),
+        pytest.param("empty", False, id="a-place-for-those-of-another-one"),
+        pytest.param("file/docker", False, id="something-else-is-here"),
     ],
 )
-def test_an_engine_is_on_this_host_if_its_files_can_be(
-    api: StubApi, engine: Engine, told: dict[str, Any], is_local: bool, monkeypatch: pytest.MonkeyPatch
+def test_an_engine_is_on_this_host_if_its_files_are(
+    api: StubApi, engine: Engine, told: str, is_local: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     """Who runs in a container may have nothing of the host but the socket: paths mean nothing there."""
-    look = os.stat
+    for name in ("full/containers", "empty", "secret"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "file").touch()
+    listed = os.listdir
 
-    def stat(path: str) -> os.stat_result:
-        if path == "/proc/1/cwd/docker":
+    def listdir(path: str) -> list[str]:
+        if path.endswith("/secret"):
             raise PermissionError(13, "Permission denied", path)
-        return look(path)
+        return listed(path)
 
-    monkeypatch.setattr(client.os, "stat", stat)
-    api.answers["info"] = told
+    monkeypatch.setattr(client.os, "listdir", listdir)
+    api.answers["info"] = {"DockerRootDir": f"{tmp_path}/{told}"} if told else {}
     assert (engine.is_local, engine.is_local) == (is_local, is_local)
     assert [name for name, _args, _kwargs in api.calls] == ["info"]
 
