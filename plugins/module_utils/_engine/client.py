@@ -37,7 +37,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
 _ENDLESS_SECONDS = 300.0
-"""How long to wait for a program that the engine would wait for without end."""
+"""How long to wait for what has no end of its own: a program that the engine never kills, the commit of a large layer."""
 _KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
 """The bits of Go's os.FileMode, as the engine tells it."""
 _TESTS: dict[Callable[[int], bool], str] = {
@@ -302,21 +302,21 @@ class Engine:
     @_mapped
     def stop(self, container: str, timeout: int) -> None:
         if timeout < 0:
-            self._wait_for_end(container, "stop")
+            self._post_patiently(f"/containers/{container}/stop", t=-1)
         else:
             self._api.stop(container, timeout=timeout)
 
     @_mapped
     def restart(self, container: str, timeout: int) -> None:
         if timeout < 0:
-            self._wait_for_end(container, "restart")
+            self._post_patiently(f"/containers/{container}/restart", t=-1)
         else:
             self._api.restart(container, timeout=timeout)
 
-    def _wait_for_end(self, container: str, how: str) -> None:
-        """For a program that has time without end (-1) the SDK waits a second less than for any other call."""
-        url = self._api._url("/containers/{0}/" + how, container)
-        answer = self._api._post(url, params={"t": -1}, timeout=self._timeout + _ENDLESS_SECONDS)
+    def _post_patiently(self, path: str, **parameters: Any) -> None:
+        """For a stop without end the SDK waits a second less than for any other call, for a commit not longer."""
+        url = self._api._url(path)
+        answer = self._api._post(url, params=parameters, json={}, timeout=self._timeout + _ENDLESS_SECONDS)
         self._api._raise_for_status(answer)
 
     @_mapped
@@ -341,7 +341,7 @@ class Engine:
         """Make an image named ``image`` of a container's file system, without its mounts."""
         repository, _colon, tag = image.partition(":")
         comment = "The writable layer that agentops.credentials.agent_mounts has kept at a recreation"
-        self._api.commit(container, repository=repository, tag=tag, message=comment)
+        self._post_patiently("/commit", container=container, repo=repository, tag=tag, comment=comment)
 
     @_mapped
     def remove_image(self, image: str) -> None:
