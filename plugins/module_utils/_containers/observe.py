@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
+import functools
+import time
 from dataclasses import dataclass, field, replace
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
@@ -30,11 +33,16 @@ from .exposure import exposures
 from .layer_changes import committed_images, looked_at
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
 from .plan import AgentPlan, Operation
-from .ports import ContainerList, Host, ReadingEngine
+from .ports import NOT_HERE, ContainerList, Host, ReadingEngine
 from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .relations import Everyone, dependents, meant
 from .start_looks import with_start_conditions
+
+_YOUNG_SECONDS = 2.0
+"""As long as a container that somebody has started may not have shown yet that it does not keep running."""
+_LOOP_SECONDS = 10.0
+"""The same of one that the engine has started again: after a longer run it forgets that it ended (moby, restartmanager)."""
 
 
 def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: AgentSpec) -> Observed:
@@ -49,7 +57,7 @@ def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: 
         return _observed(engine, host, spec, directory, container, None)
     try:
         if not engine.is_local:
-            raise NotProven("the engine is not on this host")
+            raise NotProven(NOT_HERE)
         return within(LOOK_SECONDS, _look_inside, engine, host, spec, directory, container)
     except (NotProven, NoAnswerError) as reason:
         return _observed(engine, host, spec, directory, container, None, str(reason))
@@ -72,8 +80,8 @@ def _observed(
     proof_obstacle: str | None = None,
 ) -> Observed:
     """:param root: what the container's process sees; ``None`` if there is none, or it may not be looked at."""
-    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) if root else _passwd(engine, host, container)
-    user, desired = _desired(spec, container, (passwd or b"").decode("utf-8", "replace"))
+    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) or b"" if root else _passwd(engine, host, container)
+    user, desired = _desired(spec, container, passwd)
     source = _bind_source(container, desired)
     # The link that is left at a former place is the user's: a mount by it is not the mount that is wanted.
     real = source if source is None or normalise(source) == spec.former else host.realpath(source)
@@ -106,17 +114,30 @@ def _mounts(host: Host, root: ContainerRoot | None) -> tuple[Sequence[Mount], Se
 
 
 def _passwd(engine: ReadingEngine, host: Host, container: Container) -> bytes | None:
-    """The passwd file by the engine; to read it, the engine would make sources of binds that are missing."""
-    sources = path_binds(container.host_config) if engine.is_local else ()
+    """The passwd file, empty if there is none, by the engine; ``None`` if it is not known.
+
+    To read it, the engine would make sources of binds that are missing. Where these cannot be looked for, a process in
+    the container reads it.
+    """
+    sources = path_binds(container.host_config)
+    if sources and not engine.is_local:
+        is_running = container.status == "running"
+        printed = engine.output(container.id, ("cat", PASSWD)) if is_running else None
+        return printed.encode() if printed is not None else None
     if any(host.node(source).kind == "missing" for source in sources):
         return None
-    return engine.read_file(container.id, PASSWD)
+    return engine.read_file(container.id, PASSWD) or b""
 
 
-def _desired(spec: AgentSpec, container: Container, passwd: str) -> tuple[ContainerUser | None, Desired | None]:
-    user = find_container_user(container.user, passwd)
+def _desired(
+    spec: AgentSpec, container: Container, passwd: bytes | None
+) -> tuple[ContainerUser | None, Desired | None]:
     environment = container.environment
-    generated = needed_passwd(spec, container.user, passwd, environment.get("HOME"))
+    if passwd is None:
+        return None, desired_state(spec, environment, None)
+    text = passwd.decode("utf-8", "replace")
+    user = find_container_user(container.user, text)
+    generated = needed_passwd(spec, container.user, text, environment.get("HOME"))
     return user, desired_state(spec, environment, user.home if user else None, generated)
 
 
@@ -195,12 +216,14 @@ class ContainerInquiry:
         return (user.home if user else None, self.observed.desired.home if self.observed.desired else None)
 
     def recreation_facts(self) -> RecreationFacts:
-        others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        containers = [self._container, *_still_there(self.engine, others)]
-        everyone = Everyone(containers, self.replaced, self._image_labels)
-        users = dependents(self._container, everyone)
-        found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
-        facts = replace(_facts(self.engine, self._container, everyone, self._homes), dependents=tuple(found))
+        container = settled(self.engine, self._container.id)
+        others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != container.id)
+        everyone = Everyone([container, *_still_there(self.engine, others)], self.replaced, self._image_labels)
+        found = [
+            Dependent(ways, breaks, _facts(self.engine, settled(self.engine, one.id), everyone))
+            for one, ways, breaks in dependents(container, everyone)
+        ]
+        facts = replace(_facts(self.engine, container, everyone, self._homes), dependents=tuple(found))
         target = self.observed.desired.mount.target if self.observed.desired else None
         return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
@@ -209,11 +232,30 @@ class ContainerInquiry:
         return image.labels if image else container.labels  # of one that is gone nobody knows whose they are
 
     def idle_status(self) -> int:
-        return self.engine.execute(self._container.id, self.observed.spec.idle_command)
+        is_running = settled(self.engine, self._container.id).status == "running"
+        return self.engine.execute(self._container.id, self.observed.spec.idle_command) if is_running else 0
 
     def version(self) -> str | None:
         command = (self.observed.spec.cli.commands[0], "--version")
         return version_of(self.engine.output(self._container.id, command) or "")
+
+
+def settled(engine: ReadingEngine, container_id: str) -> Container:
+    """A container as it is once it has shown whether it keeps running: in a crash loop it runs for a moment now and then,
+    on a busy host for longer than the moments between."""
+    end = time.monotonic() + _LOOP_SECONDS
+    container = engine.inspect(container_id)
+    while _may_be_about_to_end(container) and time.monotonic() < end:
+        time.sleep(0.05)
+        container = engine.inspect(container_id)
+    return container
+
+
+def _may_be_about_to_end(container: Container) -> bool:
+    if container.status != "running" or not container.started_at:
+        return False
+    started = calendar.timegm(time.strptime(container.started_at[:19], "%Y-%m-%dT%H:%M:%S"))
+    return 0 <= time.time() - started < (_LOOP_SECONDS if container.restart_count else _YOUNG_SECONDS)
 
 
 def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Container]:
@@ -257,7 +299,7 @@ def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:
     if engine.layer_directory(container.id) is not None:
         return None
     if not engine.is_local:
-        return "the engine is on another host"
+        return NOT_HERE
     if container.storage_driver != "overlay2":
         return f"the storage driver is {container.storage_driver or 'not known'}, not overlay2"
     return "this user cannot reach the engine's files (use become)"
@@ -269,17 +311,24 @@ def _committed(engine: ReadingEngine, name: str, container_id: str) -> str | Non
     return next((image for image in images if engine.inspect_image(image) is not None), None)
 
 
-def interrupted(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> Interrupted:
+def interrupted(
+    engine: ReadingEngine,
+    containers: ContainerList,
+    agent: str,
+    name: str,
+    inspect: Callable[[str], Container] | None = None,
+) -> Interrupted:
     """The containers under the three names of a recreation of ``name``.
 
     :param agent: what to call it in messages.
+    :param inspect: how to look at one, if not once it has shown whether it keeps running.
     """
 
-    def inspect(suffix: str) -> Container | None:
+    def look(suffix: str) -> Container | None:
         row = containers.rows.get(name + suffix)
-        return engine.inspect(row.id) if row else None
+        return (inspect or functools.partial(settled, engine))(row.id) if row else None
 
-    found = Interrupted(agent, name, inspect(""), inspect(SUFFIX_NEW), inspect(SUFFIX_OLD))
+    found = Interrupted(agent, name, look(""), look(SUFFIX_NEW), look(SUFFIX_OLD))
     original = found.original
     return replace(found, committed=_committed(engine, name, original.id)) if original else found
 
@@ -305,7 +354,7 @@ def rollback(
     containers = ContainerList.of(engine)
     there = containers.ids
     operations: list[Operation] = []
-    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was):
+    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name, engine.inspect) for name in was):
         is_ours = one.replacement is not None and one.replacement.id in created
         steps = plan_recovery(replace(one, is_ours=is_ours), was[one.name], there, broken)
         operations += steps

@@ -158,6 +158,11 @@ class Container:
         return self._state.get("StartedAt")
 
     @property
+    def restart_count(self) -> int:
+        """How often the engine has started it again by itself since somebody started it."""
+        return int(self.document.get("RestartCount") or 0)
+
+    @property
     def finished_at(self) -> str:
         return str(self._state.get("FinishedAt") or "")
 
