@@ -37,7 +37,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
 _ENDLESS_SECONDS = 300.0
-"""How long to wait for what has no end of its own: a program that the engine never kills, the commit of a large layer."""
+"""How long to wait for what has no end of its own: a program that is never killed, the commit of a large layer."""
 _KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
 """The bits of Go's os.FileMode, as the engine tells it."""
 _PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -171,7 +171,7 @@ class Engine:
 
     @property
     def is_local(self) -> bool:
-        """Whether the engine's files are on this host: who runs in a container may have nothing of it but the socket."""
+        """Whether the engine's files are on this host: a container may have nothing of it but the socket."""
         return self._is_socket and _has_files(str(self._info.get("DockerRootDir") or "/"))
 
     def identity(self) -> str:
