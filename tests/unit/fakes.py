@@ -159,8 +159,9 @@ class FakeEngine:
         return self.idle_status
 
     def output(self, container: str, command: Any) -> str | None:
-        self._read("output")
-        return self.version
+        is_cat = command[0] == "cat"
+        self._read(" ".join(command) if is_cat else "output")
+        return PASSWD.decode() if is_cat else self.version
 
     def inspect_volume(self, volume: str) -> Any:
         self._read("inspect_volume")

@@ -17,10 +17,11 @@ from .._engine.documents import Container
 from .layer_changes import looked_at
 from .leftovers import committed
 from .observed import Observed
-from .ports import ContainerList, Host, ReadingEngine
+from .ports import NOT_HERE, ContainerList, Host, ReadingEngine
 from .recreation_facts import Dependent, RecreationFacts
 from .relations import Everyone, dependents, meant
 from .start_looks import with_start_conditions
+from .steady import steady
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,24 @@ class ContainerInquiry:
         return (user.home if user else None, self.observed.desired.home if self.observed.desired else None)
 
     def recreation_facts(self) -> RecreationFacts:
-        others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != self._container.id)
-        everyone = Everyone([self._container, *_still_there(self.engine, others)], self.replaced)
-        users = dependents(self._container, everyone)
-        found = [Dependent(ways, breaks, _facts(self.engine, one, everyone)) for one, ways, breaks in users]
-        facts = replace(_facts(self.engine, self._container, everyone, self._homes), dependents=tuple(found))
+        container = steady(self.engine, self._container.id)
+        others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != container.id)
+        everyone = Everyone([container, *_still_there(self.engine, others)], self.replaced, self._image_labels)
+        found = [
+            Dependent(ways, breaks, _facts(self.engine, steady(self.engine, one.id), everyone))
+            for one, ways, breaks in dependents(container, everyone)
+        ]
+        facts = replace(_facts(self.engine, container, everyone, self._homes), dependents=tuple(found))
         target = self.observed.desired.mount.target if self.observed.desired else None
         return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
+    def _image_labels(self, container: Container) -> Mapping[str, str]:
+        image = self.engine.inspect_image(container.image_id)
+        return image.labels if image else container.labels  # of one that is gone nobody knows whose they are
+
     def idle_status(self) -> int:
-        return self.engine.execute(self._container.id, self.observed.spec.idle_command)
+        is_running = steady(self.engine, self._container.id).status == "running"
+        return self.engine.execute(self._container.id, self.observed.spec.idle_command) if is_running else 0
 
     def version(self) -> str | None:
         command = (self.observed.spec.cli.commands[0], "--version")
@@ -103,7 +112,7 @@ def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:
     if engine.layer_directory(container.id) is not None:
         return None
     if not engine.is_local:
-        return "the engine is on another host"
+        return NOT_HERE
     if container.storage_driver != "overlay2":
         return f"the storage driver is {container.storage_driver or 'not known'}, not overlay2"
     return "this user cannot reach the engine's files (use become)"

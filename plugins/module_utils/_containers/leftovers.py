@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
+from typing import Callable
 
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._engine.documents import Container
@@ -15,6 +17,7 @@ from .plan import AgentPlan, Operation
 from .ports import ContainerList, ReadingEngine
 from .probe import is_probe, sweep
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
+from .steady import steady
 
 
 def committed(engine: ReadingEngine, name: str, container_id: str) -> str | None:
@@ -23,17 +26,24 @@ def committed(engine: ReadingEngine, name: str, container_id: str) -> str | None
     return next((image for image in images if engine.inspect_image(image) is not None), None)
 
 
-def interrupted(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> Interrupted:
+def interrupted(
+    engine: ReadingEngine,
+    containers: ContainerList,
+    agent: str,
+    name: str,
+    inspect: Callable[[str], Container] | None = None,
+) -> Interrupted:
     """The containers under the three names of a recreation of ``name``.
 
     :param agent: what to call it in messages.
+    :param inspect: how to look at one, if not once it has shown whether it keeps running.
     """
 
-    def inspect(suffix: str) -> Container | None:
+    def look(suffix: str) -> Container | None:
         row = containers.rows.get(name + suffix)
-        return engine.inspect(row.id) if row else None
+        return (inspect or functools.partial(steady, engine))(row.id) if row else None
 
-    found = Interrupted(agent, name, inspect(""), inspect(SUFFIX_NEW), inspect(SUFFIX_OLD))
+    found = Interrupted(agent, name, look(""), look(SUFFIX_NEW), look(SUFFIX_OLD))
     original = found.original
     return replace(found, committed=committed(engine, name, original.id)) if original else found
 
@@ -59,7 +69,7 @@ def rollback(
     containers = ContainerList.of(engine)
     there = containers.ids
     operations: list[Operation] = []
-    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name) for name in was):
+    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name, engine.inspect) for name in was):
         is_ours = one.replacement is not None and one.replacement.id in created
         steps = plan_recovery(replace(one, is_ours=is_ours), was[one.name], there, broken)
         operations += steps

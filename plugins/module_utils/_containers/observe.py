@@ -25,7 +25,7 @@ from .._host.reading import fingerprint
 from .exposure import exposures
 from .isolation import Failures, bound
 from .observed import LinkState, Observed, ObservedContainer
-from .ports import ContainerList, Host, ReadingEngine, Session
+from .ports import NOT_HERE, ContainerList, Host, ReadingEngine, Session
 
 
 def observe_all(
@@ -52,7 +52,7 @@ def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: 
         return _observed(engine, host, spec, directory, container, None)
     try:
         if not engine.is_local:
-            raise NotProven("the engine is not on this host")
+            raise NotProven(NOT_HERE)
         return within(LOOK_SECONDS, _look_inside, engine, host, spec, directory, container)
     except (NotProven, NoAnswerError) as reason:
         return _observed(engine, host, spec, directory, container, None, str(reason))
@@ -75,8 +75,8 @@ def _observed(
     proof_obstacle: str | None = None,
 ) -> Observed:
     """:param root: what the container's process sees; ``None`` if there is none, or it may not be looked at."""
-    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) if root else _passwd(engine, host, container)
-    user, desired = _desired(spec, container, (passwd or b"").decode("utf-8", "replace"))
+    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) or b"" if root else _passwd(engine, host, container)
+    user, desired = _desired(spec, container, passwd)
     source = _bind_source(container, desired)
     # The link that is left at a former place is the user's: a mount by it is not the mount that is wanted.
     real = source if source is None or normalise(source) == spec.former else host.realpath(source)
@@ -109,17 +109,30 @@ def _mounts(host: Host, root: ContainerRoot | None) -> tuple[Sequence[Mount], Se
 
 
 def _passwd(engine: ReadingEngine, host: Host, container: Container) -> bytes | None:
-    """The passwd file by the engine; to read it, the engine would make sources of binds that are missing."""
-    sources = path_binds(container.host_config) if engine.is_local else ()
+    """The passwd file, empty if there is none, by the engine; ``None`` if it is not known.
+
+    To read it, the engine would make sources of binds that are missing. Where these cannot be looked for, a process in
+    the container reads it.
+    """
+    sources = path_binds(container.host_config)
+    if sources and not engine.is_local:
+        is_running = container.status == "running"
+        printed = engine.output(container.id, ("cat", PASSWD)) if is_running else None
+        return printed.encode() if printed is not None else None
     if any(host.node(source).kind == "missing" for source in sources):
         return None
-    return engine.read_file(container.id, PASSWD)
+    return engine.read_file(container.id, PASSWD) or b""
 
 
-def _desired(spec: AgentSpec, container: Container, passwd: str) -> tuple[ContainerUser | None, Desired | None]:
-    user = find_container_user(container.user, passwd)
+def _desired(
+    spec: AgentSpec, container: Container, passwd: bytes | None
+) -> tuple[ContainerUser | None, Desired | None]:
     environment = container.environment
-    generated = needed_passwd(spec, container.user, passwd, environment.get("HOME"))
+    if passwd is None:
+        return None, desired_state(spec, environment, None)
+    text = passwd.decode("utf-8", "replace")
+    user = find_container_user(container.user, text)
+    generated = needed_passwd(spec, container.user, text, environment.get("HOME"))
     return user, desired_state(spec, environment, user.home if user else None, generated)
 
 

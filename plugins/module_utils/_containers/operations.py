@@ -133,8 +133,6 @@ class PauseContainer(ContainerOperation):
 @dataclass(frozen=True)
 class VerifyContainer(ContainerOperation):
     expectation: Expectation
-    is_provable: bool
-    """Whether what it sees can be looked at."""
 
     @property
     def sentence(self) -> str:
@@ -143,7 +141,7 @@ class VerifyContainer(ContainerOperation):
             return f"verify {self.container.name}: started (it was in a crash loop)"
         what = "healthy" if wanted.healthy else "running"
         mode = "read-only" if wanted.read_only else "writable"
-        sees = f", sees {wanted.directory} {mode}" if wanted.target and self.is_provable else ""
+        sees = f", sees {wanted.directory} {mode}" if wanted.target and wanted.is_provable else ""
         return f"verify {self.container.name}: {what}{sees}"
 
     def perform(self, effects: Effects) -> None:

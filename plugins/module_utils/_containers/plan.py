@@ -52,6 +52,8 @@ class Expectation:
     """Seconds."""
     is_lasting: bool = True
     """Whether it must keep running, as what was in a crash loop need not."""
+    is_provable: bool = False
+    """Whether what it sees can be looked at."""
 
 
 class Effects(Protocol):

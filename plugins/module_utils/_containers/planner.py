@@ -38,7 +38,8 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
     """The plan for one agent."""
     plan = as_it_is(observed, diagnosis)
     name, container = observed.spec.name, observed.container
-    if diagnosis.remedy is None or container is None:
+    is_as_it_should_be = diagnosis.remedy is None and observed.desired is not None
+    if container is None or is_as_it_should_be:
         return plan
     if diagnosis.remedy is Remedy.LINK:
         return replace(
@@ -50,6 +51,8 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
             f"set recreate_stopped: true to recreate it, or start it and run again."
         )
         return replace(plan, warnings=(*plan.warnings, note))
+    if diagnosis.remedy is None:
+        return replace(plan, refusals=_refuse_unknown_place(observed))
     idle_status = inquiry.idle_status() if observed.state == "running" and observed.spec.idle_command else 0
     if idle_status != 0:
         note = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."
@@ -112,3 +115,10 @@ def _refuse_start(name: str, facts: RecreationFacts, unmounted: Sequence[str], o
         what = f"{name}: the dependent container {one.facts.container.name}"
         found += refuse_start(what, one.facts.conditions, (), options)
     return found
+
+
+def _refuse_unknown_place(observed: Observed) -> tuple[str, ...]:
+    return (
+        f"{observed.spec.name}: container.target is not set and the home directory of the container's user is not "
+        f"known; set container.target.",
+    )

@@ -42,25 +42,18 @@ def settled(
 def _settled_plan(request: Request, provider: Provider, together: Sequence[Observed]) -> AgentPlan | None:
     if len(together) > 1:  # whether they get along is for planning to say
         return None
-    plan = as_it_is(together[0], diagnose(together[0], request.options))
+    observed = together[0]
+    plan = as_it_is(observed, diagnose(observed, request.options))
+    has_no_place = observed.container is not None and observed.desired is None
     is_lacked = request.require_all and plan.diagnosis.verdict is Verdict.ABSENT
-    if plan.diagnosis.remedy or plan.refusals or is_lacked or preparations(request, provider, plan):
+    if plan.diagnosis.remedy or has_no_place or is_lacked or preparations(request, provider, plan):
         return None
     return plan
 
 
 def as_it_is(observed: Observed, diagnosis: Diagnosis) -> AgentPlan:
     """The plan for an agent that is left as it is."""
-    return AgentPlan(observed, diagnosis, warnings=warnings(observed), refusals=_refuse_unknown_place(observed))
-
-
-def _refuse_unknown_place(observed: Observed) -> tuple[str, ...]:
-    if observed.container is None or observed.desired is not None:
-        return ()
-    return (
-        f"{observed.spec.name}: container.target is not set and the home directory of the container's user is not "
-        f"known; set container.target.",
-    )
+    return AgentPlan(observed, diagnosis, warnings=warnings(observed))
 
 
 def preparations(request: Request, provider: Provider, plan: AgentPlan) -> tuple[Operation, ...]:
