@@ -18,7 +18,7 @@ MODULES = "ansible_collections.agentops.credentials.plugins.modules"
 CHANGING = {
     "change", "create_request", "execute", "inquiry", "layer_changes", "leftovers", "operations", "planner", "probe",
     "recovery", "recreation", "recreation_advice", "refusals", "relations", "start_conditions", "start_looks",
-    "together", "verify", "versions",
+    "steady", "together", "verify", "versions",
 }  # fmt: skip
 
 
