@@ -376,8 +376,9 @@ def main() -> None:
     returned = printable_data(returned)
     for warning in result.warnings:
         module.warn(warning)
-    if result.failures:
-        module.fail_json(msg=report.failure_message(result.failures, len(returned["agents"])), **returned)
+    message = report.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 

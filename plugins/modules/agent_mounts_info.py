@@ -233,15 +233,15 @@ def main() -> None:
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
 
-    def look(plan: AgentPlan) -> dict[str, Any]:
-        return report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
+    judged = {}
 
-    looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
-    agents = {name: info for name, info in looked.items() if info is not None}
+    def look(plan: AgentPlan) -> dict[str, Any]:
+        info = report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
+        judgement = judged[plan.agent] = judge(info, datetime.datetime.now(datetime.timezone.utc))
+        return {**info, "standing": judgement.standing.value, "judgement": judgement.of(plan.agent)}
+
+    agents = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     failures = seen.failures.sentences
-    judged = {name: judge(info, datetime.datetime.now(datetime.timezone.utc)) for name, info in agents.items()}
-    for name, judgement in judged.items():
-        agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
     returned = printable_data(
         {
             "changed": False,
@@ -250,8 +250,9 @@ def main() -> None:
             "summary": summary(judged, len({*failures} - {*judged})),
         }
     )
-    if failures:
-        module.fail_json(msg=report.failure_message(failures, len(returned["agents"])), **returned)
+    message = report.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 

@@ -10,6 +10,7 @@ import datetime
 import json
 import posixpath
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Collection, Mapping, Sequence
 
 from .._agents.config import AgentSpec
@@ -20,6 +21,7 @@ from .._engine.documents import Document
 from .._engine.mounts import MountSpec
 from .._host.reading import fingerprint
 from .exposure import exposed
+from .isolation import Failures
 from .plan import AgentPlan, ProvideOnHost
 from .run import RunResult
 from .verdict import Remedy, Verdict
@@ -29,13 +31,15 @@ _MASK = "********"
 
 def run_result(result: RunResult) -> dict[str, Any]:
     """What ``agent_mounts`` returns."""
-    agents = {
-        plan.agent: agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
-        for plan in result.plan.agents
-    }
+    failures = Failures(dict(result.failures))
+
+    def described(plan: AgentPlan) -> dict[str, Any]:
+        return agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
+
+    agents = {plan.agent: failures.attempt(plan.agent, partial(described, plan)) for plan in result.plan.agents}
     return {
         "changed": result.changed,
-        "agents": with_failures(agents, result.failures),
+        "agents": with_failures(agents, failures.sentences),
         "plan": str(result.plan),
         "recovered": [str(operation) for operation in result.plan.recovery],
         "prepared": _prepared(result),
@@ -51,15 +55,21 @@ def launchers_result(agents: Sequence[AgentSpec], result: RunResult) -> dict[str
     }
 
 
-def with_failures(agents: Mapping[str, dict[str, Any]], failures: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def with_failures(
+    agents: Mapping[str, dict[str, Any] | None], failures: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
     """Every agent with ``failed``, and with ``failure``; those of which nothing else is known among them."""
     names = dict.fromkeys((*agents, *failures))
-    return {name: {**agents.get(name, {}), "failed": name in failures, "failure": failures.get(name)} for name in names}
+    return {
+        name: {**(agents.get(name) or {}), "failed": name in failures, "failure": failures.get(name)} for name in names
+    }
 
 
-def failure_message(failures: Mapping[str, str], agents: int) -> str:
+def failure_message(agents: Mapping[str, Mapping[str, Any]]) -> str | None:
     """What the module says at its end when agents failed."""
-    return "\n".join([*failures.values(), f"{len(failures)} of {agents} agents failed; the others are served."])
+    failures = [agent["failure"] for agent in agents.values() if agent["failed"]]
+    count = f"{len(failures)} of {len(agents)} agents failed; the others are served."
+    return "\n".join([*failures, count]) if failures else None
 
 
 _FOR_LAUNCHERS = (

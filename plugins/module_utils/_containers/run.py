@@ -79,7 +79,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     retired = _retire(request, session, containers, agents, plans, failures)
     notes += tuple(note for plan in plans for note in plan.warnings)
     notes += untried(plans) if request.check_mode else ()
-    logins = [login for plan in plans for login in observed_logins(plan.observed)]
+    logins = _logins(plans, failures)
     return RunResult(
         Plan(tuple(plans), recovery, retired),
         after,
@@ -386,8 +386,12 @@ def _retire(
 ) -> tuple[Operation, ...]:
     """Remove what moves to another place have left, where no container of the engine has it mounted any more."""
     formers = {former.path: former for former in map(former_place, agents) if former and request.options.is_present}
-    left = {path: session.provider.leftovers(former) for path, former in formers.items()}
-    if not any(left.values()):
+    looked = {
+        path: failures.attempt(former.agent, _bound(session.provider.leftovers, former))
+        for path, former in formers.items()
+    }
+    left = {path: changes for path, changes in looked.items() if changes}
+    if not left:
         return ()
     recreated: set[str] = set()
     if request.check_mode:
@@ -399,7 +403,7 @@ def _retire(
         containers = now
     done: list[Operation] = []
     for path, changes in left.items():
-        if changes and not containers.users_of(path) - recreated:
+        if not containers.users_of(path) - recreated:
             operation = RetireOnHost(formers[path].agent, "", formers[path], changes)
             if request.check_mode or failures.attempt(operation.agent, _bound(_retired, session, operation)):
                 done.append(operation)
@@ -471,8 +475,14 @@ def inspect_agents(request: Request, engine: ReadingEngine, host: Host) -> Inspe
 
     looked_at = [failures.attempt(spec.name, _bound(inspect, spec)) for spec in agents]
     plans = [plan for plan in looked_at if plan is not None]
-    logins = [login for plan in plans for login in observed_logins(plan.observed)]
+    logins = _logins(plans, failures)
     return Inspection(tuple(_warned(plan, logins) for plan in plans), shared_logins.sharers(logins), failures)
+
+
+def _logins(plans: Iterable[AgentPlan], failures: Failures) -> list[shared_logins.WritableLogin]:
+    """The logins that the agents can write."""
+    found = [failures.attempt(plan.agent, _bound(observed_logins, plan.observed)) for plan in plans]
+    return [login for logins in found for login in logins or ()]
 
 
 def _warned(plan: AgentPlan, logins: Sequence[shared_logins.WritableLogin]) -> AgentPlan:
