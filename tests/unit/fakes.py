@@ -13,8 +13,11 @@ import pathlib
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
+    EngineError,
+    NotFoundError,
+    RunEnded,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.probe import PROGRAM
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import (
     ApiVersion,

@@ -18,23 +18,20 @@ from dataclasses import dataclass, field
 from typing import Callable, Iterable, Sequence
 
 from .._agents.host_needs import FormerPlace, HostNeeds
-from .._base.errors import AgentMountsError, EngineError, LateError, RollbackError, unexpected
+from .._base.errors import AgentMountsError, EngineError, LateError, RollbackError, RunEnded, unexpected
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import Document
 from .._engine.mounts import path_binds
 from .create_request import with_ids
-from .observe import rollback
-from .plan import AgentPlan, Expectation, Operation, StartContainer, StopContainer, Target
+from .leftovers import rollback
+from .operations import StartContainer, StopContainer
+from .plan import AgentPlan, Expectation, Operation, Target
 from .ports import Engine, Session
 from .verify import wait_until_ready
 
 _ATTEMPTS = 4
 _LATE_SECONDS = 60.0
 """How long to wait for what the engine did not answer in time."""
-
-
-class RunEnded(BaseException):
-    """The run was asked to end (SIGTERM, SIGINT); not an ``Exception``, so that nothing swallows it."""
 
 
 def perform(session: Session, operations: Iterable[Operation]) -> None:

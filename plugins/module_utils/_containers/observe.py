@@ -6,22 +6,15 @@
 
 from __future__ import annotations
 
-import calendar
-import contextlib
-import functools
-import time
-from dataclasses import dataclass, field, replace
-from typing import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
 from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
 from .._agents.placement import Desired, config_directory, desired_state, is_file_mount, is_our_target
 from .._agents.shared_logins import WritableLogin, writable_logins
-from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
 from .._base.paths import normalise
-from .._catalog.cli import version_of
-from .._catalog.rows import CATALOG
 from .._engine.documents import Container
 from .._engine.mounts import path_binds
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
@@ -30,19 +23,21 @@ from .._host.mountinfo import Mount
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
 from .exposure import exposures
-from .layer_changes import committed_images, looked_at
-from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
-from .plan import AgentPlan, Operation
-from .ports import NOT_HERE, ContainerList, Host, ReadingEngine
-from .probe import is_probe, sweep
-from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
-from .relations import Everyone, dependents, meant
-from .start_looks import with_start_conditions
+from .isolation import Failures, bound
+from .observed import LinkState, Observed, ObservedContainer
+from .ports import NOT_HERE, ContainerList, Host, ReadingEngine, Session
 
-_YOUNG_SECONDS = 2.0
-"""As long as a container that somebody has started may not have shown yet that it does not keep running."""
-_LOOP_SECONDS = 10.0
-"""The same of one that the engine has started again: after a longer run it forgets that it ended (moby, restartmanager)."""
+
+def observe_all(
+    session: Session, containers: ContainerList, agents: Sequence[AgentSpec], failures: Failures
+) -> dict[str, list[Observed]]:
+    """Container → its agents, of those that could be looked at."""
+    looked_at: dict[str, list[Observed]] = {}
+    for spec in agents:
+        seen = failures.attempt(spec.name, bound(observe, session.engine, session.host, containers, spec))
+        if seen is not None:
+            looked_at.setdefault(spec.container, []).append(seen)
+    return looked_at
 
 
 def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: AgentSpec) -> Observed:
@@ -191,177 +186,3 @@ def observed_logins(observed: Observed) -> list[WritableLogin]:
     environment = container.inspected.environment if container else {}
     home = container.user.home if container and container.user else None
     return writable_logins(observed.spec, observed.desired, observed.mounts, environment, home)
-
-
-@dataclass(frozen=True)
-class ContainerInquiry:
-    """Asks the engine about one agent's container; see :class:`planner.Inquiry`."""
-
-    engine: ReadingEngine
-    host: Host
-    containers: ContainerList
-    observed: Observed
-    replaced: Mapping[str, str] = field(default_factory=dict)
-    """Id of a container that this run has replaced → its name."""
-
-    @property
-    def _container(self) -> Container:
-        if self.observed.container is None:
-            raise ValueError("an absent container is not asked about")
-        return self.observed.container.inspected
-
-    @property
-    def _homes(self) -> tuple[str | None, ...]:
-        user = self.observed.container.user if self.observed.container else None
-        return (user.home if user else None, self.observed.desired.home if self.observed.desired else None)
-
-    def recreation_facts(self) -> RecreationFacts:
-        container = settled(self.engine, self._container.id)
-        others = dict.fromkeys(row.id for row in self.containers.rows.values() if row.id != container.id)
-        everyone = Everyone([container, *_still_there(self.engine, others)], self.replaced)
-        found = [
-            Dependent(ways, breaks, _facts(self.engine, settled(self.engine, one.id), everyone))
-            for one, ways, breaks in dependents(container, everyone)
-        ]
-        facts = replace(_facts(self.engine, container, everyone, self._homes), dependents=tuple(found))
-        target = self.observed.desired.mount.target if self.observed.desired else None
-        return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
-
-    def idle_status(self) -> int:
-        is_running = settled(self.engine, self._container.id).status == "running"
-        return self.engine.execute(self._container.id, self.observed.spec.idle_command) if is_running else 0
-
-    def version(self) -> str | None:
-        command = (self.observed.spec.cli.commands[0], "--version")
-        return version_of(self.engine.output(self._container.id, command) or "")
-
-
-def settled(engine: ReadingEngine, container_id: str) -> Container:
-    """A container as it is once it has shown whether it keeps running: in a crash loop it runs for a moment now and then,
-    on a busy host for longer than the moments between."""
-    end = time.monotonic() + _LOOP_SECONDS
-    container = engine.inspect(container_id)
-    while _may_be_about_to_end(container) and time.monotonic() < end:
-        time.sleep(0.05)
-        container = engine.inspect(container_id)
-    return container
-
-
-def _may_be_about_to_end(container: Container) -> bool:
-    if container.status != "running" or not container.started_at:
-        return False
-    started = calendar.timegm(time.strptime(container.started_at[:19], "%Y-%m-%dT%H:%M:%S"))
-    return 0 <= time.time() - started < (_LOOP_SECONDS if container.restart_count else _YOUNG_SECONDS)
-
-
-def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Container]:
-    """Containers, but for those that were removed since the list call, or cannot be read: no agent stops for them."""
-    for container_id in ids:
-        with contextlib.suppress(Exception):
-            yield engine.inspect(container_id)
-
-
-def _facts(
-    engine: ReadingEngine, container: Container, everyone: Everyone, homes: Iterable[str | None] = ()
-) -> RecreationFacts:
-    tag = engine.inspect_image(container.image_name)
-    changed = engine.changed_paths(container.id)
-    obstacle = _layer_obstacle(engine, container)
-    return RecreationFacts(
-        container=container,
-        image=engine.inspect_image(container.image_id),
-        tag_image=tag.id if tag else None,
-        api_version=engine.api_version,
-        changed_paths=changed,
-        dependents=(),
-        meant=meant(container, everyone),
-        kinds={path: engine.kind(container.id, path) for path in looked_at(container, changed)},
-        homes=_homes(container, homes),
-        layer_obstacle=obstacle,
-        committed_before=_committed(engine, container.name, container.id) if obstacle else None,
-    )
-
-
-def _homes(container: Container, homes: Iterable[str | None]) -> tuple[str, ...]:
-    """Where a container keeps what somebody would miss; ``homes`` are known otherwise."""
-    environment = container.environment
-    variables = {cli.config_dir_variable or "" for cli in CATALOG.values()}
-    places = [*homes, environment.get("HOME"), *map(environment.get, variables), container.working_directory]
-    normal = {normalise(place) for place in places if place and place.startswith("/")}
-    return tuple(sorted(normal - {"/"}))
-
-
-def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:
-    if engine.layer_directory(container.id) is not None:
-        return None
-    if not engine.is_local:
-        return NOT_HERE
-    if container.storage_driver != "overlay2":
-        return f"the storage driver is {container.storage_driver or 'not known'}, not overlay2"
-    return "this user cannot reach the engine's files (use become)"
-
-
-def _committed(engine: ReadingEngine, name: str, container_id: str) -> str | None:
-    """The image that a run which did not end has made of the writable layer of a container."""
-    images = committed_images(name, container_id)
-    return next((image for image in images if engine.inspect_image(image) is not None), None)
-
-
-def interrupted(
-    engine: ReadingEngine,
-    containers: ContainerList,
-    agent: str,
-    name: str,
-    inspect: Callable[[str], Container] | None = None,
-) -> Interrupted:
-    """The containers under the three names of a recreation of ``name``.
-
-    :param agent: what to call it in messages.
-    :param inspect: how to look at one, if not once it has shown whether it keeps running.
-    """
-
-    def look(suffix: str) -> Container | None:
-        row = containers.rows.get(name + suffix)
-        return (inspect or functools.partial(settled, engine))(row.id) if row else None
-
-    found = Interrupted(agent, name, look(""), look(SUFFIX_NEW), look(SUFFIX_OLD))
-    original = found.original
-    return replace(found, committed=_committed(engine, name, original.id)) if original else found
-
-
-def recover(
-    engine: ReadingEngine, agent: str, name: str, broken: frozenset[str] = frozenset()
-) -> tuple[Operation, ...]:
-    """What puts a recreation in order that an earlier run left, planned from what the engine shows now."""
-    containers = ContainerList.of(engine)
-    return plan_recovery(interrupted(engine, containers, agent, name), None, containers.ids, broken)
-
-
-def rollback(
-    engine: ReadingEngine, plan: AgentPlan, created: frozenset[str], broken: frozenset[str]
-) -> tuple[Operation, ...]:
-    """The rollback of an agent's plan, planned from what the engine shows now: the same as a recovery.
-
-    :param created: ids of the containers that the plan has made.
-    :param broken: ids of those that the engine could not start.
-    """
-    container = plan.observed.container
-    was = {plan.container: container.inspected.status if container else "exited", **dict(plan.dependents)}
-    containers = ContainerList.of(engine)
-    there = containers.ids
-    operations: list[Operation] = []
-    for one in in_order_of_need(interrupted(engine, containers, plan.agent, name, engine.inspect) for name in was):
-        is_ours = one.replacement is not None and one.replacement.id in created
-        steps = plan_recovery(replace(one, is_ours=is_ours), was[one.name], there, broken)
-        operations += steps
-        there -= removed_by(steps)
-    for name in was:
-        operations += left_probe(engine, containers, plan.agent, name)
-    return tuple(operations)
-
-
-def left_probe(engine: ReadingEngine, containers: ContainerList, agent: str, name: str) -> tuple[Operation, ...]:
-    """What removes the probe of the container ``name``, where one is left."""
-    row = containers.rows.get(name + SUFFIX_PROBE)
-    container = engine.inspect(row.id) if row else None
-    return (sweep(agent, container),) if container and is_probe(container) else ()

@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import Protocol, Sequence
 
 from . import recreation, versions
-from .advice import compose_warnings, dependent_warnings, start_warnings, warnings
-from .observed import Observed, RecreationFacts, recreated_with
+from .observed import Observed
 from .options import Options
 from .plan import AgentPlan, Target
+from .recreation_advice import compose_warnings, dependent_warnings, start_warnings
+from .recreation_facts import RecreationFacts, recreated_with
 from .refusals import refuse_dependents, refuse_recreation
+from .settled import as_it_is
 from .start_conditions import refuse_place, refuse_start, start_differences
 from .verdict import Diagnosis, Remedy
 
@@ -34,7 +36,7 @@ class Inquiry(Protocol):
 
 def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inquiry: Inquiry) -> AgentPlan:
     """The plan for one agent."""
-    plan = AgentPlan(observed, diagnosis, warnings=warnings(observed))
+    plan = as_it_is(observed, diagnosis)
     name, container = observed.spec.name, observed.container
     is_as_it_should_be = diagnosis.remedy is None and observed.desired is not None
     if container is None or is_as_it_should_be:

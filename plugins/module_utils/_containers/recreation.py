@@ -20,18 +20,14 @@ from .._engine.mounts import MountSpec
 from .create_request import CreateRequest, Overrides, create_request
 from .layer_changes import committed_image, dropped_files, is_carried, lost_files
 from .link import link_holder, link_obstacle
-from .observed import LinkState, Observed, RecreationFacts, recreated_with
-from .options import Options
-from .plan import (
-    AgentPlan,
+from .observed import LinkState, Observed
+from .operations import (
     CommitContainer,
     ConnectNetwork,
     CopyLayer,
     CreateContainer,
     DisconnectNetwork,
-    Expectation,
     MakeLink,
-    Operation,
     PauseContainer,
     RemoveContainer,
     RemoveImage,
@@ -41,10 +37,12 @@ from .plan import (
     SetRestartPolicy,
     StartContainer,
     StopContainer,
-    Target,
     VerifyContainer,
 )
+from .options import Options
+from .plan import AgentPlan, Expectation, Operation, Target
 from .probe import probe
+from .recreation_facts import RecreationFacts, recreated_with
 from .verdict import Diagnosis, Remedy
 
 _LONG = 30

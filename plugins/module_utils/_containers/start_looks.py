@@ -12,8 +12,8 @@ from typing import Iterator
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.process_root import ContainerRoot, NotProven
-from .observed import RecreationFacts
 from .ports import NOT_HERE, Host, ReadingEngine
+from .recreation_facts import RecreationFacts
 from .start_conditions import SourceView, StartConditions
 
 

@@ -37,9 +37,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
 _ENDLESS_SECONDS = 300.0
-"""How long to wait for what has no end of its own: a program that the engine never kills, the commit of a large layer."""
+"""How long to wait for what has no end of its own: a program that is never killed, the commit of a large layer."""
 _KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
 """The bits of Go's os.FileMode, as the engine tells it."""
+_PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TESTS: dict[Callable[[int], bool], str] = {
     stat.S_ISDIR: "directory",
     stat.S_ISLNK: "link",
@@ -104,6 +105,29 @@ def _words(error: Any) -> str:
     return str(getattr(error, "explanation", None) or error)
 
 
+_NOWHERE = "/dev/null"  # below which nothing can be
+
+
+@contextlib.contextmanager
+def _without_client_configuration() -> Iterator[None]:
+    """Let the SDK find no ``~/.docker/config.json``: registries' logins are in it, and nothing that a socket needs.
+
+    A broken one would end the run (docker/docker-py, auth.parse_auth); a FIFO, where sudo keeps the user's ``HOME``,
+    would hold it for ever.
+    """
+    places = ("HOME", "DOCKER_CONFIG")
+    before = {name: os.environ.get(name) for name in places}
+    os.environ.update(dict.fromkeys(places, _NOWHERE))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 class Engine:
     """One connection to a Docker engine.
 
@@ -114,13 +138,15 @@ class Engine:
     """
 
     def __init__(self, docker_host: str, tls: Mapping[str, Any] | None, timeout: int) -> None:
+        self._is_socket = docker_host.startswith("unix://")
         try:
-            self._api: Any = docker.APIClient(
-                base_url=docker_host,
-                version="auto",
-                timeout=timeout,
-                tls=docker.tls.TLSConfig(**tls) if tls else False,
-            )
+            with _without_client_configuration() if self._is_socket else contextlib.nullcontext():
+                self._api: Any = docker.APIClient(
+                    base_url=docker_host,
+                    version="auto",
+                    timeout=timeout,
+                    tls=docker.tls.TLSConfig(**tls) if tls else False,
+                )
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
             raise EngineError(_not_connected(docker_host, error)) from None
         except ValueError as error:
@@ -130,7 +156,6 @@ class Engine:
                 f"({error}); correct or remove that file."
             ) from None
         self._timeout = timeout
-        self._is_socket = docker_host.startswith("unix://")
         if self._is_socket:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
             self._api.trust_env = False
@@ -146,7 +171,7 @@ class Engine:
 
     @property
     def is_local(self) -> bool:
-        """Whether the engine's files are on this host: who runs in a container may have nothing of it but the socket."""
+        """Whether the engine's files are on this host: a container may have nothing of it but the socket."""
         return self._is_socket and _has_files(str(self._info.get("DockerRootDir") or "/"))
 
     def identity(self) -> str:
@@ -214,7 +239,7 @@ class Engine:
         """
         upper = self.layer_directory(container)
         if upper is not None:
-            return _kind_in_layer(upper + path)
+            return _kind_in_layer(upper, path)
         sources = path_binds(self.inspect(container).host_config)
         if not self.is_local or not all(os.path.exists(source) for source in sources):
             return "file"
@@ -404,11 +429,19 @@ def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.Tar
     return entry
 
 
-def _kind_in_layer(path: str) -> str:
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError:
-        return "gone"
+def _kind_in_layer(upper: str, path: str) -> str:
+    """No link is followed: one of the container's would lead to the host's own files."""
+    *parents, name = path.strip("/").split("/")
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = os.open(upper, _PASS)
+            stack.callback(os.close, descriptor)
+            for parent in parents:
+                descriptor = os.open(parent, _PASS, dir_fd=descriptor)
+                stack.callback(os.close, descriptor)
+            mode = os.lstat(name, dir_fd=descriptor).st_mode
+        except OSError:
+            return "gone"
     for is_kind, kind in _TESTS.items():
         if is_kind(mode):
             return kind

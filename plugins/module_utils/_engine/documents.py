@@ -77,6 +77,10 @@ class Image:
     def has_entrypoint(self) -> bool:
         return bool(self._config.get("Entrypoint"))
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self._config.get("Labels") or {}
+
 
 @dataclass(frozen=True)
 class Container:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import MakeLink, StopContainer
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.operations import MakeLink, StopContainer
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import NOT_HERE
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import docker
 import docker.errors
+import docker.utils.config
 import pytest
 import requests.exceptions
 
@@ -101,6 +102,29 @@ def test_an_engine_elsewhere_may_lie_behind_a_proxy_and_tls(api: StubApi) -> Non
     assert isinstance(api.settings["tls"], docker.tls.TLSConfig)
 
 
+@pytest.mark.parametrize("variable", ["HOME", "DOCKER_CONFIG"])
+@pytest.mark.parametrize(("host", "is_read"), [(SOCKET, False), ("tcp://192.0.2.23:2376", True)])
+def test_for_a_socket_no_login_of_a_registry_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, variable: str, host: str, is_read: bool
+) -> None:
+    """On 0.2.0 one that is broken ended the run (attacks.md, 19); a FIFO would hold it. A proxy may need its headers."""
+    path = tmp_path / ("config.json" if variable == "DOCKER_CONFIG" else ".docker/config.json")
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    before, found = dict(os.environ), []
+
+    def connect(**_settings: Any) -> StubApi:
+        found.append(docker.utils.config.find_config_file())
+        return StubApi()
+
+    monkeypatch.setattr(docker, "APIClient", connect)
+    Engine(host, None, timeout=7)
+    assert found == [str(path) if is_read else None]
+    assert dict(os.environ) == before
+
+
 @pytest.mark.parametrize(
     ("told", "is_local"),
     [
@@ -126,7 +150,7 @@ def test_an_engine_is_on_this_host_if_its_files_are(
             raise PermissionError(13, "Permission denied", path)
         return listed(path)
 
-    monkeypatch.setattr(client.os, "listdir", listdir)
+    monkeypatch.setattr(os, "listdir", listdir)
     api.answers["info"] = {"DockerRootDir": f"{tmp_path}/{told}"} if told else {}
     assert (engine.is_local, engine.is_local) == (is_local, is_local)
     assert [name for name, _args, _kwargs in api.calls] == ["info"]
@@ -510,6 +534,9 @@ def test_the_kind_of_a_path_is_seen_in_the_layer_without_the_engine(
         listening.bind(str(tmp_path / "socket"))
     for kind in ("file", "fixed", "directory", "link", "pipe", "socket", "gone"):
         assert engine.kind("boss", f"/{kind}") == kind
+    (tmp_path / "out").symlink_to(tmp_path)
+    assert engine.kind("boss", "/out/file") == "gone", "a link of the container's leads to the host's files"
+    assert engine.kind("boss", "/directory/file") == "gone"
 
 
 @pytest.mark.parametrize(
