@@ -23,7 +23,7 @@ test: ## All tests: lint, sanity, unit and molecule
 	@scripts/test lint sanity unit molecule
 
 .PHONY: lint
-lint: venv ## ansible-lint, ruff, mypy, shellcheck, changelog and documentation
+lint: venv ## Every linter of code, texts, licences and packaging
 	@scripts/lint
 
 .PHONY: sanity
@@ -89,13 +89,27 @@ report-pictures: venv ## What a browser shows of the report's page, as pictures 
 	@ls .cache/report
 
 .PHONY: fix
-fix: venv ## Let the tools fix what they can: ruff check --fix, ruff format
+fix: venv ## Let the tools fix what they can: ruff, shfmt, codespell
 	@ruff check --fix
 	@ruff format
+	@shfmt -w $$(git grep -lE --untracked '^#!.*\b(ba)?sh$$|^# shellcheck shell=' -- scripts .ci testbed molecule)
+	@codespell --write-changes
 
 .PHONY: changelog
 changelog: venv ## Take the fragments of changelogs/ into CHANGELOG.rst, under the version of galaxy.yml
 	@antsibull-changelog release --reload-plugins --update-existing
+
+.PHONY: tarball
+tarball: venv ## Build the archive in .cache/tarball, and judge it by galaxy-importer and ansible-builder
+	@scripts/tarball
+
+.PHONY: release-check
+release-check: venv ## A release without publishing, from changelog to archive, in a clone (VERSION=1.0.0)
+	@scripts/release-check $(VERSION)
+
+.PHONY: release
+release: venv ## Publish the tag that is checked out; the workflow release does it
+	@scripts/release
 
 .PHONY: lock
 lock: venv ## Pin requirements.in again into requirements.txt, with hashes, and pip for ansible-test
