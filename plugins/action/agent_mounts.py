@@ -12,6 +12,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import CONTAINER_KEYS
+from ansible_collections.agentops.credentials.plugins.module_utils._base.near import nearest
+from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
+    in_words_of_the_role,
+    is_in_role,
+    require_no_misspelt,
+)
 
 
 def known_keys(agents: Any) -> Any:
@@ -26,7 +32,10 @@ def _known(agent: Any) -> Any:
         return None  # the module says what is wrong with it, and need not see it
     kept: dict[str, Any] = {}
     if isinstance(agent.get("container"), Mapping):
-        kept["container"] = {key: value for key, value in agent["container"].items() if key in CONTAINER_KEYS}
+        container = agent["container"]
+        kept["container"] = {key: value for key, value in container.items() if key in CONTAINER_KEYS}
+        # The module warns of these; it needs the name alone.
+        kept["container"].update(dict.fromkeys(key for key in container if nearest(str(key), CONTAINER_KEYS)))
     if "command" in agent:
         kept["command"] = _program(agent["command"])
     return kept
@@ -51,6 +60,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        require_no_misspelt(task_vars)
         arguments = dict(self._task.args)
         if not arguments.get("path") and "agents" not in arguments:
             raise AnsibleActionFail(
@@ -61,4 +71,4 @@ class ActionModule(ActionBase):
             arguments["agents"] = known_keys(arguments["agents"])
         module = self._task.action
         result.update(self._execute_module(module_name=module, module_args=arguments, task_vars=task_vars))
-        return result
+        return in_words_of_the_role(result, arguments.keys()) if is_in_role(task_vars) else result

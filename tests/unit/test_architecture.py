@@ -118,7 +118,7 @@ FORBIDDEN = [
         f"{UTILS}/_host/users.py",
         "from ansible.errors import AnsibleError",
         "ansible.errors.AnsibleError: ansible may be imported by plugins/module_utils/_agents_module.py,"
-        " plugins/modules/*.py, plugins/action/*.py, plugins/filter/*.py, plugins/lookup/*.py alone.",
+        " plugins/modules/*.py, plugins/action/*.py, plugins/filter/*.py, plugins/lookup/*.py, plugins/plugin_utils/*.py alone.",
     ),
     *(
         (
