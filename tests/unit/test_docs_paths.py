@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def check(root: pathlib.Path, page: str) -> tuple[int, str]:
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_text("# Big words, `here`\n")
     shutil.copy(SCRIPT, root / "scripts")
-    specs = {"argument_specs": {"main": {"options": {"creds_mirror_user": {}}}}}
+    specs: dict[str, Any] = {"argument_specs": {"main": {"options": {"creds_mirror_user": {}}}}}
     for file, content in {"meta/argument_specs.yml": json.dumps(specs), "files/creds_mirror.py": 'g("state")'}.items():
         (root / "roles/creds_mirror" / file).parent.mkdir(parents=True, exist_ok=True)
         (root / "roles/creds_mirror" / file).write_text(content)
