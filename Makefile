@@ -88,6 +88,10 @@ report-pictures: venv ## What a browser shows of the report's page, as pictures 
 	@cp .cache/report/readme.png docs/report.png
 	@ls .cache/report
 
+.PHONY: demo-picture
+demo-picture: venv ## Make docs/demo.svg of what the demo prints now
+	@PICTURE=$(CURDIR)/docs/demo.svg scripts/demo
+
 .PHONY: fix
 fix: venv ## Let the tools fix what they can: ruff, shfmt, codespell
 	@ruff check --fix
