@@ -54,6 +54,11 @@ test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake
 	@scripts/clients-image
 	@scripts/molecule clients
 
+.PHONY: test-installed
+test-installed: venv ## What the archive does in an empty environment, by README and EXAMPLES as written (about 5 minutes)
+	@scripts/host-image bookworm
+	@scripts/installed
+
 .PHONY: storm
 storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-hooks#57 (about 15 minutes)
 	@scripts/host-image

@@ -131,7 +131,8 @@ def docker_args(
         return devcontainer_part(desired, agent["container"].get("user"))
     if form not in ("run", "engine_api", "compose"):
         raise AnsibleFilterError(
-            f"docker_args: the form {form} is not known; use docker_container, run, engine_api, compose or devcontainer."
+            f"docker_args: the form {form} is not known; use docker_container, run, engine_api, compose"
+            " or devcontainer."
         )
     return fragments["docker_args" if form == "run" else form]
 
