@@ -93,6 +93,14 @@ report-pictures: venv ## What a browser shows of the report's page, as pictures 
 	@cp .cache/report/readme.png docs/report.png
 	@ls .cache/report
 
+.PHONY: site
+site: venv ## Build the documentation as a site: .cache/site/html/index.html
+	@scripts/site
+
+.PHONY: pictures
+pictures: ## Draw docs/pictures/*.dot as SVG (Graphviz)
+	@scripts/pictures
+
 .PHONY: demo-picture
 demo-picture: venv ## Make docs/demo.svg of what the demo prints now
 	@PICTURE=$(CURDIR)/docs/demo.svg scripts/demo

@@ -119,7 +119,7 @@ def test_smoke_takes_the_ansible_that_is_there(stranger: Stranger) -> None:
     status, output = stranger.run(f"{clone}/scripts/smoke agents.json")
     assert not (clone / ".venv").exists()
     assert status != 0  # this machine has no such agents
-    assert "0 of 2 agents can work now" in output or "could not be looked at" in output, output
+    assert "PLAY [Prove that every agent container sees the host's current login]" in output, output
 
 
 def test_without_root(stranger: Stranger, host: Host) -> None:
