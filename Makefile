@@ -55,8 +55,8 @@ test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake
 	@scripts/molecule clients
 
 .PHONY: test-installed
-test-installed: venv ## What the archive does in an empty environment, by README and EXAMPLES as written (about 5 minutes)
-	@scripts/host-image bookworm
+test-installed: venv ## What the archive does in an empty environment, by README and EXAMPLES as written, and on the oldest and newest ansible-core
+	@scripts/host-image
 	@scripts/installed
 
 .PHONY: storm
@@ -132,6 +132,8 @@ release: venv ## Publish the tag that is checked out; the workflow release does 
 lock: venv ## Pin requirements.in again into requirements.txt, with hashes, and pip for ansible-test
 	@uv pip compile --quiet --universal --upgrade --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' requirements.in --output-file requirements.txt
+	@uv pip compile --quiet --upgrade --no-build --generate-hashes --python-version 3.13 \
+	  --custom-compile-command 'make lock' tests/installed/requirements-newest.in --output-file tests/installed/requirements-newest.txt
 	@scripts/venv
 	@echo "pip==$$(scripts/ansible-test-pip)" | uv pip compile --quiet --generate-hashes --no-annotate \
 	  --custom-compile-command 'make lock' - --output-file scripts/ansible-test-requirements.txt

@@ -1,8 +1,8 @@
 """How Sphinx builds the site of the documentation (scripts/site brings the pages together).
 
-Sphinx with MyST, because antsibull-docs writes the pages of modules and roles as reStructuredText, and the pages of docs/
-are Markdown that hosting sites show as well: one tool reads both, warns of each reference that leads nowhere, and fetches
-nothing.
+Sphinx with MyST: antsibull-docs writes the pages of modules and roles as reStructuredText, and the pages of docs/ are
+Markdown that hosting sites show as well. One tool reads both, warns of each reference
+that leads nowhere, and fetches nothing.
 """
 
 from __future__ import annotations

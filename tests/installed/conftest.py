@@ -71,9 +71,12 @@ def blocks_of_readme(heading: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def host() -> Host:
+    return host_named("bookworm")
+
+
+def host_named(release: str) -> Host:
     listing = subprocess.run([CHECKOUT / "testbed/inventory"], capture_output=True, text=True, check=True)
-    (variables,) = json.loads(listing.stdout)["_meta"]["hostvars"].values()
-    name = variables["ansible_host"]
+    name = json.loads(listing.stdout)["_meta"]["hostvars"][release]["ansible_host"]
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     address = subprocess.run(["docker", "inspect", "--format", form, name], capture_output=True, text=True, check=True)
     return Host(name, address.stdout.strip())
