@@ -45,7 +45,7 @@ def test_the_execution_environment_is_a_definition(tmp_path: pathlib.Path) -> No
 
 
 def test_the_pulled_playbook_sets_variables_and_imports_a_playbook_that_exist() -> None:
-    (play,) = yaml.safe_load((CHECKOUT / "examples/ansible-pull/local.yml").read_text())
+    (play,) = yaml.safe_load((CHECKOUT / "examples/pull/site.yml").read_text())
     name = play["ansible.builtin.import_playbook"].rpartition(".")[2]
     assert (CHECKOUT / f"playbooks/{name}.yml").exists()
     assert {name for name in play["vars"] if not name.startswith("ansible_")} - {"agent_hosts"} <= OPTIONS.keys()
