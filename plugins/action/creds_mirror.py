@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Look for misspelt variables of the role before the module runs."""
+"""Look for misspelt variables of the role before the module runs, and tell its variables in place of options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import require_no_misspelt
+from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
+    in_words_of_the_role,
+    is_in_role,
+    require_no_misspelt,
+)
 
 
 class ActionModule(ActionBase):
@@ -20,4 +24,6 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = super().run(tmp, task_vars)
         require_no_misspelt(task_vars)
         result.update(self._execute_module(task_vars=task_vars))
-        return result
+        if not is_in_role(task_vars):
+            return result
+        return in_words_of_the_role(result, self._task.args.keys(), "creds_mirror")

@@ -28,8 +28,9 @@ _SET_BY = {
     "mirror_root": "creds_mirror_root",
     "mirror_sources": "creds_mirror_sources",
 }
-_EVERYDAY = ("home", "path", "agents", "state", "apply", "manifest", "mirrored", "catalog")
-"""Options that are words, too: the option is meant only where something is set to a value."""
+_NEVER = "(?!)"
+_ANSIBLES = r"\bvalue of |\bargument '?|\bElements value for option '?"
+"""What Ansible's own words have in front of an option, when a value is not one of its type or choices."""
 _SENTENCES = frozenset(("msg", "warnings", "failure", "judgement", "summary", "sentence", "reasons"))
 """What of a module's result is written for a person."""
 
@@ -64,21 +65,28 @@ def require_no_misspelt(task_vars: Mapping[str, Any]) -> None:
         raise AnsibleActionFail(" ".join(faults))
 
 
-def in_words_of_the_role(result: Mapping[str, Any], options: Collection[str]) -> dict[str, Any]:
+def in_words_of_the_role(
+    result: Mapping[str, Any], options: Collection[str], role: str = "agent_containers"
+) -> dict[str, Any]:
     """A module's result, with the role's variables in its sentences in place of the module's options."""
-    names = {option: _SET_BY.get(option, f"agent_containers_{option}") for option in options}
+    names = {option: f"{role}_{option}" for option in options}
+    if role == "agent_containers":
+        names.update((option, variable) for option, variable in _SET_BY.items() if option in options)
     names = {option: variable for option, variable in names.items() if variable in variables()}
-    plain = "|".join(sorted((name for name in names if name not in _EVERYDAY), key=len, reverse=True))
-    everyday = "|".join(name for name in names if name in _EVERYDAY)
-    option = re.compile(rf"(?<![\w./-])(?:({plain})(?![\w./-]*\w)|(?<=\bset )({everyday})(?= to\b))")
+    # An option of one word is a word, too: it is meant only where something is set to a value.
+    words = "|".join(name for name in names if "_" not in name) or _NEVER
+    others = "|".join(sorted((name for name in names if "_" in name), key=len, reverse=True)) or _NEVER
+    option = re.compile(rf"(?<![\w./-])(?:({others})(?![\w./-]*\w)|(?<=\bset )({words})(?= to\b))")
+    ansibles = re.compile(rf"({_ANSIBLES})({words}|{others})\b")
 
     def said(value: Any) -> Any:
         if isinstance(value, str):
+            value = ansibles.sub(lambda match: f"{match[1]}{names[match[2]]}", value)
             return option.sub(lambda match: names[match[1] or match[2]], value)
         return [said(one) for one in value] if isinstance(value, list) else value
 
     spoken = {key: said(value) if key in _SENTENCES else value for key, value in result.items()}
     agents = result.get("agents")
     if isinstance(agents, dict):
-        spoken["agents"] = {name: in_words_of_the_role(agent, options) for name, agent in agents.items()}
+        spoken["agents"] = {name: in_words_of_the_role(agent, options, role) for name, agent in agents.items()}
     return spoken

@@ -53,6 +53,10 @@ def test_other_peoples_variables_are_none_of_ours() -> None:
         ("home: /x is no home; set home to one.", "home: /x is no home; set agent_containers_user to one."),
         ("only_when_idle is forbidden by allow_commands: false",
          "only_when_idle is forbidden by agent_containers_allow_commands: false"),
+        ("value of writable_layer must be one of: refuse, carry, discard, got: keep",
+         "value of agent_containers_writable_layer must be one of: refuse, carry, discard, got: keep"),
+        ("argument 'writable_layer' is of type <class 'dict'>",
+         "argument 'agent_containers_writable_layer' is of type <class 'dict'>"),
         ("mirror_clis: no agent CLI is named x", "creds_mirror_clis: no agent CLI is named x"),
         ("set creds_mirror_place to system", "set creds_mirror_place to system"),
         ("/srv/writable_layer/x and the path to it", "/srv/writable_layer/x and the path to it"),
@@ -65,3 +69,9 @@ def test_messages_name_the_variable_that_the_reader_set(said: str, words: str) -
         "msg": words,
         "agents": {"boss": {"failure": words, "warnings": [words], "target": said}},
     }
+
+
+def test_the_mirrors_role_has_its_own() -> None:
+    said = {"msg": "value of scope must be one of: user, system, got: all; a root of the scope"}
+    words = "value of creds_mirror_scope must be one of: user, system, got: all; a root of the scope"
+    assert in_words_of_the_role(said, {"scope", "root", "program"}, "creds_mirror") == {"msg": words}
