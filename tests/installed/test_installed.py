@@ -57,6 +57,9 @@ def test_tags_groups_and_batches(stranger: Stranger) -> None:
 
 
 def test_the_report(stranger: Stranger) -> None:
+    stranger.must(f"{PLAYBOOK}.verify --check")
+    stranger.must(f"{PLAYBOOK}.report --check")
+    assert not (stranger.home / "agent-logins.html").exists()
     stranger.must(f"{PLAYBOOK}.report")
     assert (stranger.home / "agent-logins.html").exists()
     stranger.must(f'{PLAYBOOK}.report_merge -e \'{{"report_merge": ["{stranger.home}/agent-logins.json"]}}\'')
