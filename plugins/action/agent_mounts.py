@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import CONTAINER_KEYS
@@ -16,7 +15,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._base.near im
 from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
     in_words_of_the_role,
     is_in_role,
-    require_no_misspelt,
+    misspelt_in_role,
 )
 
 
@@ -53,6 +52,15 @@ def _program(command: Any) -> Any:
     return kept
 
 
+def _without_agents(arguments: Mapping[str, Any], prefix: str) -> str:
+    if arguments.get("path") or "agents" in arguments:
+        return ""
+    return (
+        f"No agents are configured; set {prefix}path to the path of agents.json on the managed host, "
+        f"or {prefix}agents to the agents themselves."
+    )
+
+
 class ActionModule(ActionBase):
     """The action of agent_mounts and agent_mounts_info."""
 
@@ -60,13 +68,11 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        require_no_misspelt(task_vars)
         arguments = dict(self._task.args)
-        if not arguments.get("path") and "agents" not in arguments:
-            raise AnsibleActionFail(
-                "No agents are configured; set path (agent_containers_path) to the path of agents.json on the managed "
-                "host, or agents (agent_containers_agents) to the agents themselves."
-            )
+        # Returned, not raised: ansible-core before 2.19 has words of its own for an exception.
+        fault = misspelt_in_role(task_vars) or _without_agents(arguments, "agent_containers_" * is_in_role(task_vars))
+        if fault:
+            return {**result, "failed": True, "msg": fault}
         if "agents" in arguments:
             arguments["agents"] = known_keys(arguments["agents"])
         module = self._task.action

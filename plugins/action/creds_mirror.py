@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
     in_words_of_the_role,
     is_in_role,
-    require_no_misspelt,
+    misspelt_in_role,
 )
 
 
@@ -22,7 +22,9 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        require_no_misspelt(task_vars)
+        fault = misspelt_in_role(task_vars)
+        if fault:
+            return {**result, "failed": True, "msg": fault}
         result.update(self._execute_module(task_vars=task_vars))
         if not is_in_role(task_vars):
             return result

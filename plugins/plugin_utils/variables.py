@@ -11,8 +11,6 @@ import re
 from functools import lru_cache
 from typing import Any, Collection, Iterable, Mapping
 
-from ansible.errors import AnsibleActionFail
-
 from ansible_collections.agentops.credentials.plugins.module_utils._base.near import nearest
 
 _ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "roles")
@@ -58,11 +56,9 @@ def is_in_role(task_vars: Mapping[str, Any]) -> bool:
     return str(task_vars.get("ansible_role_name", "")).startswith("agentops.credentials.")
 
 
-def require_no_misspelt(task_vars: Mapping[str, Any]) -> None:
-    """Raises AnsibleActionFail: a variable was meant to be the role's."""
-    faults = misspelt(task_vars, variables()) if is_in_role(task_vars) else []
-    if faults:
-        raise AnsibleActionFail(" ".join(faults))
+def misspelt_in_role(task_vars: Mapping[str, Any]) -> str:
+    """What is wrong with the names of the variables where a task is the role's; empty if nothing is."""
+    return " ".join(misspelt(task_vars, variables())) if is_in_role(task_vars) else ""
 
 
 def in_words_of_the_role(

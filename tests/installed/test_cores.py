@@ -122,7 +122,7 @@ def test_verify_and_report(core: Core) -> None:
         ("site", "-e creds_mirror_usr=x", "creds_mirror_usr: there is no such variable; did you mean creds_mirror_user?"),
         ("site", "-e creds_mirror_user=nobody", "creds_mirror_user: nobody has no home directory"),
         ("mirror", "-e '{\"creds_mirror_clis\": [\"clod\"]}'", "creds_mirror_clis: no agent CLI is named clod"),
-        ("mounts", "-e agent_containers_path=/gone", "/gone: does not exist on the managed host; set agent_containers_path"),
+        ("mounts", "-e agent_containers_path=/gone", "/gone does not exist on the managed host; set agent_containers_path"),
         ("mounts", "-e agent_containers_path=", "No agents are configured; set agent_containers_path"),
         ("mounts", "-e agent_containers_writable_layer=keep", "value of agent_containers_writable_layer must be one of"),
     ],

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleActionFail
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
     in_words_of_the_role,
     misspelt,
-    require_no_misspelt,
+    misspelt_in_role,
     variables,
 )
 
@@ -25,9 +24,8 @@ def test_variables_are_those_of_both_roles() -> None:
 @pytest.mark.parametrize("name", ["creds_mirror_cli", "creds_mirror_usr", "agent_container_path"])
 def test_a_misspelt_variable_stops_the_role(name: str) -> None:
     role = {"ansible_role_name": "agentops.credentials.creds_mirror", "creds_mirror_user": "dev", name: "x"}
-    with pytest.raises(AnsibleActionFail, match=f"{name}: there is no such variable; did you mean"):
-        require_no_misspelt(role)
-    require_no_misspelt({**role, "ansible_role_name": "somebody.elses.role"})
+    assert misspelt_in_role(role).startswith(f"{name}: there is no such variable; did you mean ")
+    assert misspelt_in_role({**role, "ansible_role_name": "somebody.elses.role"}) == ""
 
 
 def test_other_peoples_variables_are_none_of_ours() -> None:
