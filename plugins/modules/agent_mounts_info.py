@@ -55,10 +55,10 @@ unused_logins:
       description: The credentials directory.
       type: str
     published:
-      description: As RV(agents.ANY.published), C(fingerprint) and C(expires_at).
+      description: As C(published) of RV(agents), C(fingerprint) and C(expires_at).
       type: dict
     mirror:
-      description: The state that the mirror keeps, as RV(agents.ANY.mirror).
+      description: The state that the mirror keeps, as C(mirror) of RV(agents).
       type: dict
 summary:
   description: How many agents can work now, and how the others stand, by name.

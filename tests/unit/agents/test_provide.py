@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._agents import provide
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.host_needs import FormerPlace, HostNeeds
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.passwd import (
     Passwd,
@@ -23,7 +22,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._base.errors 
     HostError,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import mirror_paths
-from ansible_collections.agentops.credentials.plugins.module_utils._host import moving
+from ansible_collections.agentops.credentials.plugins.module_utils._host import files, moving
 
 
 def mode(path: pathlib.Path) -> int:
@@ -93,7 +92,7 @@ def test_root_gives_away_only_what_is_the_users(monkeypatch: pytest.MonkeyPatch)
             directory.parent.rename(home / "mine")
             directory.parent.symlink_to(treasure)
 
-        monkeypatch.setattr(provide.files, "ensure_file", swap)
+        monkeypatch.setattr(files, "ensure_file", swap)
         (treasure / directory.name / "settings.json").touch()
         with pytest.raises(HostError, match="was replaced while it was made"):
             prepare(wanted, str(home), Changes(False))

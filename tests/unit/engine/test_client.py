@@ -150,7 +150,7 @@ def test_an_engine_is_on_this_host_if_its_files_are(
             raise PermissionError(13, "Permission denied", path)
         return listed(path)
 
-    monkeypatch.setattr(client.os, "listdir", listdir)
+    monkeypatch.setattr(os, "listdir", listdir)
     api.answers["info"] = {"DockerRootDir": f"{tmp_path}/{told}"} if told else {}
     assert (engine.is_local, engine.is_local) == (is_local, is_local)
     assert [name for name, _args, _kwargs in api.calls] == ["info"]
