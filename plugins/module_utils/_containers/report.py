@@ -10,7 +10,7 @@ import json
 from typing import Any, Collection, Mapping, Sequence
 
 from .._agents.config import AgentSpec
-from .._agents.launchers import desired_without_container, launcher_fragments
+from .._agents.launchers import desired_without_container, devcontainer_part, launcher_fragments
 from .._agents.placement import Desired
 from .._engine.documents import Document
 from .isolation import Failures, bound, with_failures
@@ -48,7 +48,8 @@ def launchers_result(agents: Sequence[AgentSpec], result: RunResult) -> dict[str
 
 
 _FOR_LAUNCHERS = (
-    "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose"
+    "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose",
+    "devcontainer",
 )  # fmt: skip
 
 
@@ -91,6 +92,7 @@ def _described(spec: AgentSpec, desired: Desired | None) -> dict[str, Any]:
     """The agent as configured, and the mount for those who start containers themselves."""
     fragments = launcher_fragments(desired) if desired else {"docker_args": [], "engine_api": {}, "compose": {}}
     return {
+        "devcontainer": devcontainer_part(desired, spec.user) if desired else {},
         "container": spec.container,
         "cli": spec.cli.name,
         "mode": spec.mode,
