@@ -66,7 +66,7 @@ storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-ho
 	@tail -n +1 .cache/storm-*.json
 
 .PHONY: corpus
-corpus: venv ## Recreate containers with some 190 option sets on both engines, and compare them before and after
+corpus: venv ## Recreate containers with some 270 option sets on both engines, and compare them before and after
 	@scripts/host-image
 	@scripts/corpus
 

@@ -386,8 +386,9 @@ def main() -> None:
     returned = printable_data(returned)
     for warning in result.warnings:
         module.warn(warning)
-    if result.failures:
-        module.fail_json(msg=isolation.failure_message(result.failures, len(returned["agents"])), **returned)
+    message = isolation.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 
