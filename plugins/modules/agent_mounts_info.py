@@ -251,15 +251,15 @@ def main() -> None:
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
 
-    def look(plan: AgentPlan) -> dict[str, Any]:
-        return info(plan, prove(host, plan), seen.shares_login_with.get(plan.agent, ()))
+    judged = {}
 
-    looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
-    agents = {name: one for name, one in looked.items() if one is not None}
+    def look(plan: AgentPlan) -> dict[str, Any]:
+        seen_now = info(plan, prove(host, plan), seen.shares_login_with.get(plan.agent, ()))
+        judgement = judged[plan.agent] = judge(seen_now, datetime.datetime.now(datetime.timezone.utc))
+        return {**seen_now, "standing": judgement.standing.value, "judgement": judgement.of(plan.agent)}
+
+    agents = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     failures = seen.failures.sentences
-    judged = {name: judge(one, datetime.datetime.now(datetime.timezone.utc)) for name, one in agents.items()}
-    for name, judgement in judged.items():
-        agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
     returned = printable_data(
         {
             "changed": False,
@@ -269,8 +269,9 @@ def main() -> None:
             "summary": summary(judged, len({*failures} - {*judged})),
         }
     )
-    if failures:
-        module.fail_json(msg=isolation.failure_message(failures, len(returned["agents"])), **returned)
+    message = isolation.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 
