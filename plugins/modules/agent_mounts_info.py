@@ -234,7 +234,7 @@ def main() -> None:
         module.fail_json(msg=printable_data(str(error)))
 
     def look(plan: AgentPlan) -> dict[str, Any]:
-        return report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
+        return report.info(plan, prove(session.engine, session.host, plan), seen.shares_login_with.get(plan.agent, ()))
 
     looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     agents = {name: info for name, info in looked.items() if info is not None}

@@ -70,14 +70,13 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
     if not agent["fresh"]:
         if published["fingerprint"] is None:
             return f"no login is published in {agent['directory']}: log in on the host, and {_REPAIR}"
-        reasons = "; ".join(agent["reasons"]) or "it reads another login than the published one"
-        return f"{reasons}: {_REPAIR}"
+        if agent["reasons"]:
+            return f"{'; '.join(agent['reasons'])}: {_REPAIR}"
+        strays = [_stray(agent, reader) for reader in agent["readers"] if reader["masks"] or reader["found"]]
+        return strays[0] if strays else f"it reads another login than the published one: {_REPAIR}"
     for reader in agent["readers"]:
         if reader["obstacle"]:
-            return (
-                f"{reader['command'] or 'its process'} runs as uid {reader['uid']} and cannot read the login"
-                f" ({reader['obstacle']}): {reader['advice']}"
-            )
+            return f"{_who(agent, reader)} and cannot read the login ({reader['obstacle']}): {reader['advice']}"
     if life.get("state") == "ended" or _is_over(published["expires_at"], now):
         how = life.get("sentence") if life.get("state") == "ended" else f"ended at {published['expires_at']}"
         return f"the login {how}; until somebody logs in on the host the agent is answered 401"
@@ -86,6 +85,22 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
         reason = refusal.get("reason") if isinstance(refusal, dict) else refusal
         return f"the mirror keeps an earlier login, for {reason}: log in again on the host, and see creds-mirror status"
     return "; ".join(agent["exposed"]) if agent["exposed"] and not agent["accept_exposure"] else None
+
+
+def _who(agent: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
+    command, uid = reader["command"], reader["uid"]
+    return f"{command} runs as uid {uid}" if command else f"{agent['cli']} would run as uid {uid}"
+
+
+def _stray(agent: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
+    """Why a reader's agent CLI does not come to the published login."""
+    who = _who(agent, reader)
+    if reader["masks"]:
+        return (
+            f"{who} with {' and '.join(reader['masks'])} in its environment, which masks the mirrored login: start it "
+            f"without"
+        )
+    return f"{who} and opens {reader['path']}, but {reader['found']}: {reader['advice']}"
 
 
 def _life(mirror: Mapping[str, Any] | None) -> Mapping[str, Any]:

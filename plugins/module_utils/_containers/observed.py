@@ -18,6 +18,7 @@ from .._engine.mounts import MountSpec
 from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Reach
 from .options import Options
+from .ways import Way
 from .start_conditions import NO_CONDITIONS, StartConditions
 
 
@@ -47,12 +48,18 @@ class ObservedContainer:
     """Real path of the source of the bind at the desired target, if there is one."""
     seen_directory: tuple[int, int] | None
     """Identity of the directory that the process sees at the target; ``None`` if not proven."""
-    link_state: LinkState | None
-    """``None`` if there is no link, or it is not known."""
+    link_states: Mapping[str, LinkState]
+    """Path of each wanted link → what stands there; empty if that is not known."""
     proof_obstacle: str | None
     """Why the two above are not known, for a running container."""
-    former_link: str | None = None
-    """A link that an earlier mode of ours has made, and no longer wants."""
+    ways: tuple[Way, ...] = ()
+    """Where those look who read in it; none if that is not known."""
+    asked_uid: int | None = None
+    """On this host, the uid of whom the operator has said to start it as; ``None`` if that is not known."""
+    link_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Path of each wanted link → whose it is to be, by the container's numbers."""
+    other_secrets: tuple[str, ...] = ()
+    """Keys, beside the login, of the file that a file mount shows."""
     exposures: tuple[Reach, ...] = ()
     """Where the logins of the host themselves are in its reach."""
 
@@ -63,6 +70,10 @@ class ObservedContainer:
     @property
     def mounts(self) -> tuple[MountSpec, ...]:
         return self.inspected.mounts
+
+    def link_owner(self, path: str) -> tuple[int, int]:
+        """Whose a link is to be, by the container's numbers."""
+        return self.link_owners.get(path) or ((self.user.uid, self.user.gid) if self.user else (0, 0))
 
 
 @dataclass(frozen=True)
@@ -75,12 +86,6 @@ class Observed:
     """What its container must have; ``None`` if the place for the directory is not known."""
     container: ObservedContainer | None
     """``None`` if there is none of its name."""
-
-    @property
-    def link(self) -> str | None:
-        """The link of ours, wanted or not any more: no file that a recreation would lose."""
-        wanted = self.desired.link if self.desired else None
-        return wanted or (self.container.former_link if self.container else None)
 
     @property
     def state(self) -> str:
@@ -115,6 +120,9 @@ class RecreationFacts:
     """Why its writable layer cannot be copied exactly; ``None`` if it can."""
     committed_before: str | None = None
     """Image that an earlier run has made of its writable layer, and left."""
+    own_links: Mapping[str, str | None] = field(default_factory=dict)
+    """Links in its writable layer that an earlier run has made, for whichever agent CLI → where they lead; ``None`` for
+    a wanted one that cannot be looked at."""
     conditions: StartConditions = NO_CONDITIONS
     """What it needs to start again."""
 

@@ -40,7 +40,7 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
         return replace(plan, refusals=_refuse_unknown_place(observed))
     if diagnosis.remedy is Remedy.LINK:
         return replace(
-            plan, operations=(recreation.make_link(observed, Target(observed.spec.container, container.id)),)
+            plan, operations=tuple(recreation.make_links(observed, Target(observed.spec.container, container.id)))
         )
     if container.inspected.is_stopped and not options.recreate_stopped:
         note = (

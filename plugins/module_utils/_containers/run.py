@@ -28,13 +28,13 @@ from .advice import warnings
 from .isolation import Failures
 from .observe import ContainerInquiry, interrupted, left_probe, observe, observed_logins, recover
 from .observed import Observed
-from .options import Options, Request
+from .options import Request
 from .plan import AgentPlan, Operation, Plan, ProvideOnHost, RetireOnHost
 from .planner import plan_agent
 from .ports import ContainerList, Host, Provider, ReadingEngine, Session
 from .probe import untried
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
-from .together import as_one, shared_options
+from .together import as_one
 from .verdict import Verdict, diagnose
 
 
@@ -237,9 +237,8 @@ def _plan_container(
     """
     found = []
     for observed in together:
-        options = shared_options(request.options, observed, together)
         plan = failures.attempt(
-            observed.spec.name, _bound(_plan_agent, request, session, containers, observed, options, replaced or {})
+            observed.spec.name, _bound(_plan_agent, request, session, containers, observed, replaced or {})
         )
         found += [plan] if plan is not None else []
     if len(found) > 1:
@@ -252,9 +251,9 @@ def _plan_agent(
     session: Session,
     containers: ContainerList,
     observed: Observed,
-    options: Options,
     replaced: Mapping[str, str],
 ) -> AgentPlan:
+    options = request.options
     diagnosis = diagnose(observed, options)
     inquiry = ContainerInquiry(session.engine, session.host, containers, observed, replaced)
     plan = plan_agent(observed, diagnosis, options, inquiry)

@@ -130,6 +130,7 @@ class Engine:
                 f"({error}); correct or remove that file."
             ) from None
         self._timeout = timeout
+        self._told: Document | None = None
         self.is_local = docker_host.startswith("unix://")
         if self.is_local:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
@@ -139,10 +140,20 @@ class Engine:
 
     # reading
 
-    @_mapped
     def identity(self) -> str:
         """What is unique in the engine, whatever the socket by which it is reached."""
-        return str(self._api.info().get("ID") or self._api.base_url)
+        return str(self._info().get("ID") or self._api.base_url)
+
+    def maps_ids(self) -> bool:
+        """Whether what is a uid in its containers is another one on this host."""
+        options = self._info().get("SecurityOptions") or ()
+        return any(option.startswith(("name=userns", "name=rootless")) for option in options)
+
+    @_mapped
+    def _info(self) -> Document:
+        if self._told is None:
+            self._told = cast(Document, self._api.info())
+        return self._told
 
     @_mapped
     def containers(self) -> list[ContainerRow]:
@@ -217,6 +228,26 @@ class Engine:
         mode = int(status["mode"])
         kind = next((kind for bit, kind in _KINDS.items() if mode & bit), None)
         return kind or ("file" if mode & 0o222 else "fixed")
+
+    @_mapped
+    def link_target(self, container: str, path: str) -> str | None:
+        """Where a link in a container's writable layer leads; empty if it is none, ``None`` where :meth:`kind` may not
+        look either."""
+        upper = self.layer_directory(container)
+        if upper is not None:
+            try:
+                return os.readlink(upper + path)
+            except OSError:
+                return ""
+        sources = path_binds(self.inspect(container).host_config)
+        if not self.is_local or not all(os.path.exists(source) for source in sources):
+            return None
+        try:
+            chunks, status = self._api.get_archive(container, path)
+        except docker.errors.NotFound:
+            return ""
+        cast(Any, chunks).close()
+        return str(status.get("linkTarget") or "")
 
     @_mapped
     def execute(self, container: str, command: Sequence[str]) -> int:

@@ -26,7 +26,9 @@ def life(state: str, sentence: str) -> dict[str, Any]:
 
 
 MIRROR: dict[str, Any] = {"current": True, "refusal": None, "life": life("good", "good until T")}
-AGENT_READER: dict[str, Any] = {"uid": 1000, "command": "claude", "obstacle": None, "advice": None}
+READER: dict[str, Any] = {
+    "uid": 1000, "command": "claude", "path": "/home/a/x", "found": None, "masks": [], "obstacle": None, "advice": None
+}  # fmt: skip
 AGENT: dict[str, Any] = {
     "container": "boss-1",
     "state": "running",
@@ -35,7 +37,8 @@ AGENT: dict[str, Any] = {
     "directory": "/home/dev/.config/claude-hooks/claude-credentials",
     "fresh": True,
     "exposed": [],
-    "readers": [{"uid": 1000, "command": "claude", "obstacle": None, "advice": None}],
+    "cli": "claude",
+    "readers": [READER],
     "accept_exposure": False,
     "published": {"fingerprint": "abc", "expires_at": "2026-11-28T15:00:00Z"},
     "mirror": MIRROR,
@@ -89,7 +92,7 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
         "fails", "the mirror keeps an earlier login, for it is empty: log in again on the host, and see creds-mirror status",
     ),
     "its reader is kept out": (
-        {"readers": [AGENT_READER, {**AGENT_READER, "uid": 12345, "obstacle": "Permission denied", "advice": "set X"}]},
+        {"readers": [READER, {**READER, "uid": 12345, "obstacle": "Permission denied", "advice": "set X"}]},
         "fails", "claude runs as uid 12345 and cannot read the login (Permission denied): set X",
     ),
     "the login itself is in reach": ({"exposed": ["x is", "y is"]}, "fails", "x is; y is"),
