@@ -135,8 +135,7 @@ def way_advice(diagnosis: Diagnosis, observed: Observed, way: Way, path: str) ->
     obstacle = link_obstacle(observed, path) if desired and path in desired.links else None
     if obstacle:
         return f"no link is made, for {obstacle}; move that away, or have it look elsewhere"
-    moved = f", or without {cli.config_dir_variable} of its own" if cli.config_dir_variable else ""
-    return f"make the directory of that file, as its reader's own, and run agentops.credentials.site{moved}"
+    return "make that file's directory, as its reader's own, and run agentops.credentials.site"
 
 
 def dependent_warnings(name: str, facts: RecreationFacts, options: Options) -> tuple[str, ...]:

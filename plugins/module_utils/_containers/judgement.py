@@ -21,6 +21,7 @@ class Standing(enum.Enum):
     WORKS = "works"
     FAILS = "fails"
     NOT_PROVEN = "not_proven"
+    DEFERRED = "deferred"
     STOPPED = "stopped"
     ABSENT = "absent"
 
@@ -51,6 +52,13 @@ def judge(agent: Mapping[str, Any], now: datetime.datetime) -> Judgement:
     if agent["fresh"] is None:
         return Judgement(
             Standing.NOT_PROVEN, f"what {container} sees could not be looked at: run as root, on the engine's own host"
+        )
+    if agent["idle_status"]:
+        reasons = "; ".join(agent["reasons"])
+        return Judgement(
+            Standing.DEFERRED,
+            f"{reasons}; {container} is not idle now (only_when_idle ended with status {agent['idle_status']}), and a "
+            f"later run of agentops.credentials.site serves it",
         )
     problem = _problem(agent, now)
     if problem:
@@ -118,6 +126,7 @@ def _is_over(expires_at: str | None, now: datetime.datetime) -> bool:
 _PLACES = {
     Standing.FAILS: "cannot",
     Standing.NOT_PROVEN: "not proven",
+    Standing.DEFERRED: "deferred",
     Standing.STOPPED: "stopped",
     Standing.ABSENT: "absent",
 }

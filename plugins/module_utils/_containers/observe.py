@@ -13,7 +13,7 @@ from typing import Iterable, Iterator, Mapping, Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
-from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd, owner_by_home
+from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd, numeric_id, owner_by_home
 from .._agents.placement import Desired, desired_state, is_file_mount, is_our_link, with_links
 from .._agents.shared_logins import WritableLogin, writable_logins
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
@@ -26,8 +26,9 @@ from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Mount
 from .._host.process_root import MISSING, ContainerRoot, NotProven
-from .._host.reader import Processes
+from .._host.reader import MAY_READ_ALL, Processes
 from .._host.reading import fingerprint
+from .._host.users import FIRST_PERSON
 from .exposure import exposures
 from .layer_changes import committed_images, looked_at
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
@@ -140,14 +141,21 @@ def _asked_uid(
 ) -> int | None:
     """The uid on this host of whom the operator has said to start the agent CLI as, by its entry or ``Config.User``.
 
-    Where ids are mapped that is known of a container that runs.
+    Where ids are mapped that is known of a container that runs. Root needs no right unless it has lost its own. What a
+    name means is the container's word, so it does not mean an account of the host's system.
     """
-    user = find_container_user(spec.remote_user or container.user, passwd)
+    named = spec.remote_user or container.user
+    user = find_container_user(named, passwd)
     if user is None:
         return None
+    uid: int | None = None
     if processes is not None:
-        return processes.beside(user.uid, user.gid, {}).uid
-    return user.uid if not container.is_running and engine.is_local and not engine.maps_ids() else None
+        asked = processes.beside(user.uid, user.gid, {})
+        uid = None if asked.capabilities & MAY_READ_ALL else asked.uid
+    elif not container.is_running and user.uid != 0 and engine.is_local and not engine.maps_ids():
+        uid = user.uid
+    is_number = numeric_id(named.partition(":")[0] or "0") is not None
+    return uid if uid is None or is_number or uid >= FIRST_PERSON else None
 
 
 def _other_secrets(

@@ -22,6 +22,7 @@ from .observed import ObservedContainer
 from .plan import AgentPlan
 from .ports import Host, ReadingEngine
 from .report import Proof, ProvedReader, credential_path
+from .verdict import Remedy
 from .ways import Way
 
 
@@ -46,7 +47,15 @@ def prove(engine: ReadingEngine, host: Host, agent: AgentPlan) -> Proof:
     except NotProven:
         return unproven
     others = _others(host, agent, readers, str(inside["path"])) if content is not None else ()
-    return Proof(content, inode, inside, mirror, readers, others)
+    return Proof(content, inode, inside, mirror, readers, others, _idle_status(engine, agent))
+
+
+def _idle_status(engine: ReadingEngine, agent: AgentPlan) -> int | None:
+    """Whether a run would serve the agent now, where it would stop its container."""
+    observed, container = agent.observed, agent.observed.container
+    would_stop = agent.diagnosis.remedy in (Remedy.RECREATE, Remedy.RESTART) and observed.state == "running"
+    command = observed.spec.idle_command
+    return engine.execute(container.id, command) if container and command and would_stop else None
 
 
 def _inside(root: ContainerRoot, agent: AgentPlan, container: ObservedContainer, desired: Desired) -> Document:

@@ -192,6 +192,8 @@ class Proof:
     """Who reads the login in the container; nobody where that may not be looked at."""
     others: tuple[int, ...] = ()
     """Uids of its other processes that cannot read it."""
+    idle_status: int | None = None
+    """Of its idle command, where a run would ask it."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +247,7 @@ def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, An
         "readers": [asdict(reader) for reader in proof.readers],
         "asked_uid": container.asked_uid if container else None,
         "fresh": is_fresh(agent, published, proof),
+        "idle_status": proof.idle_status,
         "mirror": proof.mirror,
         "warnings": [*agent.warnings, *_other_readers(spec.name, proof.others)],
     }

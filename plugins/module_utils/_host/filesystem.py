@@ -128,8 +128,8 @@ class Host:
         return obstacle(process, path)
 
     def whose_id(self, uid: int) -> str | None:
-        """To whom else of this host a uid belongs; ``None`` if to nobody, or to the engine's own."""
-        return whose_id(uid)
+        """To whom else of this host a uid belongs; ``None`` if to nobody, or to the user's or the engine's own."""
+        return whose_id(uid, self._user)
 
     def node(self, path: str) -> Node:
         """What stands at ``path``, symbolic links followed."""

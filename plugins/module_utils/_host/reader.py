@@ -20,6 +20,7 @@ from typing import Collection, Mapping
 
 from .openat2 import O_PATH
 
+MAY_READ_ALL = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _TRY_SECONDS = 10.0
 _PR_SET_KEEPCAPS = 8
 _ENVIRONMENT_LIMIT = 1 << 20

@@ -40,6 +40,7 @@ AGENT: dict[str, Any] = {
     "cli": "claude",
     "readers": [READER],
     "accept_exposure": False,
+    "idle_status": None,
     "published": {"fingerprint": "abc", "expires_at": "2026-11-28T15:00:00Z"},
     "mirror": MIRROR,
 }
