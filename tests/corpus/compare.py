@@ -58,7 +58,9 @@ class Asked:
             return without(before, files) == without(after, {self.target})
         names = {f"{where} {path}" for where in ("Mounts", "mount", "file") for path in (*files, self.target)}
         names |= {f"environment {self.variable}", f"runtime.process.env.{self.variable}"}
-        names |= {f"file {path}" for path in (parent for place in (self.target, *self.links) for parent in _parents(place))}
+        names |= {
+            f"file {path}" for path in (parent for place in (self.target, *self.links) for parent in _parents(place))
+        }
         if key.startswith("volume "):
             return key[len("volume ") :].replace(" ", "", 1) in files
         return key in names or any(key.startswith(f"runtime.mounts.{path}.") for path in (*files, self.target))

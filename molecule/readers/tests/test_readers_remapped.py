@@ -35,9 +35,7 @@ def mapped(agents: Agents) -> Agents:
 
 
 def info(agents: Agents) -> dict[str, Any]:
-    entries = {
-        way: {"container": {"name": f"mapped-{way}", "credentials_host_dir": agents.directory}} for way in WAYS
-    }
+    entries = {way: {"container": {"name": f"mapped-{way}", "credentials_host_dir": agents.directory}} for way in WAYS}
     arguments = {"agents": entries, "home": agents.home, "docker_host": ENGINE}
     succeeded, result = agents.module("agent_mounts_info", arguments)
     assert succeeded, result

@@ -43,8 +43,9 @@ def warnings(observed: Observed) -> tuple[str, ...]:
     found += _power_warnings(spec, container)
     if container.other_secrets:
         found.append(
-            f"{spec.name}: the login file in the container holds {', '.join(container.other_secrets)}, too: secrets that "
-            f"{spec.cli.name} keeps there (of MCP servers or plugins) are not mirrored, and are gone with the file mount."
+            f"{spec.name}: the login file in the container holds {', '.join(container.other_secrets)}, too: secrets "
+            f"that {spec.cli.name} keeps there (of MCP servers or plugins) are not mirrored, and are gone with the "
+            f"file mount."
         )
     return (
         *found,

@@ -201,9 +201,7 @@ def _bind_source(container: Container, desired: Desired | None) -> str | None:
     return at_target[0].source if at_target and at_target[0].type == "bind" else None
 
 
-def _link_state(
-    root: ContainerRoot, spec: AgentSpec, container: Container, desired: Desired, link: str
-) -> LinkState:
+def _link_state(root: ContainerRoot, spec: AgentSpec, container: Container, desired: Desired, link: str) -> LinkState:
     if not _is_mounted(container, link):
         view = root.lstat(link)
         if view.kind == "link":

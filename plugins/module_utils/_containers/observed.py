@@ -18,8 +18,8 @@ from .._engine.mounts import MountSpec
 from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Reach
 from .options import Options
-from .ways import Way
 from .start_conditions import NO_CONDITIONS, StartConditions
+from .ways import Way
 
 
 class LinkState(enum.Enum):

@@ -25,7 +25,6 @@ from .report import Proof, ProvedReader, credential_path
 from .verdict import Remedy
 from .ways import Way
 
-
 _FEW = 8
 """How many of the other users in a container are told."""
 
@@ -129,7 +128,11 @@ def _seen(root: ContainerRoot, path: str) -> tuple[int | None, str | None]:
 def _what(root: ContainerRoot, path: str) -> str:
     """What stands where an agent CLI looks, in words."""
     kind = root.lstat(path).kind
-    words = {"missing": "nothing is there", "link": "a link that leads elsewhere is there", "file": "another file is there"}
+    words = {
+        "missing": "nothing is there",
+        "link": "a link that leads elsewhere is there",
+        "file": "another file is there",
+    }
     return words.get(kind, "no file is there")
 
 

@@ -47,9 +47,7 @@ def refuse_dependents(name: str, facts: RecreationFacts, options: Options) -> li
     ]
 
 
-def _refuse_container(
-    what: str, facts: RecreationFacts, options: Options, is_one_of_several: bool
-) -> list[str]:
+def _refuse_container(what: str, facts: RecreationFacts, options: Options, is_one_of_several: bool) -> list[str]:
     container = facts.container
     found = []
     if not container.is_running and not container.is_stopped:

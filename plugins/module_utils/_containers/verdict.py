@@ -101,7 +101,9 @@ def diagnose(observed: Observed, options: Options) -> Diagnosis:
         )
     links = links_to_make(observed)
     if links:
-        return Diagnosis(Verdict.MISSING, tuple(f"{link} is not a link to the directory" for link in links), Remedy.LINK)
+        return Diagnosis(
+            Verdict.MISSING, tuple(f"{link} is not a link to the directory" for link in links), Remedy.LINK
+        )
     return Diagnosis(Verdict.OK)
 
 

@@ -52,8 +52,8 @@ def judge_version(observed: Observed, version: str | None) -> tuple[list[str], l
     obstacle = _has_no_link(observed)
     if obstacle and cli.store_variable_since and is_below(version, cli.store_variable_since):
         refusals.append(
-            f"{spec.name}: {cli.name} {version} does not know {cli.store_variable} (as {cli.store_variable_since} does), "
-            f"and would not find the login by a link, for {obstacle}; install a newer one in the image."
+            f"{spec.name}: {cli.name} {version} does not know {cli.store_variable} (as {cli.store_variable_since} "
+            f"does), and would not find the login by a link, for {obstacle}; install a newer one in the image."
         )
     if cli.reload_since and is_below(version, cli.reload_since):
         return refusals, [

@@ -63,6 +63,18 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no container": ({"verdict": "absent", "state": "absent", "fresh": None}, "absent", "there is no container named boss-1: start it, or correct its name"),
     "stopped": ({"state": "exited", "fresh": None}, "stopped", "the container boss-1 is exited"),
     "not looked at": ({"fresh": None}, "not_proven", "what boss-1 sees could not be looked at: run as root, on the engine's own host"),
+    "deferred": (
+        {"fresh": False, "verdict": "file_mount", "reasons": ["/x is a file mount, which stays at one inode"], "idle_status": 1},
+        "deferred", "/x is a file mount, which stays at one inode; boss-1 is not idle now (only_when_idle ended with status 1), and a later run of agentops.credentials.site serves it",
+    ),
+    "a variable masks it": (
+        {"fresh": False, "readers": [{**READER, "masks": ["ANTHROPIC_API_KEY"]}]},
+        "fails", "claude runs as uid 1000 with ANTHROPIC_API_KEY in its environment, which masks the mirrored login: start it without",
+    ),
+    "it opens another file": (
+        {"fresh": False, "readers": [READER, {**READER, "command": "", "found": "nothing is there", "advice": "DO"}]},
+        "fails", "claude would run as uid 1000 and opens /home/a/x, but nothing is there: DO",
+    ),
     "a file mount": (
         {"fresh": False, "verdict": "file_mount", "reasons": ["/x is a file mount, which stays at one inode"]},
         "fails", "/x is a file mount, which stays at one inode: run agentops.credentials.site",

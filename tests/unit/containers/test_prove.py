@@ -67,7 +67,7 @@ def told(world: World, *processes: Process) -> tuple[dict[str, Any], str]:
     assert not seen.failures
     (plan,) = seen.agents
     info = report.info(plan, prove(world.engine, world.host, plan), ())
-    judgement = judge(info, datetime.datetime.now(datetime.timezone.utc))
+    judgement = judge(info, datetime.datetime.now(datetime.UTC))
     return info, f"{judgement.standing.value}: {judgement.sentence}"
 
 
@@ -139,7 +139,11 @@ def test_what_is_there_instead_is_told(served: World) -> None:
     own = {"/own/.credentials.json": OWN, "/dir/.credentials.json": FileView("directory", (1, 2))}
     served.host.standing.update(own)
     links(served)["/led/.credentials.json"] = "/work/login"
-    words = {"/own": "another file is there", "/dir": "no file is there", "/led": "a link that leads elsewhere is there"}
+    words = {
+        "/own": "another file is there",
+        "/dir": "no file is there",
+        "/led": "a link that leads elsewhere is there",
+    }
     for directory, found in words.items():
         assert found in told(served, MAIN, claude(CLAUDE_SECURESTORAGE_CONFIG_DIR=directory))[1]
 
@@ -159,7 +163,10 @@ def test_who_cannot_read_is_told_and_others_are_only_told(served: World) -> None
     served.host.closed_to = (1001, 1002)  # type: ignore[attr-defined]
     info, sentence = told(served, MAIN, claude(), process(1002, "other"))
     assert sentence == "works: "
-    assert "boss: other processes of the container cannot read the login; they run as uid 1002 of the host." in info["warnings"]
+    assert (
+        "boss: other processes of the container cannot read the login; they run as uid 1002 of the host."
+        in info["warnings"]
+    )
     sentence = told(served, MAIN, claude(), claude(1001))[1]
     assert "claude runs as uid 1001 and cannot read the login (Permission denied): set creds_mirror_readers" in sentence
 

@@ -16,14 +16,11 @@ from ansible_collections.agentops.credentials.plugins.module_utils._engine.docum
 from ansible_collections.agentops.credentials.plugins.module_utils._host.process_root import FileView
 from ansible_collections.agentops.credentials.plugins.module_utils._host.reader import Process, Processes
 
-from .. import fakes
 from ..agents.specs import spec
 from ..world import World
 from .situations import options
 
-PASSWD = (
-    "root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1000::/home/claude:/bin/sh\nvscode:x:1001:1001::/home/vscode:/bin/sh\n"
-)
+PASSWD = "root:x:0:0:root:/root:/bin/sh\nclaude:x:1000:1000::/home/claude:/bin/sh\nvscode:x:1001:1001::/home/vscode:/bin/sh\n"
 TARGET = "/run/agent-credentials/claude"
 FILE = "/home/claude/.claude/.credentials.json"
 
@@ -94,9 +91,7 @@ def test_who_reads_and_where_its_cli_looks(config: Any, processes: Any, settings
 
 
 def test_the_variables_of_the_running_cli_decide() -> None:
-    claude = process(
-        1000, "claude", HOME="/h", CLAUDE_SECURESTORAGE_CONFIG_DIR="/s", ANTHROPIC_API_KEY="fake-token-x"
-    )
+    claude = process(1000, "claude", HOME="/h", CLAUDE_SECURESTORAGE_CONFIG_DIR="/s", ANTHROPIC_API_KEY="fake-token-x")
     container = Container({"Config": {"User": "claude"}})
     (way,) = ways(spec(credentials_host_dir="/c"), container, PASSWD, Beside(claude, (claude,)))
     assert (way.store_file, way.config_file) == ("/s/.credentials.json", "/h/.claude/.credentials.json")
@@ -128,7 +123,7 @@ def test_where_a_file_mount_is_taken_away_a_link_takes_its_place(world: World) -
         f"{mount['Source']}:{mount['Destination']}:ro" for mount in boss["Mounts"] if mount["Type"] == "bind"
     ]
     plan = str(world.run().plan)
-    assert links(world) == {path: f"{TARGET}/.credentials.json" for path in (FILE, "/srv/elsewhere/.credentials.json")}
+    assert links(world) == dict.fromkeys((FILE, "/srv/elsewhere/.credentials.json"), f"{TARGET}/.credentials.json")
     assert "link /srv/elsewhere/.credentials.json -> " in plan
     assert not world.run().changed
 
