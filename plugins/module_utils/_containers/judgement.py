@@ -11,7 +11,6 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-_RUNNING = ("running", "paused", "restarting")
 _REPAIR = "run agentops.credentials.site"
 
 
@@ -47,7 +46,11 @@ def judge(agent: Mapping[str, Any], now: datetime.datetime) -> Judgement:
     container, mirror = agent["container"], agent["mirror"]
     if agent["verdict"] == "absent":
         return Judgement(Standing.ABSENT, f"there is no container named {container}: start it, or correct its name")
-    if agent["state"] not in _RUNNING:
+    if agent["state"] == "restarting":
+        return Judgement(
+            Standing.FAILS, f"the container {container} ends again and again: look at docker logs {container}"
+        )
+    if agent["state"] != "running":
         return Judgement(Standing.STOPPED, f"the container {container} is {agent['state']}")
     if agent["fresh"] is None:
         return Judgement(
@@ -76,6 +79,10 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
             f" and {_REPAIR}"
         )
     if not agent["fresh"]:
+        if published["fingerprint"] is None and agent["mode"] == "shared" and not agent["reasons"]:
+            return (
+                f"nobody has logged in in {agent['directory']} yet: log in with {agent['cli']} in {agent['container']}"
+            )
         if published["fingerprint"] is None:
             return f"no login is published in {agent['directory']}: log in on the host, and {_REPAIR}"
         if agent["reasons"]:
@@ -85,6 +92,8 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
     for reader in agent["readers"]:
         if reader["obstacle"]:
             return f"{_who(agent, reader)} and cannot read the login ({reader['obstacle']}): {reader['advice']}"
+    if agent["mode"] == "shared":
+        return _exposure(agent)  # its containers renew the login
     if life.get("state") == "ended" or _is_over(published["expires_at"], now):
         how = life.get("sentence") if life.get("state") == "ended" else f"ended at {published['expires_at']}"
         return f"the login {how}; until somebody logs in on the host the agent is answered 401"
@@ -92,6 +101,10 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
     if refusal:
         reason = refusal.get("reason") if isinstance(refusal, dict) else refusal
         return f"the mirror keeps an earlier login, for {reason}: log in again on the host, and see creds-mirror status"
+    return _exposure(agent)
+
+
+def _exposure(agent: Mapping[str, Any]) -> str | None:
     return "; ".join(agent["exposed"]) if agent["exposed"] and not agent["accept_exposure"] else None
 
 

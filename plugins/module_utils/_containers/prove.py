@@ -81,16 +81,14 @@ def _readers(
     observed, container = agent.observed, agent.observed.container
     for way in container.ways if container else ():
         reader, command = way.reader, way.reader.command if way.is_running else ""
-        if observed.spec.is_shared:
-            if way.masks:
-                yield ProvedReader(reader.uid, reader.gid, command, credential_path(agent), None, way.masks, None, None)
-            continue
         path = _opened(engine, root, agent, way, published)
         is_published = _seen(root, path) == published
         found = None if is_published else _what(root, path)
         obstacle = host.obstacle(reader, path) if is_published else None
         advice = None
-        if obstacle:
+        if obstacle and observed.spec.is_shared:
+            advice = f"the shared directory belongs to uid {observed.directory.uid}; run the container as that user"
+        elif obstacle:
             advice = reader_advice(observed.directory, reader.uid, host.whose_id(reader.uid))
         elif found:
             advice = way_advice(agent.diagnosis, observed, way, path)

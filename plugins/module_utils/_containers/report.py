@@ -275,9 +275,6 @@ def is_fresh(agent: AgentPlan, published: Document, proof: Proof) -> bool | None
         return None
     if any(reader.masks for reader in proof.readers):
         return False
-    if agent.observed.spec.is_shared:
-        # Whether somebody has logged in there is the containers' business.
-        return diagnosis.verdict is Verdict.OK
     # Where a link is missing, who reads may have another way: the variable, which older versions do not know.
     return (
         (diagnosis.verdict is Verdict.OK or diagnosis.remedy is Remedy.LINK)

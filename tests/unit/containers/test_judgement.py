@@ -38,6 +38,7 @@ AGENT: dict[str, Any] = {
     "fresh": True,
     "exposed": [],
     "cli": "claude",
+    "mode": "mirror",
     "readers": [READER],
     "accept_exposure": False,
     "idle_status": None,
@@ -52,7 +53,19 @@ def mirror(**changes: Any) -> dict[str, Any]:
 
 WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     "all is well": ({}, "works", ""),
-    "paused": ({"state": "paused"}, "works", ""),
+    "paused": ({"state": "paused"}, "stopped", "the container boss-1 is paused"),
+    "a crash loop": (
+        {"state": "restarting", "fresh": None},
+        "fails", "the container boss-1 ends again and again: look at docker logs boss-1",
+    ),
+    "nobody has logged in inside": (
+        {"mode": "shared", "mirror": None, "fresh": False, "published": {"fingerprint": None, "expires_at": None}},
+        "fails", "nobody has logged in in /home/dev/.config/claude-hooks/claude-credentials yet: log in with claude in boss-1",
+    ),
+    "a shared login whose token is renewed inside": (
+        {"mode": "shared", "mirror": None, "published": {"fingerprint": "abc", "expires_at": "2026-11-28T11:00:00Z"}},
+        "works", "",
+    ),
     "a directory without a mirror": ({"mirror": None}, "works", ""),
     "no known end": ({"published": {"fingerprint": "abc", "expires_at": None}, **mirror(life=None)}, "works", ""),
     "it ends soon": (mirror(life=life("ending", "ends in 4 min, renewal failed twice: REASON")), "works", "ends in 4 min, renewal failed twice: REASON"),
