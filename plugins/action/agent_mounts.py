@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import CONTAINER_KEYS
@@ -51,6 +52,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        if not arguments.get("path") and "agents" not in arguments:
+            raise AnsibleActionFail(
+                "No agents are configured; set path (agent_containers_path) to the path of agents.json on the managed "
+                "host, or agents (agent_containers_agents) to the agents themselves."
+            )
         if "agents" in arguments:
             arguments["agents"] = known_keys(arguments["agents"])
         module = self._task.action

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules of the containers' side share: their argument spec, and arguments → request and session."""
+"""What the modules of the containers' side share: their argument spec, and arguments → request, engine and host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any, Mapping
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._agents import config
-from ._agents.provide import Provider
 from ._base.errors import ConfigError
 from ._base.paths import is_below
 from ._catalog import mirror_paths
@@ -22,7 +21,6 @@ from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, SHARED_ROOT, in_home, mi
 from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
-from ._containers.ports import Session
 from ._engine.client import SDK_MISSING, Engine
 from ._host.filesystem import Host
 from ._host.trust import read_configuration, redirectable
@@ -199,17 +197,12 @@ def host_of(home: str) -> Host:
     return Host(owner_of(home) if os.geteuid() == 0 else None)
 
 
-def session(module: AnsibleModule, provider: Provider) -> Session:
-    """What the run works with.
-
-    :raises EngineError: the engine that the module's arguments name cannot be reached.
-    """
+def engine(module: AnsibleModule) -> Engine:
+    """The engine that the module's arguments name. Raises EngineError if it cannot be reached."""
     params = module.params
     tls: dict[str, Any] | None = None
     if params["tls"] or params["validate_certs"]:
         tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
-    return Session(
-        Engine(params["docker_host"], tls, params["timeout"]), host_of(os.path.expanduser(params["home"])), provider
-    )
+    return Engine(params["docker_host"], tls, params["timeout"])

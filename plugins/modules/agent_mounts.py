@@ -290,10 +290,14 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.provi
     write_manifest,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError, RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import (
+    for_launchers,
+    isolation,
+    report,
+    run,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
 from ansible_collections.agentops.credentials.plugins.module_utils._host import lock
@@ -318,12 +322,15 @@ def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[s
     request = _agents_module.request(module, options)
     provider = Provider(request.context.home)
     if module.params["apply"]:
-        session = _agents_module.session(module, provider)
+        host = _agents_module.host_of(request.context.home)
+        session = Session(_agents_module.engine(module), host, provider)
         with _locked(module, session) if not module.check_mode else contextlib.nullcontext():
             result = run.reconcile(request, session)
         returned = report.run_result(result)
     else:
-        agents, result = run.prepare_for_launchers(request, _agents_module.host_of(request.context.home), provider)
+        agents, result = for_launchers.prepare_for_launchers(
+            request, _agents_module.host_of(request.context.home), provider
+        )
         returned = report.launchers_result(agents, result)
     changes = Changes(module.check_mode)
     if module.params["manifest"]:
@@ -377,7 +384,7 @@ def main() -> None:
     for warning in result.warnings:
         module.warn(warning)
     if result.failures:
-        module.fail_json(msg=report.failure_message(result.failures, len(returned["agents"])), **returned)
+        module.fail_json(msg=isolation.failure_message(result.failures, len(returned["agents"])), **returned)
     module.exit_json(**returned)
 
 

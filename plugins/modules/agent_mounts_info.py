@@ -42,6 +42,24 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+unused_logins:
+  description: The logins that a mirror publishes and no agent uses.
+  returned: when the configuration could be read
+  type: list
+  elements: dict
+  contains:
+    cli:
+      description: Name of the agent CLI.
+      type: str
+    directory:
+      description: The credentials directory.
+      type: str
+    published:
+      description: As C(published) of RV(agents), C(fingerprint) and C(expires_at).
+      type: dict
+    mirror:
+      description: The state that the mirror keeps, as C(mirror) of RV(agents).
+      type: dict
 summary:
   description: How many agents can work now, and how the others stand, by name.
   returned: success
@@ -245,14 +263,14 @@ import functools
 from typing import Any
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import inspect_agents, isolation
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.info import info
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge, summary
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import AgentPlan
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove, unused_logins
 
 
 def main() -> None:
@@ -260,32 +278,34 @@ def main() -> None:
     _agents_module.require_sdk(module)
     try:
         request = _agents_module.request(module, Options())
-        session = _agents_module.session(module, Provider(request.context.home))
-        seen = run.inspect_agents(request, session.engine, session.host)
+        host = _agents_module.host_of(request.context.home)
+        api = _agents_module.engine(module)
+        seen = inspect_agents.inspect_agents(request, api, host)
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
 
     def look(plan: AgentPlan) -> dict[str, Any]:
-        return report.info(plan, prove(session.engine, session.host, plan), seen.shares_login_with.get(plan.agent, ()))
+        return info(plan, prove(api, host, plan), seen.shares_login_with.get(plan.agent, ()))
 
     looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     user = _agents_module.user_of(request.context.home)
-    agents = {name: info for name, info in looked.items() if info is not None}
+    agents = {name: one for name, one in looked.items() if one is not None}
     failures = seen.failures.sentences
-    judged = {name: judge(info, datetime.datetime.now(datetime.timezone.utc)) for name, info in agents.items()}
+    judged = {name: judge(one, datetime.datetime.now(datetime.timezone.utc)) for name, one in agents.items()}
     for name, judgement in judged.items():
         agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
     returned = printable_data(
         {
             "changed": False,
-            "agents": report.with_failures(agents, failures),
+            "agents": isolation.with_failures(agents, failures),
+            "unused_logins": unused_logins(host, request.context, request.config.agents),
             "user": user.name,
             "summary": summary(judged, len({*failures} - {*judged})),
-            "asked_readers": run.asked_readers(seen.agents, session.host, user.uid),
+            "asked_readers": inspect_agents.asked_readers(seen.agents, host, user.uid),
         }
     )
     if failures:
-        module.fail_json(msg=report.failure_message(failures, len(returned["agents"])), **returned)
+        module.fail_json(msg=isolation.failure_message(failures, len(returned["agents"])), **returned)
     module.exit_json(**returned)
 
 

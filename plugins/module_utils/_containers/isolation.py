@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Iterator, TypeVar
+from typing import Any, Callable, Iterator, Mapping, TypeVar
 
 from .._base.errors import AgentMountsError, ConfigError, unexpected
 from .._base.printable import printable
@@ -48,3 +48,19 @@ class Failures:
 
     def __bool__(self) -> bool:
         return bool(self.sentences)
+
+
+def bound(work: Callable[..., _Value], *arguments: Any) -> Callable[[], _Value]:
+    """``work`` with its arguments, for :meth:`Failures.attempt`."""
+    return lambda: work(*arguments)
+
+
+def with_failures(agents: Mapping[str, dict[str, Any]], failures: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Every agent with ``failed``, and with ``failure``; those of which nothing else is known among them."""
+    names = dict.fromkeys((*agents, *failures))
+    return {name: {**agents.get(name, {}), "failed": name in failures, "failure": failures.get(name)} for name in names}
+
+
+def failure_message(failures: Mapping[str, str], agents: int) -> str:
+    """What the module says at its end when agents failed."""
+    return "\n".join([*failures.values(), f"{len(failures)} of {agents} agents failed; the others are served."])

@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Iterator
 
+from .._agents.config import AgentSpec, ConfigContext
 from .._agents.directory import reader_advice
 from .._agents.placement import Desired
 from .._catalog.cli import is_below as is_older_than
 from .._catalog.cli import version_of
-from .._catalog.mirror_paths import staging_directory
+from .._catalog.mirror_paths import published_cli, staging_directory
 from .._engine.documents import Document
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
 from .advice import way_advice
+from .info import Proof, ProvedReader, credential_path, expiry
 from .observed import ObservedContainer
 from .plan import AgentPlan
 from .ports import Host, ReadingEngine
-from .report import Proof, ProvedReader, credential_path
 from .verdict import Remedy
 from .ways import Way
 
@@ -141,6 +142,21 @@ def _others(host: Host, agent: AgentPlan, readers: Iterable[ProvedReader], path:
     known = {reader.uid for reader in readers}
     others = {one.uid: one for one in (processes.all if processes else ()) if one.uid not in known}
     return tuple(sorted(uid for uid, one in list(others.items())[:_FEW] if host.obstacle(one, path)))
+
+
+def unused_logins(host: Host, context: ConfigContext, agents: Iterable[AgentSpec]) -> list[dict[str, Any]]:
+    """The logins that a mirror publishes and no agent uses."""
+    used = {host.directory(spec.directory).path for spec in agents}
+    found = []
+    for directory in dict.fromkeys(context.mirrored.values()):
+        cli, there = published_cli(directory, context.catalog.values()), host.directory(directory)
+        if cli is None or there.kind != "directory" or there.path in used:
+            continue
+        content = host.read(f"{directory}/{cli.credential}")
+        published = {"fingerprint": fingerprint(content), "expires_at": expiry(content, cli)}
+        mirror = _mirror_state(host, directory)
+        found.append({"cli": cli.name, "directory": directory, "published": published, "mirror": mirror})
+    return found
 
 
 def _mirror_state(host: Host, directory: str) -> Document | None:

@@ -13,8 +13,9 @@ from .._engine.mounts import MountSpec
 from .create_request import unknown_fields
 from .layer_changes import lost_files
 from .link import link_obstacle
-from .observed import Observed, ObservedContainer, RecreationFacts, recreated_with
+from .observed import Observed, ObservedContainer
 from .options import Options
+from .recreation_facts import RecreationFacts, recreated_with
 from .verdict import Diagnosis
 
 

@@ -11,8 +11,9 @@ from typing import Sequence
 
 from .._base.paths import is_below
 from . import recreation
+from .operations import MakeLink, VerifyContainer
 from .options import Options
-from .plan import AgentPlan, MakeLink, VerifyContainer
+from .plan import AgentPlan
 from .verdict import Remedy
 
 

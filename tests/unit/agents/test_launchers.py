@@ -15,7 +15,9 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.launc
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import desired_state
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.run import prepare_for_launchers
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.for_launchers import (
+    prepare_for_launchers,
+)
 
 from ..world import World
 from .specs import spec

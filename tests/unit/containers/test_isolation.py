@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.run import inspect_agents
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.inspect_agents import inspect_agents
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 
 from .. import fakes

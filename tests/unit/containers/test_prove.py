@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import inspect_agents
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.info import info as info_of
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
 from ansible_collections.agentops.credentials.plugins.module_utils._host.process_root import MISSING, FileView
@@ -63,10 +64,10 @@ def served(world: World) -> World:
 
 def told(world: World, *processes: Process) -> tuple[dict[str, Any], str]:
     world.host.running = Beside(processes[0], processes)
-    seen = run.inspect_agents(world.request(), world.engine, world.host)
+    seen = inspect_agents.inspect_agents(world.request(), world.engine, world.host)
     assert not seen.failures
     (plan,) = seen.agents
-    info = report.info(plan, prove(world.engine, world.host, plan), ())
+    info = info_of(plan, prove(world.engine, world.host, plan), ())
     judgement = judge(info, datetime.datetime.now(datetime.UTC))
     return info, f"{judgement.standing.value}: {judgement.sentence}"
 
@@ -186,7 +187,7 @@ def test_an_agent_that_a_run_would_defer_is_told_as_deferred(world: World, statu
 def test_a_directory_that_its_mirror_has_not_made_yet_is_no_fault_of_the_agent(world: World) -> None:
     world.host.directories.clear()
     world.host.standing[FILE] = MISSING
-    seen = run.inspect_agents(world.request(), world.engine, world.host)
+    seen = inspect_agents.inspect_agents(world.request(), world.engine, world.host)
     assert not seen.failures
 
 
@@ -211,8 +212,8 @@ def test_auto_lets_in_whom_the_operator_has_named(served: World, user: str, sett
     served.container = settings
     served.host.whose_id = lambda uid: "mal" if uid == 4242 else None  # type: ignore[method-assign]
     served.host.running = Beside(MAIN, (MAIN, claude(34567)))
-    seen = run.inspect_agents(served.request(), served.engine, served.host)
-    assert run.asked_readers(seen.agents, served.host, 1000) == {"uids": uids, "gids": []}
+    seen = inspect_agents.inspect_agents(served.request(), served.engine, served.host)
+    assert inspect_agents.asked_readers(seen.agents, served.host, 1000) == {"uids": uids, "gids": []}
 
 
 def test_a_name_does_not_mean_an_account_of_the_hosts_system(served: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,5 +221,5 @@ def test_a_name_does_not_mean_an_account_of_the_hosts_system(served: World, monk
     served.host.running = Beside(MAIN, (MAIN,))
     for user, uids in (("claude", []), ("agent", [2000]), ("33", [33])):
         served.engine.named("boss")["Config"]["User"] = user
-        seen = run.inspect_agents(served.request(), served.engine, served.host)
-        assert run.asked_readers(seen.agents, served.host, 1000)["uids"] == uids
+        seen = inspect_agents.inspect_agents(served.request(), served.engine, served.host)
+        assert inspect_agents.asked_readers(seen.agents, served.host, 1000)["uids"] == uids
