@@ -54,37 +54,45 @@ def test_the_way_of_an_older_client_is_the_link(veteran: Clients) -> None:
     assert agent["standing"] == "works", agent["judgement"]
 
 
-def by_mcp_add(clients: Clients) -> None:
-    inside(clients, VETERAN, ADD, f"--env MCP_CLIENT_SECRET={SECRET}")
+def is_link(clients: Clients, container: str) -> bool:
+    return clients.host.run(f"docker exec {container} test -L {LINK}").rc == 0
 
 
-def by_a_login_of_its_own(clients: Clients) -> None:
-    """As `/login` saves it: a whole login, renamed over the link."""
-    inside(clients, VETERAN, f"fake-login {LINK} atomic_rename {clients.next_serial()}")
+def require_repair(clients: Clients, agent: str, command: str) -> dict[str, Any]:
+    """The link was replaced: that is told and repaired, and the client answers. What was kept of the file."""
+    container = f"clients-{agent}"
+    assert not is_link(clients, container)
+    serial = clients.log_in("claude")
+    assert clients.serial_in(clients.prompt(command, container)[1]) != serial, "it goes on with its own copy"
+    found = info(clients, agent)
+    assert (found["standing"], found["fresh"]) == ("fails", False)
+    assert found["judgement"] == f"{agent}: {LINK} is not a link to the directory: run agentops.credentials.site."
+
+    link = f"{agent}: link {LINK} -> {PUBLISHED} (a file of the container's own is there, which is kept beside it)"
+    assert link in clients.repair()["plan"]
+    assert is_link(clients, container)
+    assert clients.serial_in(clients.prompt(command, container)[1]) == serial
+    assert info(clients, agent)["standing"] == "works"
+    kept = json.loads(inside(clients, container, f"cat {LINK}.before-agent-mounts"))
+    inside(clients, container, f"rm {LINK}.before-agent-mounts")
+    return dict(kept)
 
 
-@pytest.mark.parametrize("replace", [by_mcp_add, by_a_login_of_its_own])
-def test_a_link_that_the_client_has_replaced_is_told_and_repaired(veteran: Clients, replace: Any) -> None:
-    veteran.log_in("claude")
-    replace(veteran)
-    assert inside(veteran, VETERAN, f"test -L {LINK} || echo file") == "file"
-    serial = veteran.log_in("claude")
-    assert veteran.serial_in(veteran.prompt("claude-2.1.110")[1]) != serial, "it goes on with its own copy"
-    agent = info(veteran, "veteran")
-    assert (agent["standing"], agent["fresh"]) == ("fails", False)
-    assert agent["judgement"] == f"veteran: {LINK} is not a link to the directory: run agentops.credentials.site."
+@pytest.mark.parametrize("version", ["claude-2.1.268", "claude"])
+def test_a_link_that_mcp_add_has_replaced_is_told_and_repaired(clients: Clients, version: str) -> None:
+    """Without the variable: clients from 2.1.120 on save by a rename over the link, 2.1.110 not at all."""
+    clients.log_in("claude")
+    add = ADD.replace("claude", version, 1).replace(" server ", f" server-{clients.next_serial()} ")
+    inside(clients, "clients-linked", add, f"--env MCP_CLIENT_SECRET={SECRET}")
+    kept = require_repair(clients, "linked", "claude")
+    assert SECRET in json.dumps(kept["mcpOAuthClientConfig"]), "what the client has saved is not lost"
 
-    plan = veteran.repair()["plan"]
-    assert (
-        f"veteran: link {LINK} -> {PUBLISHED} (a file of the container's own is there, which is kept beside it)" in plan
-    )
-    assert inside(veteran, VETERAN, f"readlink {LINK}") == PUBLISHED
-    assert veteran.serial_in(veteran.prompt("claude-2.1.110")[1]) == serial
-    assert info(veteran, "veteran")["standing"] == "works"
-    kept = json.loads(inside(veteran, VETERAN, f"cat {LINK}.before-agent-mounts"))
-    assert "claudeAiOauth" in kept
-    if replace is by_mcp_add:
-        assert SECRET in json.dumps(kept), "what the client has saved is not lost"
+
+def test_a_login_of_its_own_that_has_replaced_the_link_is_told_and_repaired(veteran: Clients) -> None:
+    """As `/login` of the older client saves it: a whole login, renamed over the link."""
+    inside(veteran, VETERAN, f"fake-login {LINK} atomic_rename {veteran.next_serial()}")
+    kept = require_repair(veteran, "veteran", "claude-2.1.110")
+    assert "refreshToken" in kept["claudeAiOauth"]
 
 
 def test_a_logout_of_the_container_takes_the_link_away_for_one_run(veteran: Clients) -> None:
@@ -99,7 +107,6 @@ def test_a_logout_of_the_container_takes_the_link_away_for_one_run(veteran: Clie
 def test_a_running_client_that_looks_elsewhere_is_told(clients: Clients) -> None:
     clients.log_in("claude")
     talk = "conversation.py open elsewhere stream-json claude -p --verbose --input-format stream-json --output-format stream-json"
-    inside(clients, "clients-claude", "true")
     clients.host.check_output(
         f"docker exec --detach --env CLAUDE_SECURESTORAGE_CONFIG_DIR=/home/claude/own clients-claude {talk}"
     )
@@ -116,7 +123,7 @@ def test_a_running_client_that_looks_elsewhere_is_told(clients: Clients) -> None
 
 
 def test_with_the_variable_the_secret_of_an_mcp_server_is_stored_nowhere(clients: Clients) -> None:
-    """Why docs/agent-clis.md says so: the client itself does not."""
+    """Why docs/agent-clis.md says so: the client itself does only since 2.1.332."""
     clients.log_in("claude")
     said = inside(
         clients,
