@@ -43,6 +43,8 @@ class FileView:
     fingerprint: str | None = None
     """The first 12 hexadecimal digits of the content's SHA-256, for regular files."""
     link_target: str | None = None
+    uid: int | None = None
+    """Whose it is, for directories and files."""
 
 
 MISSING = FileView("missing")
@@ -99,10 +101,10 @@ class ContainerRoot:
             read_only = bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
             identity = (status.st_dev, status.st_ino)
             if stat.S_ISDIR(status.st_mode):
-                return FileView("directory", identity, read_only)
+                return FileView("directory", identity, read_only, uid=status.st_uid)
             if not stat.S_ISREG(status.st_mode):
                 return FileView("other", identity, read_only)
-            return FileView("file", identity, read_only, fingerprint(self._content(descriptor)))
+            return FileView("file", identity, read_only, fingerprint(self._content(descriptor)), uid=status.st_uid)
         finally:
             os.close(descriptor)
 
