@@ -276,7 +276,7 @@ def judge(result: Result, before: dict[str, Any], after: dict[str, Any], outcome
         result.verdict = "FAILED"
         result.details.append(f"verdict {outcome.after[row.name].value}, but {row.refused or 'ok'} was expected")
         return
-    asked = compare.Asked(desired.mount.target, desired.variable or "", desired.link or "")
+    asked = compare.Asked(desired.mount.target, desired.variable or "", desired.links)
     differences = compare.compare(before, after, asked, row.differences)
     result.details += [str(difference) for difference in differences if difference.kind != compare.ASKED]
     sentences = "\n".join(agent.differences)

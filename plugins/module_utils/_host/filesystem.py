@@ -19,7 +19,7 @@ from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
 from .openat2 import O_PATH, UnsupportedError, open_beneath
 from .process_root import ContainerRoot
-from .reader import Process, obstacle, processes
+from .reader import Process, Processes, ProcessTable, obstacle
 from .reading import read_regular, reopened
 from .users import User, look_as, whose_id
 
@@ -62,14 +62,6 @@ class DirectoryFacts:
         return self.mode & 0o005 == 0o005
 
 
-@dataclass(frozen=True)
-class Reader:
-    """A process of a container, and why it cannot open the login; ``None`` if it can."""
-
-    process: Process
-    obstacle: str | None
-
-
 class Host:
     """The file system of the managed host. Each look ends within seconds.
 
@@ -78,6 +70,7 @@ class Host:
 
     def __init__(self, user: User | None = None) -> None:
         self._user = user if os.geteuid() == 0 and user is not None and user.uid != 0 else None
+        self._processes = ProcessTable()
 
     def directory(self, path: str) -> DirectoryFacts:
         """What is at ``path``, symbolic links resolved."""
@@ -130,15 +123,17 @@ class Host:
     def mounts(self) -> tuple[Mount, ...]:
         return mounts_of("self")
 
-    def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
-        """Who reads a file in a container, by its path there; nobody is known where this process is not root's."""
-        if os.geteuid() != 0:
-            return ()
-        return tuple(Reader(process, obstacle(process, path)) for process in processes(main, commands))
+    def processes(self, main: int, names: Collection[str]) -> Processes | None:
+        """The processes of a container, with these variables of each; ``None`` where this process is not root's."""
+        return self._processes.of(main, names) if os.geteuid() == 0 else None
+
+    def obstacle(self, process: Process, path: str) -> str | None:
+        """Why a process cannot read a file, by its own path for it; ``None`` if it can."""
+        return obstacle(process, path)
 
     def whose_id(self, uid: int) -> str | None:
-        """To whom else of this host a uid belongs; ``None`` if to nobody, or to the engine's own."""
-        return whose_id(uid)
+        """To whom else of this host a uid belongs; ``None`` if to nobody, or to the user's or the engine's own."""
+        return whose_id(uid, self._user)
 
     def node(self, path: str) -> Node:
         """What stands at ``path``, symbolic links followed."""

@@ -43,6 +43,8 @@ class FileView:
     fingerprint: str | None = None
     """The first 12 hexadecimal digits of the content's SHA-256, for regular files."""
     link_target: str | None = None
+    uid: int | None = None
+    """Whose it is, for directories and files."""
 
 
 MISSING = FileView("missing")
@@ -60,6 +62,8 @@ class ContainerRoot:
 
     def __init__(self, pid: int, container_id: str) -> None:
         self._pid = pid
+        if pid == 0:
+            raise NotProven("it has no process at this moment")
         try:
             with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
                 if container_id not in file.read():
@@ -97,10 +101,10 @@ class ContainerRoot:
             read_only = bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
             identity = (status.st_dev, status.st_ino)
             if stat.S_ISDIR(status.st_mode):
-                return FileView("directory", identity, read_only)
+                return FileView("directory", identity, read_only, uid=status.st_uid)
             if not stat.S_ISREG(status.st_mode):
                 return FileView("other", identity, read_only)
-            return FileView("file", identity, read_only, fingerprint(self._content(descriptor)))
+            return FileView("file", identity, read_only, fingerprint(self._content(descriptor)), uid=status.st_uid)
         finally:
             os.close(descriptor)
 

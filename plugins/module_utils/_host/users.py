@@ -68,22 +68,23 @@ def owner_of(home: str) -> User:
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
 
 
-_FIRST_PERSON = 1000
+FIRST_PERSON = 1000
 _SUBUID = "/etc/subuid"
 _REMAP = "dockremap"  # whose subordinate ids Docker's userns-remap gives to containers
 
 
-def whose_id(uid: int) -> str | None:
-    """To whom of this host a uid belongs: a person, or a user's subordinate ids; ``None`` if to nobody."""
+def whose_id(uid: int, user: User | None = None) -> str | None:
+    """To whom else of this host a uid belongs: a person, or another user's subordinate ids; ``None`` if to nobody."""
+    own = (_REMAP, user.name) if user else (_REMAP,)
     with contextlib.suppress(KeyError):
         name = pwd.getpwuid(uid).pw_name
-        if uid >= _FIRST_PERSON and name != "nobody":
+        if uid >= FIRST_PERSON and name != "nobody" and (user is None or uid != user.uid):
             return name
     with contextlib.suppress(OSError), open(_SUBUID, encoding="utf-8", errors="replace") as file:
         for line in file:
             name, start, count = (*line.strip().split(":"), "", "", "")[:3]
             is_range = all(number.isascii() and number.isdigit() for number in (start, count))
-            if is_range and name != _REMAP and int(start) <= uid < int(start) + int(count):
+            if is_range and name not in own and int(start) <= uid < int(start) + int(count):
                 return f"the subordinate ids of {name}"
     return None
 
