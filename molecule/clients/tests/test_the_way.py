@@ -55,7 +55,7 @@ def test_the_way_of_an_older_client_is_the_link(veteran: Clients) -> None:
 
 
 def is_link(clients: Clients, container: str) -> bool:
-    return clients.host.run(f"docker exec {container} test -L {LINK}").rc == 0
+    return bool(clients.host.run(f"docker exec {container} test -L {LINK}").rc == 0)
 
 
 def require_repair(clients: Clients, agent: str, command: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def warnings(observed: Observed) -> tuple[str, ...]:
     """What to know about the agent as it is."""
     spec, container = observed.spec, observed.container
     if container is None:
-        return ()
+        return (f"{spec.name}: there is no container named {spec.container}; start it, or correct its name.",)
     found = []
     if container.proof_obstacle:
         found.append(
