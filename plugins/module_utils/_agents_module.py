@@ -177,8 +177,7 @@ def _mirrored(
         unknown = [name for name in params["mirror_clis"] if name not in catalog]
         if unknown:
             raise ConfigError(
-                f"mirror_clis (creds_mirror_clis): no agent CLI is named {', '.join(unknown)}; choose from "
-                f"{', '.join(catalog)}."
+                f"mirror_clis: no agent CLI is named {', '.join(unknown)}; choose from {', '.join(catalog)}."
             )
         rows = [catalog[name] for name in params["mirror_clis"]]
         return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home, place=place, user=user)

@@ -49,8 +49,8 @@ options:
   manifest:
     description:
       - Path of a file to write for launchers, with C(container), C(cli), C(mode), C(reload), C(start), C(directory),
-        C(target), C(docker_args), C(engine_api) and C(compose) of each agent that is served. V(~), V(~user) and
-        variables are expanded.
+        C(target), C(docker_args), C(engine_api), C(compose) and C(devcontainer) of each agent that is served. V(~),
+        V(~user) and variables are expanded.
       - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
         directory is root's.
     version_added: 0.3.0
@@ -248,6 +248,9 @@ agents:
     compose:
       description: The same for a service of a compose file.
       type: dict
+    devcontainer:
+      description: The same for a C(devcontainer.json), as C(mounts), C(containerEnv) and C(remoteUser).
+      type: dict
     docker_args:
       description: The arguments of C(docker run) that give a new container the same mount, for launchers.
       type: list
@@ -383,8 +386,9 @@ def main() -> None:
     returned = printable_data(returned)
     for warning in result.warnings:
         module.warn(warning)
-    if result.failures:
-        module.fail_json(msg=isolation.failure_message(result.failures, len(returned["agents"])), **returned)
+    message = isolation.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 

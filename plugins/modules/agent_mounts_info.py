@@ -284,16 +284,16 @@ def main() -> None:
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
 
-    def look(plan: AgentPlan) -> dict[str, Any]:
-        return info(plan, prove(api, host, plan), seen.shares_login_with.get(plan.agent, ()))
+    judged = {}
 
-    looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
+    def look(plan: AgentPlan) -> dict[str, Any]:
+        seen_now = info(plan, prove(api, host, plan), seen.shares_login_with.get(plan.agent, ()))
+        judgement = judged[plan.agent] = judge(seen_now, datetime.datetime.now(datetime.timezone.utc))
+        return {**seen_now, "standing": judgement.standing.value, "judgement": judgement.of(plan.agent)}
+
+    agents = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     user = _agents_module.user_of(request.context.home)
-    agents = {name: one for name, one in looked.items() if one is not None}
     failures = seen.failures.sentences
-    judged = {name: judge(one, datetime.datetime.now(datetime.timezone.utc)) for name, one in agents.items()}
-    for name, judgement in judged.items():
-        agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
     returned = printable_data(
         {
             "changed": False,
@@ -304,8 +304,9 @@ def main() -> None:
             "asked_readers": inspect_agents.asked_readers(seen.agents, host, user.uid),
         }
     )
-    if failures:
-        module.fail_json(msg=isolation.failure_message(failures, len(returned["agents"])), **returned)
+    message = isolation.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 

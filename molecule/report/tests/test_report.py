@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -56,7 +57,11 @@ def fleet(host: testinfra.host.Host) -> None:
 
 def run(*command: str) -> tuple[int, str]:
     """How a command on the controller ended, and what it said, with its folded lines as one."""
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")}
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,  # for what runs on the controller; a host names its own
+    }
     done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 

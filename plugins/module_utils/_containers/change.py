@@ -25,7 +25,7 @@ from .planner import plan_agent
 from .ports import ContainerList, ReadingEngine, Session
 from .probe import untried
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
-from .settled import left_at_former_places, preparations
+from .settled import former_places, preparations
 from .together import as_one
 from .verdict import Verdict, diagnose
 
@@ -295,7 +295,10 @@ def _retire(
     failures: Failures,
 ) -> tuple[Operation, ...]:
     """Remove what moves to another place have left, where no container of the engine has it mounted any more."""
-    places = left_at_former_places(request, session.provider, agents)
+    places = [
+        (former, failures.attempt(former.agent, bound(session.provider.leftovers, former)))
+        for former in former_places(request, agents)
+    ]
     if not any(left for _former, left in places):
         return ()
     recreated: set[str] = set()

@@ -44,7 +44,7 @@ def inspect_agents(request: Request, engine: ReadingEngine, host: Host) -> Inspe
 
     looked_at = [failures.attempt(spec.name, bound(inspect, spec)) for spec in agents]
     plans = [plan for plan in looked_at if plan is not None]
-    logins = [login for plan in plans for login in observed_logins(plan.observed)]
+    logins = failures.gather((plan.agent, bound(observed_logins, plan.observed)) for plan in plans)
     return Inspection(tuple(_warned(plan, logins) for plan in plans), shared_logins.sharers(logins), failures)
 
 

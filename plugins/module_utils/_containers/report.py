@@ -10,10 +10,10 @@ import json
 from typing import Any, Collection, Mapping, Sequence
 
 from .._agents.config import AgentSpec
-from .._agents.launchers import desired_without_container, launcher_fragments
+from .._agents.launchers import desired_without_container, devcontainer_part, launcher_fragments
 from .._agents.placement import Desired
 from .._engine.documents import Document
-from .isolation import with_failures
+from .isolation import Failures, bound, with_failures
 from .plan import AgentPlan, ProvideOnHost
 from .run import RunResult
 from .verdict import Verdict
@@ -23,13 +23,15 @@ _MASK = "********"
 
 def run_result(result: RunResult) -> dict[str, Any]:
     """What ``agent_mounts`` returns."""
-    agents = {
-        plan.agent: agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
-        for plan in result.plan.agents
-    }
+    failures = Failures(dict(result.failures))
+
+    def described(plan: AgentPlan) -> dict[str, Any]:
+        return agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
+
+    agents = {plan.agent: failures.attempt(plan.agent, bound(described, plan)) for plan in result.plan.agents}
     return {
         "changed": result.changed,
-        "agents": with_failures(agents, result.failures),
+        "agents": with_failures(agents, failures.sentences),
         "plan": str(result.plan),
         "recovered": [str(operation) for operation in result.plan.recovery],
         "prepared": _prepared(result),
@@ -46,7 +48,8 @@ def launchers_result(agents: Sequence[AgentSpec], result: RunResult) -> dict[str
 
 
 _FOR_LAUNCHERS = (
-    "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose"
+    "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose",
+    "devcontainer",
 )  # fmt: skip
 
 
@@ -89,6 +92,7 @@ def _described(spec: AgentSpec, desired: Desired | None) -> dict[str, Any]:
     """The agent as configured, and the mount for those who start containers themselves."""
     fragments = launcher_fragments(desired) if desired else {"docker_args": [], "engine_api": {}, "compose": {}}
     return {
+        "devcontainer": devcontainer_part(desired, spec.user) if desired else {},
         "container": spec.container,
         "cli": spec.cli.name,
         "mode": spec.mode,

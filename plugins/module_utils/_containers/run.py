@@ -19,7 +19,7 @@ from .._base.names import without_suffix
 from .._base.paths import is_below
 from .._base.printable import printable
 from .checked_agents import checked_agents
-from .isolation import Failures
+from .isolation import Failures, bound
 from .observe import observe_all, observed_logins
 from .options import Request
 from .plan import Plan
@@ -64,7 +64,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
         outcome = change(request, session, containers, agents, looked_at, failures)
     plans = outcome.plan.agents
     notes += (*(note for plan in plans for note in plan.warnings), *outcome.notes)
-    logins = [login for plan in plans for login in observed_logins(plan.observed)]
+    logins = failures.gather((plan.agent, bound(observed_logins, plan.observed)) for plan in plans)
     return RunResult(
         outcome.plan,
         outcome.after,

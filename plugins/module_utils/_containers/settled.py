@@ -32,7 +32,7 @@ def settled(
             if plan is None:
                 return None
             plans.append(plan)
-        if any(left for _former, left in left_at_former_places(request, provider, agents)):
+        if any(provider.leftovers(former) for former in former_places(request, agents)):
             return None
     except Exception:  # planning meets it again, and notes which agent's failure it is
         return None
@@ -66,9 +66,8 @@ def preparations(request: Request, provider: Provider, plan: AgentPlan) -> tuple
     return (ProvideOnHost(plan.agent, "", needs, changes),) if needs and changes else ()
 
 
-def left_at_former_places(
-    request: Request, provider: Provider, agents: Sequence[AgentSpec]
-) -> list[tuple[FormerPlace, tuple[str, ...]]]:
-    """Where the agents' directories were before a move, and what is to be removed there."""
-    formers = {former.path: former for former in map(former_place, agents) if former and request.options.is_present}
-    return [(former, provider.leftovers(former)) for former in formers.values()]
+def former_places(request: Request, agents: Sequence[AgentSpec]) -> list[FormerPlace]:
+    """Where the agents' directories were before a move."""
+    if not request.options.is_present:
+        return []
+    return list({former.path: former for former in map(former_place, agents) if former}.values())

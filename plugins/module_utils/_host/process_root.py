@@ -62,6 +62,8 @@ class ContainerRoot:
 
     def __init__(self, pid: int, container_id: str) -> None:
         self._pid = pid
+        if pid == 0:
+            raise NotProven("it has no process at this moment")
         try:
             with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
                 if container_id not in file.read():

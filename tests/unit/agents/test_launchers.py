@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.launchers import (
     desired_without_container,
+    devcontainer_part,
     launcher_faults,
     launcher_fragments,
 )
@@ -54,6 +55,18 @@ def test_the_fragments_for_launchers() -> None:
             "environment": {variable: target},
         },
     }  # fmt: skip
+
+
+def test_the_part_of_a_devcontainer_json() -> None:
+    desired = desired_state(spec(credentials_host_dir="/c"), {}, None)
+    assert desired is not None
+    target = "/run/agent-credentials/claude"
+    part = {
+        "mounts": [f"type=bind,source=/c,target={target},readonly"],
+        "containerEnv": {"CLAUDE_SECURESTORAGE_CONFIG_DIR": target},
+    }
+    assert devcontainer_part(desired) == part
+    assert devcontainer_part(desired, "1001:1002") == {**part, "remoteUser": "1001"}
 
 
 @pytest.mark.parametrize(
