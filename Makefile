@@ -45,7 +45,7 @@ molecule-full: venv ## The long forms of the scenarios that have one (more than 
 	@FULL=1 scripts/molecule attacks drift fidelity field_reports life power_cut
 
 .PHONY: test-attacks
-test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; about 40 minutes)
+test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; more than an hour)
 	@scripts/host-image
 	@FULL=1 scripts/molecule attacks
 
