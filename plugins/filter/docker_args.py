@@ -25,10 +25,11 @@ options:
   form:
     description:
       - V(docker_container) gives the options C(mounts) and C(env) of M(community.docker.docker_container).
-      - V(run) gives the arguments of C(docker run), V(engine_api) a part of the body of C(POST /containers/create),
-        V(compose) a part of a compose file's service.
+      - V(run) gives the arguments of C(docker run) and C(podman run), V(engine_api) a part of the body of
+        C(POST /containers/create), V(compose) a part of a compose file's service, V(quadlet) the lines of a
+        C(.container) file of podman's.
     type: str
-    choices: [docker_container, run, engine_api, compose]
+    choices: [docker_container, run, engine_api, compose, quadlet]
     default: docker_container
   home:
     description: The home directory on the host of the user whose login it is; C(~/) in paths stands for it.
@@ -62,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A list with O(form=run), else a dictionary.
+  description: A list with O(form=run) and O(form=quadlet), else a dictionary.
   type: raw
 """
 
@@ -125,9 +126,9 @@ def docker_args(
             for one in desired.mounts
         ]
         return {"mounts": mounts, "env": dict(desired.variables)}
-    if form not in ("run", "engine_api", "compose"):
+    if form not in ("run", "engine_api", "compose", "quadlet"):
         raise AnsibleFilterError(
-            f"docker_args: the form {form} is not known; use docker_container, run, engine_api or compose."
+            f"docker_args: the form {form} is not known; use docker_container, run, engine_api, compose or quadlet."
         )
     return fragments["docker_args" if form == "run" else form]
 

@@ -49,8 +49,8 @@ options:
   manifest:
     description:
       - Path of a file to write for launchers, with C(container), C(cli), C(mode), C(reload), C(start), C(directory),
-        C(target), C(docker_args), C(engine_api) and C(compose) of each agent that is served. V(~), V(~user) and
-        variables are expanded.
+        C(target), C(docker_args), C(engine_api), C(compose) and C(quadlet) of each agent that is served.
+        V(~), V(~user) and variables are expanded.
       - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
         directory is root's.
     version_added: 0.3.0
@@ -248,8 +248,12 @@ agents:
     compose:
       description: The same for a service of a compose file.
       type: dict
+    quadlet:
+      description: The same as lines of a C(.container) file of podman's, in the section C([Container]).
+      type: list
+      elements: str
     docker_args:
-      description: The arguments of C(docker run) that give a new container the same mount, for launchers.
+      description: The arguments of C(docker run), and C(podman run), that give a new container the same mount.
       type: list
       elements: str
       sample:

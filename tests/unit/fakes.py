@@ -57,12 +57,15 @@ class FakeEngine:
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
+        self.calls_itself = "Engine"
         self.words_at_start: list[str] = []
         self.volumes: dict[str, Any] = {}
         self.created: list[tuple[str, Any]] = []
         self.committed: set[str] = set()
         self.vanishing: dict[str, Any] | None = None
         self.links: dict[str, dict[str, str]] = {}
+        self.newer: dict[str, Any] = {}
+        """Fields of ``HostConfig`` that the engine tells at its own API version only."""
         self.unstartable: set[str] = set()
         """Names of containers that cannot be started."""
         self.crashing: set[str] = set()
@@ -119,6 +122,10 @@ class FakeEngine:
     def identity(self) -> str:
         return "the fake engine"
 
+    def product(self) -> str:
+        self._read("product")
+        return self.calls_itself
+
     def containers(self) -> list[ContainerRow]:
         self._read("containers")
         if self.gone_after is not None and len(self.writes) >= self.gone_after:
@@ -132,6 +139,12 @@ class FakeEngine:
     def inspect(self, container: str) -> Container:
         self._read("inspect")
         return Container(copy.deepcopy(self._find(container)))
+
+    def inspect_in_full(self, container: str) -> Container:
+        self._read("inspect_in_full")
+        document = copy.deepcopy(self._find(container))
+        document["HostConfig"].update(self.newer)
+        return Container(document)
 
     def inspect_image(self, image: str) -> Image | None:
         self._read("inspect_image")

@@ -26,6 +26,7 @@ from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Mount
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
+from .create_request import unknown_fields
 from .exposure import exposures
 from .layer_changes import committed_images, looked_at
 from .observed import Dependent, LinkState, Observed, ObservedContainer, RecreationFacts
@@ -203,6 +204,9 @@ class ContainerInquiry:
         target = self.observed.desired.mount.target if self.observed.desired else None
         return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
+    def product(self) -> str:
+        return self.engine.product()
+
     def idle_status(self) -> int:
         return self.engine.execute(self._container.id, self.observed.spec.idle_command)
 
@@ -236,6 +240,7 @@ def _facts(
         homes=_homes(container, homes),
         layer_obstacle=obstacle,
         committed_before=_committed(engine, container.name, container.id) if obstacle else None,
+        unknown=unknown_fields(engine.inspect_in_full(container.id)),
     )
 
 

@@ -115,6 +115,8 @@ class RecreationFacts:
     """Why its writable layer cannot be copied exactly; ``None`` if it can."""
     committed_before: str | None = None
     """Image that an earlier run has made of its writable layer, and left."""
+    unknown: tuple[str, ...] = ()
+    """Fields with a value that this collection does not know how to carry."""
     conditions: StartConditions = NO_CONDITIONS
     """What it needs to start again."""
 

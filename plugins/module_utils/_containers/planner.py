@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol, Sequence
 
-from . import recreation, versions
+from . import podman, recreation, versions
 from .advice import compose_warnings, dependent_warnings, start_warnings, warnings
 from .observed import Observed, RecreationFacts, recreated_with
 from .options import Options
@@ -24,6 +24,9 @@ class Inquiry(Protocol):
 
     def recreation_facts(self) -> RecreationFacts:
         """What must be known to recreate the container."""
+
+    def product(self) -> str:
+        """What the engine calls itself."""
 
     def idle_status(self) -> int:
         """Exit status of the agent's idle command; anything but 0 defers what would stop the container."""
@@ -48,6 +51,8 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
             f"set recreate_stopped: true to recreate it, or start it and run again."
         )
         return replace(plan, warnings=(*plan.warnings, note))
+    if inquiry.product() == podman.PRODUCT:
+        return replace(plan, refusals=podman.refuse_podman(observed, diagnosis, options))
     idle_status = inquiry.idle_status() if observed.state == "running" and observed.spec.idle_command else 0
     if idle_status != 0:
         note = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."

@@ -63,7 +63,8 @@ def failure_message(failures: Mapping[str, str], agents: int) -> str:
 
 
 _FOR_LAUNCHERS = (
-    "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose"
+    "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose",
+    "quadlet",
 )  # fmt: skip
 
 
@@ -104,7 +105,9 @@ def launcher_result(spec: AgentSpec) -> dict[str, Any]:
 
 def _described(spec: AgentSpec, desired: Desired | None) -> dict[str, Any]:
     """The agent as configured, and the mount for those who start containers themselves."""
-    fragments = launcher_fragments(desired) if desired else {"docker_args": [], "engine_api": {}, "compose": {}}
+    fragments = (
+        launcher_fragments(desired) if desired else {"docker_args": [], "engine_api": {}, "compose": {}, "quadlet": []}
+    )
     return {
         "container": spec.container,
         "cli": spec.cli.name,

@@ -11,6 +11,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.launc
     desired_without_container,
     launcher_faults,
     launcher_fragments,
+    quadlet_lines,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import desired_state
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
@@ -51,7 +52,25 @@ def test_the_fragments_for_launchers() -> None:
             ],
             "environment": {variable: target},
         },
+        "quadlet": [
+            f"Mount=type=bind,source=/c,target={target},ro",
+            f"Environment={variable}={target}",
+        ],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("directory", "line"),
+    [
+        ("/a b", 'Mount="type=bind,source=/a b,target=/run/agent-credentials/claude,ro"'),
+        ("/a\\b", "Mount=type=bind,source=/a\\\\b,target=/run/agent-credentials/claude,ro"),
+        ("/100%", "Mount=type=bind,source=/100%%,target=/run/agent-credentials/claude,ro"),
+    ],
+)
+def test_a_line_for_quadlet_is_one_word_of_a_unit_file(directory: str, line: str) -> None:
+    desired = desired_state(spec(credentials_host_dir=directory), {}, None)
+    assert desired is not None
+    assert quadlet_lines(desired)[0] == line
 
 
 @pytest.mark.parametrize(
