@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import Any, Mapping
+from typing import Any, Callable, Collection, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._agents import config
 from ._agents.provide import Provider
-from ._base.errors import ConfigError
+from ._base.changes import Changes
+from ._base.errors import ConfigError, EngineError
 from ._base.paths import is_below
 from ._catalog import mirror_paths
 from ._catalog.cli import AgentCli
 from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, SHARED_ROOT, in_home, mirrored_directories
 from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
+from ._containers.execute import RunEnded
 from ._containers.options import Options, Request
 from ._containers.ports import Session
 from ._engine.client import SDK_MISSING, Engine
+from ._engine.owner import owner_of as owner_of_socket
+from ._engine.owner import socket_path
 from ._host.filesystem import Host
 from ._host.trust import read_configuration, redirectable
-from ._host.users import User, find_user, owner_of
+from ._host.users import User, as_user, find_user, owner_of
 
 _SOURCES = ("path", "agents")
 
@@ -188,15 +192,47 @@ def _mirrored(
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 
 
-def socket_path(docker_host: str) -> str | None:
-    """Where an engine listens on this host, as the SDK reads it."""
-    scheme, _colon, path = docker_host.partition("://")
-    return f"/{path.lstrip('/')}" if scheme in ("unix", "http+unix") else None
+def host_of(home: str, namespace: int | None = None) -> Host:
+    """The host's file system as root and the user whose home it is can look at it.
+
+    :param namespace: a process in the user namespace of this user's own engine.
+    """
+    return Host(owner_of(home) if os.geteuid() == 0 else None, namespace)
 
 
-def host_of(home: str) -> Host:
-    """The host's file system as root and the user whose home it is can look at it."""
-    return Host(owner_of(home) if os.geteuid() == 0 else None)
+_RUN_SECONDS = 24 * 3600.0
+
+
+def with_rights_of_engine(
+    module: AnsibleModule, work: Callable[[], dict[str, Any]], signals: Collection[int] = ()
+) -> dict[str, Any]:
+    """What ``work`` returns, which is plain data; where a user runs the engine it is done with his rights alone.
+
+    Such an engine is that user's program: what it says of paths and processes is his word, which root believes in
+    nothing.
+
+    :raises ConfigError: the engine is another's than whose login it is.
+    """
+    where = module.params["docker_host"]
+    engine = owner_of_socket(socket_path(where) or "") if os.geteuid() == 0 else None
+    if engine is None or engine.uid == 0:
+        return work()
+    user = user_of(os.path.expanduser(module.params["home"]))
+    if engine.uid != user.uid:
+        raise ConfigError(
+            f"the engine at {where} is a program of uid {engine.uid}, and the login is that of {user.name} (uid "
+            f"{user.uid}); set docker_host to the engine of root or of {user.name}."
+        )
+
+    def in_child(_changes: Changes) -> dict[str, Any]:
+        os.environ["HOME"] = user.home
+        try:
+            return work()
+        except RunEnded as error:
+            raise EngineError(str(error)) from None
+
+    done: dict[str, Any] = as_user(user, in_child, Changes(module.check_mode), _RUN_SECONDS, signals)
+    return done
 
 
 def session(module: AnsibleModule, provider: Provider) -> Session:
@@ -210,6 +246,5 @@ def session(module: AnsibleModule, provider: Provider) -> Session:
         tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
-    return Session(
-        Engine(params["docker_host"], tls, params["timeout"]), host_of(os.path.expanduser(params["home"])), provider
-    )
+    engine = Engine(params["docker_host"], tls, params["timeout"])
+    return Session(engine, host_of(os.path.expanduser(params["home"]), engine.namespace), provider)

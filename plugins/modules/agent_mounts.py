@@ -300,6 +300,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers i
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.owner import socket_path
 from ansible_collections.agentops.credentials.plugins.module_utils._host import lock
 
 _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
@@ -313,12 +314,12 @@ def _end_run(number: int, frame: FrameType | None) -> None:
 
 
 def _locked(module: AnsibleModule, session: Session) -> contextlib.AbstractContextManager[None]:
-    socket = _agents_module.socket_path(module.params["docker_host"])
+    socket = socket_path(module.params["docker_host"])
     return lock.exclusive(_LOCK_TIMEOUT, session.engine.identity(), socket)
 
 
-def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[str, Any]]:
-    """What was done, and what to return of it."""
+def _run(module: AnsibleModule, options: Options) -> dict[str, Any]:
+    """What to return, and beside it the warnings and failures, as plain data."""
     request = _agents_module.request(module, options)
     provider = Provider(request.context.home)
     if module.params["apply"]:
@@ -334,7 +335,11 @@ def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[s
         text = report.manifest(returned["agents"])
         write_manifest(module.params["manifest"], text, request.context.home, changes)
         returned["changed"] = returned["changed"] or bool(changes.changes)
-    return result, {**returned, "diff": provider.diff + report.diff(result) + changes.diff}
+    return {
+        "warnings": list(result.warnings),
+        "failures": dict(result.failures),
+        "returned": {**returned, "diff": provider.diff + report.diff(result) + changes.diff},
+    }
 
 
 def main() -> None:
@@ -374,14 +379,17 @@ def main() -> None:
     for number in _SIGNALS:
         signal.signal(number, _end_run)
     try:
-        result, returned = _run(module, options if params["apply"] else Options())
+        if params["apply"]:
+            done = _agents_module.with_rights_of_engine(module, lambda: _run(module, options), _SIGNALS)
+        else:
+            done = _run(module, Options())
     except (AgentMountsError, RunEnded) as error:
         module.fail_json(msg=printable_data(str(error)))
-    returned = printable_data(returned)
-    for warning in result.warnings:
+    returned = printable_data(done["returned"])
+    for warning in done["warnings"]:
         module.warn(warning)
-    if result.failures:
-        module.fail_json(msg=report.failure_message(result.failures, len(returned["agents"])), **returned)
+    if done["failures"]:
+        module.fail_json(msg=report.failure_message(done["failures"], len(returned["agents"])), **returned)
     module.exit_json(**returned)
 
 

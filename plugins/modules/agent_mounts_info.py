@@ -212,6 +212,8 @@ import datetime
 import functools
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
@@ -223,15 +225,11 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.p
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
 
 
-def main() -> None:
-    module = _agents_module.make_module()
-    _agents_module.require_sdk(module)
-    try:
-        request = _agents_module.request(module, Options())
-        session = _agents_module.session(module, Provider(request.context.home))
-        seen = run.inspect_agents(request, session.engine, session.host)
-    except AgentMountsError as error:
-        module.fail_json(msg=printable_data(str(error)))
+def _look(module: AnsibleModule) -> dict[str, Any]:
+    """What to return, and beside it the failures, as plain data."""
+    request = _agents_module.request(module, Options())
+    session = _agents_module.session(module, Provider(request.context.home))
+    seen = run.inspect_agents(request, session.engine, session.host)
 
     def look(plan: AgentPlan) -> dict[str, Any]:
         return report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
@@ -242,16 +240,25 @@ def main() -> None:
     judged = {name: judge(info, datetime.datetime.now(datetime.timezone.utc)) for name, info in agents.items()}
     for name, judgement in judged.items():
         agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
-    returned = printable_data(
-        {
-            "changed": False,
-            "agents": report.with_failures(agents, failures),
-            "user": _agents_module.user_of(request.context.home).name,
-            "summary": summary(judged, len({*failures} - {*judged})),
-        }
-    )
-    if failures:
-        module.fail_json(msg=report.failure_message(failures, len(returned["agents"])), **returned)
+    returned = {
+        "changed": False,
+        "agents": report.with_failures(agents, failures),
+        "user": _agents_module.user_of(request.context.home).name,
+        "summary": summary(judged, len({*failures} - {*judged})),
+    }
+    return {"failures": dict(failures), "returned": returned}
+
+
+def main() -> None:
+    module = _agents_module.make_module()
+    _agents_module.require_sdk(module)
+    try:
+        done = _agents_module.with_rights_of_engine(module, lambda: _look(module))
+    except AgentMountsError as error:
+        module.fail_json(msg=printable_data(str(error)))
+    returned = printable_data(done["returned"])
+    if done["failures"]:
+        module.fail_json(msg=report.failure_message(done["failures"], len(returned["agents"])), **returned)
     module.exit_json(**returned)
 
 

@@ -387,6 +387,8 @@ class FakeHost:
         self.nodes: dict[str, Node] = {}
         self.in_container: dict[str, Node] = {}
         self.is_same_content = False
+        self.id_base = 0
+        """What is added to a container's ids on this host."""
 
     def make(self, path: str) -> None:
         self.made.add(path)
@@ -414,13 +416,16 @@ class FakeHost:
     def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
         return ()
 
+    def ids(self, pid: int, uid: int, gid: int) -> tuple[int, int] | None:
+        return uid + self.id_base, gid + self.id_base
+
     def whose_id(self, uid: int) -> str | None:
         return None
 
     def node(self, path: str) -> Node:
         return self.nodes.get(path) or Node("directory", (1, hash(path)))
 
-    def root(self, pid: int, container_id: str) -> FakeRoot:
+    def root(self, pid: int, container_id: str, started_at: str | None) -> FakeRoot:
         if not self.provable:
             raise process_root.NotProven("no rights on purpose")
         return FakeRoot(self, self.engine.world[container_id])

@@ -38,7 +38,7 @@ def _inside(host: Host, agent: AgentPlan) -> Document | None:
         return None
     path = credential_path(agent)
     try:
-        with host.root(container.inspected.pid, container.id) as root:
+        with host.root(container.inspected.pid, container.id, container.inspected.started_at) as root:
             directory, file = root.stat(desired.mount.target), root.stat(path)
     except NotProven:
         return None

@@ -18,9 +18,11 @@ import traceback
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
 from .._base.errors import EngineError, LateError, NotFoundError
+from .._base.namespace import in_user_namespace
 from .documents import ApiVersion, Container, ContainerRow, Document, Image
 from .layer import copy_layer
 from .mounts import path_binds
+from .owner import owner_of, socket_path
 
 try:
     import docker
@@ -34,6 +36,7 @@ else:
     SDK_MISSING = None
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Value = TypeVar("_Value")
 
 _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
@@ -144,6 +147,9 @@ class Engine:
                 f"({error}); correct or remove that file."
             ) from None
         self._timeout = timeout
+        owner = owner_of(socket_path(docker_host) or "")
+        self.namespace = owner.pid if owner and owner.has_namespace and owner.uid == os.geteuid() else None
+        """A process in the user namespace of an engine of this user's own, a rootless one."""
         self.is_local = docker_host.startswith("unix://")
         if self.is_local:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
@@ -235,7 +241,7 @@ class Engine:
         """
         upper = self.layer_directory(container)
         if upper is not None:
-            return _kind_in_layer(upper + path)
+            return self.with_its_rights(self._timeout, _kind_in_layer, upper + path)
         sources = path_binds(self.inspect(container).host_config)
         if not self.is_local or not all(os.path.exists(source) for source in sources):
             return "file"
@@ -397,7 +403,20 @@ class Engine:
     def layer_directory(self, container: str) -> str | None:
         """The directory of this host that holds the writable layer, where the storage driver has one."""
         directory = self.inspect(container).upper_directory
-        return directory if self.is_local and os.path.isdir(directory or "") else None
+        if not self.is_local or directory is None or not self.may_set_owners:
+            return None
+        return directory if self.with_its_rights(self._timeout, os.path.isdir, directory) else None
+
+    @property
+    def may_set_owners(self) -> bool:
+        """Whether this process may give the engine's files to any user: as root, or in its user namespace."""
+        return os.geteuid() == 0 or self.namespace is not None
+
+    def with_its_rights(self, seconds: float, work: Callable[..., _Value], *arguments: Any) -> _Value:
+        """The value of ``work``, done with the rights that the engine has over its files."""
+        if self.namespace is None:
+            return work(*arguments)
+        return in_user_namespace(self.namespace, seconds, work, *arguments)
 
     def copy_layer(self, source: str, target: str) -> None:
         """Copy the writable layer of a stopped container into that of one that was never started.

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable, Collection
 
 from .._base.errors import HostError
+from .._base.namespace import in_user_namespace
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
-from .process_root import ContainerRoot
-from .reader import Process, obstacle, processes
+from .process_root import ContainerRoot, NamespacedRoot
+from .reader import Process, host_id, obstacle, obstacle_of, processes
 from .reading import read_regular
 from .users import User, look_as, whose_id
 
@@ -73,9 +74,11 @@ class Host:
     """The file system of the managed host. Each look ends within seconds.
 
     :param user: as whom to look where root may not (a FUSE home, root_squash).
+    :param namespace: a process in the user namespace of the engine, where that is a rootless one of this user's.
     """
 
-    def __init__(self, user: User | None = None) -> None:
+    def __init__(self, user: User | None = None, namespace: int | None = None) -> None:
+        self._namespace = namespace
         self._user = user if os.geteuid() == 0 and user is not None and user.uid != 0 else None
 
     def directory(self, path: str) -> DirectoryFacts:
@@ -127,14 +130,29 @@ class Host:
         return mounts_of("self")
 
     def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
-        """Who reads a file in a container, by its path there; nobody is known where this process is not root's."""
-        if os.geteuid() != 0:
+        """Who reads a file in a container, by its path there; nobody is known where this process is neither root's nor
+        the user's whose engine it is."""
+        if os.geteuid() != 0 and self._namespace is None:
             return ()
-        return tuple(Reader(process, obstacle(process, path)) for process in processes(main, commands))
+        return tuple(Reader(process, self._obstacle(process, path)) for process in processes(main, commands))
+
+    def _obstacle(self, process: Process, path: str) -> str | None:
+        if self._namespace is None:
+            return obstacle(process, path)
+        try:
+            return in_user_namespace(self._namespace, LOOK_SECONDS, obstacle_of, process.pid, path)
+        except OSError as error:
+            return f"it cannot be tried: {error}"
+
+    def ids(self, pid: int, uid: int, gid: int) -> tuple[int, int] | None:
+        """What a uid and a gid of a process's user namespace are on this host; ``None`` if it is not there."""
+        if not os.path.exists(f"/proc/{pid}/uid_map"):
+            return None
+        return host_id(pid, "uid_map", uid), host_id(pid, "gid_map", gid)
 
     def whose_id(self, uid: int) -> str | None:
         """To whom else of this host a uid belongs; ``None`` if to nobody, or to the engine's own."""
-        return whose_id(uid)
+        return whose_id(uid, os.geteuid() if self._namespace is not None else 0)
 
     def node(self, path: str) -> Node:
         """What stands at ``path``, symbolic links followed."""
@@ -145,8 +163,10 @@ class Host:
         except (OSError, ValueError):
             return UNKNOWN_NODE
 
-    def root(self, pid: int, container_id: str) -> ContainerRoot:
-        return ContainerRoot(pid, container_id)
+    def root(self, pid: int, container_id: str, started_at: str | None) -> ContainerRoot:
+        if self._namespace is not None:
+            return NamespacedRoot(pid, container_id, started_at, self._namespace)
+        return ContainerRoot(pid, container_id, started_at)
 
 
 def _directory(path: str) -> DirectoryFacts:

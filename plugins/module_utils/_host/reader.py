@@ -59,6 +59,22 @@ def _processes(main: int) -> Iterator[Process]:
                         yield process
 
 
+_NOBODY = 65534
+
+
+def host_id(pid: int, name: str, inside: int) -> int:
+    """What an id of a process's user namespace is on this host, by ``uid_map`` or ``gid_map``; see user_namespaces(7).
+
+    One that is not mapped is nobody's.
+    """
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
+        for line in file:
+            first, outside, count = map(int, line.split())
+            if first <= inside < first + count:
+                return outside + inside - first
+    return _NOBODY
+
+
 def process_of(pid: int) -> Process | None:
     """A process; ``None`` if it has ended or may not be looked at."""
     try:
@@ -103,6 +119,13 @@ def obstacle(process: Process, path: str) -> str | None:
             os._exit(status)
     ended = _ended(child)
     return None if ended == 0 else os.strerror(ended) if ended and ended < 255 else "it cannot be tried"
+
+
+def obstacle_of(pid: int, path: str) -> str | None:
+    """The same of a process by its number, whose ids are looked up where this process is now: in a user namespace they
+    are others than on the host."""
+    process = process_of(pid)
+    return obstacle(process, path) if process else "it has ended"
 
 
 def _become(process: Process) -> None:

@@ -14,7 +14,7 @@ import select
 import signal
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Collection, Iterator
 
 from .._base.changes import Changes
 from .._base.errors import AgentMountsError, HostError, unexpected
@@ -69,8 +69,14 @@ _SUBUID = "/etc/subuid"
 _REMAP = "dockremap"  # whose subordinate ids Docker's userns-remap gives to containers
 
 
-def whose_id(uid: int) -> str | None:
-    """To whom of this host a uid belongs: a person, or a user's subordinate ids; ``None`` if to nobody."""
+def whose_id(uid: int, engine_uid: int = 0) -> str | None:
+    """To whom of this host a uid belongs: a person, or a user's subordinate ids; ``None`` if to nobody.
+
+    :param engine_uid: whose program the engine is. His subordinate ids are those of his own containers.
+    """
+    own = {_REMAP, str(engine_uid)}
+    with contextlib.suppress(KeyError):
+        own.add(pwd.getpwuid(engine_uid).pw_name)
     with contextlib.suppress(KeyError):
         name = pwd.getpwuid(uid).pw_name
         if uid >= _FIRST_PERSON and name != "nobody":
@@ -79,7 +85,7 @@ def whose_id(uid: int) -> str | None:
         for line in file:
             name, start, count = (*line.strip().split(":"), "", "", "")[:3]
             is_range = all(number.isascii() and number.isdigit() for number in (start, count))
-            if is_range and name != _REMAP and int(start) <= uid < int(start) + int(count):
+            if is_range and name not in own and int(start) <= uid < int(start) + int(count):
                 return f"the subordinate ids of {name}"
     return None
 
@@ -103,12 +109,19 @@ def may_use_engine(user: User) -> bool | None:
     return may
 
 
-def as_user(user: User, work: Callable[[Changes], Any], changes: Changes, seconds: float | None = None) -> Any:
+def as_user(
+    user: User,
+    work: Callable[[Changes], Any],
+    changes: Changes,
+    seconds: float | None = None,
+    signals: Collection[int] = (),
+) -> Any:
     """Do ``work`` with the rights of ``user``: in this process if it has them, else in a child that drops root's.
 
     Returns what ``work`` returns, which must be plain data.
 
     :param seconds: how long it may take; a look takes :data:`LOOK_SECONDS`.
+    :param signals: those that are passed on to the child, which goes back by itself.
     :raises HostError: as ``work`` does, and where this process may not act for the user.
     """
     if os.geteuid() == user.uid:
@@ -131,7 +144,7 @@ def as_user(user: User, work: Callable[[Changes], Any], changes: Changes, second
             pipe.flush()
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb", buffering=0) as pipe:
+    with os.fdopen(reading, "rb", buffering=0) as pipe, _passed_on(signals, child):
         answer = _answer(pipe.fileno(), seconds)
     if answer is None:
         os.kill(child, signal.SIGKILL)
@@ -147,6 +160,16 @@ def as_user(user: User, work: Callable[[Changes], Any], changes: Changes, second
     if "error" in result:
         raise HostError(result["error"])
     return result["value"]
+
+
+@contextlib.contextmanager
+def _passed_on(signals: Collection[int], child: int) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda number, _frame: os.kill(child, number)) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def look_as(user: User, work: Callable[[], Any]) -> Any:
