@@ -192,12 +192,9 @@ def _mirrored(
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 
 
-def host_of(home: str, namespace: int | None = None) -> Host:
-    """The host's file system as root and the user whose home it is can look at it.
-
-    :param namespace: a process in the user namespace of this user's own engine.
-    """
-    return Host(owner_of(home) if os.geteuid() == 0 else None, namespace)
+def host_of(home: str) -> Host:
+    """The host's file system as root and the user whose home it is can look at it."""
+    return Host(owner_of(home) if os.geteuid() == 0 else None)
 
 
 _RUN_SECONDS = 24 * 3600.0
@@ -246,5 +243,6 @@ def session(module: AnsibleModule, provider: Provider) -> Session:
         tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
-    engine = Engine(params["docker_host"], tls, params["timeout"])
-    return Session(engine, host_of(os.path.expanduser(params["home"]), engine.namespace), provider)
+    return Session(
+        Engine(params["docker_host"], tls, params["timeout"]), host_of(os.path.expanduser(params["home"])), provider
+    )

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable, Collection
 
 from .._base.errors import HostError
-from .._base.namespace import in_user_namespace
+from .._base.namespace import in_user_namespace, user_namespace
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .mountinfo import Mount, mounts_of
@@ -74,11 +74,9 @@ class Host:
     """The file system of the managed host. Each look ends within seconds.
 
     :param user: as whom to look where root may not (a FUSE home, root_squash).
-    :param namespace: a process in the user namespace of the engine, where that is a rootless one of this user's.
     """
 
-    def __init__(self, user: User | None = None, namespace: int | None = None) -> None:
-        self._namespace = namespace
+    def __init__(self, user: User | None = None) -> None:
         self._user = user if os.geteuid() == 0 and user is not None and user.uid != 0 else None
 
     def directory(self, path: str) -> DirectoryFacts:
@@ -132,15 +130,15 @@ class Host:
     def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
         """Who reads a file in a container, by its path there; nobody is known where this process is neither root's nor
         the user's whose engine it is."""
-        if os.geteuid() != 0 and self._namespace is None:
+        if os.geteuid() != 0 and not _is_in_users_namespace(main):
             return ()
-        return tuple(Reader(process, self._obstacle(process, path)) for process in processes(main, commands))
+        return tuple(Reader(process, self._obstacle(main, process, path)) for process in processes(main, commands))
 
-    def _obstacle(self, process: Process, path: str) -> str | None:
-        if self._namespace is None:
+    def _obstacle(self, main: int, process: Process, path: str) -> str | None:
+        if not _is_in_users_namespace(main):
             return obstacle(process, path)
         try:
-            return in_user_namespace(self._namespace, LOOK_SECONDS, obstacle_of, process.pid, path)
+            return in_user_namespace(main, LOOK_SECONDS, obstacle_of, process.pid, path)
         except OSError as error:
             return f"it cannot be tried: {error}"
 
@@ -152,7 +150,7 @@ class Host:
 
     def whose_id(self, uid: int) -> str | None:
         """To whom else of this host a uid belongs; ``None`` if to nobody, or to the engine's own."""
-        return whose_id(uid, os.geteuid() if self._namespace is not None else 0)
+        return whose_id(uid, os.geteuid())
 
     def node(self, path: str) -> Node:
         """What stands at ``path``, symbolic links followed."""
@@ -164,9 +162,13 @@ class Host:
             return UNKNOWN_NODE
 
     def root(self, pid: int, container_id: str, started_at: str | None) -> ContainerRoot:
-        if self._namespace is not None:
-            return NamespacedRoot(pid, container_id, started_at, self._namespace)
-        return ContainerRoot(pid, container_id, started_at)
+        kind = NamespacedRoot if _is_in_users_namespace(pid) else ContainerRoot
+        return kind(pid, container_id, started_at)
+
+
+def _is_in_users_namespace(pid: int) -> bool:
+    """Whether a process is in a user namespace that this user, who is not root, may enter: a rootless engine's."""
+    return os.geteuid() != 0 and user_namespace(pid) not in (None, user_namespace("self"))
 
 
 def _directory(path: str) -> DirectoryFacts:

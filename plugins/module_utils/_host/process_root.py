@@ -188,22 +188,18 @@ class ContainerRoot:
 
 
 class NamespacedRoot(ContainerRoot):
-    """The same of a rootless engine's container: what its user may not open, the root of its user namespace may.
+    """The same of a rootless engine's container: what its user may not open, the root of its user namespace may."""
 
-    :param namespace: a process in the engine's user namespace.
-    """
-
-    def __init__(self, pid: int, container_id: str, started_at: str | None, namespace: int) -> None:
+    def __init__(self, pid: int, container_id: str, started_at: str | None) -> None:
         super().__init__(pid, container_id, started_at)
-        self._namespace = namespace
         self._seen = ContainerRoot.__new__(ContainerRoot)
         self._seen._pid, self._seen._descriptor = self._pid, self._descriptor
 
     def _within(self, work: Callable[..., _Value], *arguments: Any) -> _Value:
         try:
-            return in_user_namespace(self._namespace, LOOK_SECONDS, work, *arguments)
+            return in_user_namespace(self._pid, LOOK_SECONDS, work, *arguments)
         except OSError as error:
-            raise NotProven(f"the engine's user namespace: {error}") from None
+            raise NotProven(f"the container's user namespace: {error}") from None
 
     def stat(self, path: str) -> FileView:
         return self._within(self._seen.stat, path)
