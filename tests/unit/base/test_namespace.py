@@ -47,18 +47,26 @@ def test_it_is_done_as_the_namespaces_root(namespace: int) -> None:
 def test_its_root_gives_files_to_its_ids_and_may_do_nothing_to_those_of_the_host(
     namespace: int, tmp_path: pathlib.Path
 ) -> None:
-    for path in (tmp_path, *tmp_path.parents[:3]):
-        path.chmod(0o755)
+    tmp_path.chmod(0o755)
+    directory = os.open(tmp_path, os.O_RDONLY)  # its parents are closed to others
     own, hosts = tmp_path / "own", tmp_path / "hosts"
     own.touch(0o600)
     hosts.touch(0o600)
     os.chown(own, FIRST, FIRST)
-    in_user_namespace(namespace, 10, os.chown, own, 1000, 7)
+
+    def give(name: str) -> None:
+        os.chown(name, 1000, 7, dir_fd=directory)
+
+    def read(name: str) -> None:
+        os.close(os.open(name, os.O_RDONLY, dir_fd=directory))
+
+    in_user_namespace(namespace, 10, give, "own")
     assert (own.stat().st_uid, own.stat().st_gid) == (FIRST + 1000, FIRST + 7)
-    with pytest.raises(PermissionError):
-        in_user_namespace(namespace, 10, hosts.read_bytes)
-    with pytest.raises(PermissionError):
-        in_user_namespace(namespace, 10, os.chown, hosts, 1000, 7)
+    in_user_namespace(namespace, 10, read, "own")
+    for work in (give, read):
+        with pytest.raises(PermissionError):
+            in_user_namespace(namespace, 10, work, "hosts")
+    os.close(directory)
 
 
 def fail() -> None:
