@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from typing import Any, Callable, Collection, Mapping
@@ -15,7 +16,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 from ._agents import config
 from ._agents.provide import Provider
 from ._base.changes import Changes
-from ._base.errors import ConfigError, EngineError
+from ._base.errors import ConfigError, EngineError, HostError
 from ._base.paths import is_below
 from ._catalog import mirror_paths
 from ._catalog.cli import AgentCli
@@ -52,11 +53,7 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "allowed_containers": {"type": "list", "elements": "str", "default": ["*"]},
         "allow_commands": {"type": "bool", "default": True},
         "trusted_writers": {"type": "list", "elements": "str", "default": []},
-        "docker_host": {
-            "type": "str",
-            "default": "unix:///var/run/docker.sock",
-            "fallback": (env_fallback, ["DOCKER_HOST"]),
-        },
+        "docker_host": {"type": "str", "fallback": (env_fallback, ["DOCKER_HOST"])},
         "tls": {"type": "bool", "default": False, "fallback": (env_fallback, ["DOCKER_TLS"])},
         "validate_certs": {
             "type": "bool",
@@ -73,13 +70,30 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_module(**more: dict[str, Any]) -> AnsibleModule:
-    return AnsibleModule(
+    module = AnsibleModule(
         argument_spec=argument_spec(**more),
         mutually_exclusive=[_SOURCES],
         required_one_of=[_SOURCES],
         required_together=[("client_cert", "client_key")],
         supports_check_mode=True,
     )
+    module.params["docker_host"] = module.params["docker_host"] or usual_engine(module.params["home"])
+    return module
+
+
+ROOTS_SOCKET = "/var/run/docker.sock"
+RUNTIME = "/run/user"
+
+
+def usual_engine(home: str) -> str:
+    """Where the engine listens if nobody says it: root's, or where that is not there or not open to the user whose run
+    it is, the rootless one of the user."""
+    if not os.access(ROOTS_SOCKET, os.W_OK):
+        with contextlib.suppress(HostError):
+            own = f"{RUNTIME}/{user_of(os.path.expanduser(home)).uid}/docker.sock"
+            if os.path.exists(own):
+                return f"unix://{own}"
+    return f"unix://{ROOTS_SOCKET}"
 
 
 def require_sdk(module: AnsibleModule) -> None:

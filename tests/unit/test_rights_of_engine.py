@@ -21,6 +21,22 @@ NOBODY = pwd.getpwnam("nobody")
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root takes a user's rights")
 
 
+@pytest.mark.parametrize(
+    ("roots", "own", "is_own"), [(True, True, False), (False, True, True), (False, False, False), (True, False, False)]
+)
+def test_a_users_engine_is_found_where_roots_is_not_there(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, roots: bool, own: bool, is_own: bool
+) -> None:
+    os.chown(tmp_path, NOBODY.pw_uid, NOBODY.pw_gid)
+    socket, users = tmp_path / "docker.sock", tmp_path / f"user/{NOBODY.pw_uid}/docker.sock"
+    users.parent.mkdir(parents=True)
+    monkeypatch.setattr(_agents_module, "ROOTS_SOCKET", str(socket))
+    monkeypatch.setattr(_agents_module, "RUNTIME", str(tmp_path / "user"))
+    for path in (socket,) * roots + (users,) * own:
+        path.touch()
+    assert _agents_module.usual_engine(str(tmp_path)) == f"unix://{users if is_own else socket}"
+
+
 @pytest.fixture
 def module(tmp_path: pathlib.Path) -> Any:
     os.chown(tmp_path, NOBODY.pw_uid, NOBODY.pw_gid)
