@@ -54,6 +54,11 @@ test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake
 	@scripts/clients-image
 	@scripts/molecule clients
 
+.PHONY: test-rootless
+test-rootless: venv ## Rootless Docker and podman, on a host of Debian testing (scenarios rootless, podman; five minutes)
+	@scripts/host-image rootless
+	@AGENTOPS_HOSTS=rootless:rootless scripts/molecule rootless podman
+
 .PHONY: storm
 storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-hooks#57 (about 15 minutes)
 	@scripts/host-image

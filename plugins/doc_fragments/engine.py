@@ -108,8 +108,8 @@ options:
     description:
       - Where the Docker engine listens.
       - The environment variable E(DOCKER_HOST) is used if the option is not set. If that is not set either, it is the
-        engine of root, C(unix:///var/run/docker.sock); or where this is not there, or not open to the user who runs the module,
-        the rootless engine of the user whose home O(home) is, C(unix:///run/user/UID/docker.sock).
+        engine of root, C(unix:///var/run/docker.sock); or where nobody listens there, or it is not open to the user who
+        runs the module, the rootless engine of the user whose home O(home) is, C(unix:///run/user/UID/docker.sock).
       - What is done for an engine that a user runs is done with that user's rights, also if the module runs as root. It
         must be the user whose home O(home) is.
     type: str

@@ -86,9 +86,9 @@ RUNTIME = "/run/user"
 
 
 def usual_engine(home: str) -> str:
-    """Where the engine listens if nobody says it: root's, or where that is not there or not open to the user whose run
-    it is, the rootless one of the user."""
-    if not os.access(ROOTS_SOCKET, os.W_OK):
+    """Where the engine listens if nobody says it: root's, or where nobody listens there, or it is not open to who runs
+    this, the rootless one of the user."""
+    if owner_of_socket(ROOTS_SOCKET) is None:
         with contextlib.suppress(HostError):
             own = f"{RUNTIME}/{user_of(os.path.expanduser(home)).uid}/docker.sock"
             if os.path.exists(own):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import pwd
 import signal
+import socket as socketlib
 import types
 from typing import Any
 
@@ -32,9 +33,13 @@ def test_a_users_engine_is_found_where_roots_is_not_there(
     users.parent.mkdir(parents=True)
     monkeypatch.setattr(_agents_module, "ROOTS_SOCKET", str(socket))
     monkeypatch.setattr(_agents_module, "RUNTIME", str(tmp_path / "user"))
-    for path in (socket,) * roots + (users,) * own:
-        path.touch()
-    assert _agents_module.usual_engine(str(tmp_path)) == f"unix://{users if is_own else socket}"
+    if own:
+        users.touch()
+    with socketlib.socket(socketlib.AF_UNIX) as listening:
+        listening.bind(str(socket))
+        if roots:
+            listening.listen()
+        assert _agents_module.usual_engine(str(tmp_path)) == f"unix://{users if is_own else socket}"
 
 
 @pytest.fixture

@@ -92,8 +92,8 @@ def plan_recovery(
     3. ``NAME.am-old`` without ``NAME`` it ended between the renamings: rename back, drop the replacement
     4. ``NAME.am-old`` and ``NAME``     it ended after them: keep a replacement that runs, else back out
     5. ``NAME.am-new`` alone            it is the only copy: give it its name
-    7. ``NAME.am-old`` and a stranger   (no copy of it) that does not run under the name: the original runs under it
     6. an original that cannot start    (its namespaces' owner was replaced) where the replacement can: complete it
+    7. ``NAME.am-old`` and a stranger   (no copy of it) that does not run: the original runs under the name
 
     A recovery can be cut off as well, also by a power cut. So a boot finds at every moment a container that it
     starts; a replacement that was started (and may hold a port or an address) is stopped before the original
