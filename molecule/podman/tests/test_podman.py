@@ -70,23 +70,31 @@ def test_info_looks_at_them(agents: Agents) -> None:
     assert all(one["inside"]["fingerprint"] for one in found.values())
 
 
+def require_served(agents: Agents, name: str) -> None:
+    """The agent can work, the run makes the link in its container, and nothing more."""
+    before = ids(agents)
+    for is_first in (True, False):
+        succeeded, result = agents.module("agent_mounts", arguments(agents, name, docker_host=ROOTS))
+        assert succeeded, result
+        assert (result["changed"], "link /home/claude/.claude" in result["plan"]) == (is_first, is_first)
+    found = info(agents, "root", name, docker_host=ROOTS)[name]
+    assert (found["verdict"], found["fresh"], found["standing"]) == ("ok", True, "works")
+    assert ids(agents) == before
+
+
 def test_the_lines_for_quadlet_give_a_unit_the_login(agents: Agents) -> None:
     unit = "/etc/containers/systemd/podman-unit.container"
     lines = "\n".join([*manifest(agents)["unit"]["quadlet"], "User=0"])
     agents.host.check_output(f"sed -i /^Volume=/d {unit} && printf '%s\\n' {shlex.quote(lines)} >> {unit}")
     agents.host.check_output("systemctl daemon-reload && systemctl restart podman-unit.service")
-    found = info(agents, "root", "unit", docker_host=ROOTS)["unit"]
-    assert (found["verdict"], found["fresh"], found["standing"]) == ("ok", True, "works")
-    succeeded, result = agents.module("agent_mounts", arguments(agents, "unit", docker_host=ROOTS))
-    assert succeeded, result
+    require_served(agents, "unit")
 
 
 def test_the_arguments_for_docker_run_are_those_for_podman_run(agents: Agents) -> None:
     agents.host.check_output("podman rm --force --time 0 podman-run")
     words = shlex.join(manifest(agents)["run"]["docker_args"])
     agents.host.check_output(f"podman run --detach --name podman-run --user 0 {words} {IMAGE}")
-    found = info(agents, "root", "run", docker_host=ROOTS)["run"]
-    assert (found["verdict"], found["fresh"], found["standing"]) == ("ok", True, "works")
+    require_served(agents, "run")
 
 
 @pytest.fixture(scope="module")
