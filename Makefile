@@ -23,7 +23,7 @@ test: ## All tests: lint, sanity, unit and molecule
 	@scripts/test lint sanity unit molecule
 
 .PHONY: lint
-lint: venv ## ansible-lint, ruff, mypy, shellcheck, changelog and documentation
+lint: venv ## Every linter of code, texts, licences and packaging
 	@scripts/lint
 
 .PHONY: sanity
@@ -42,7 +42,7 @@ molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name
 .PHONY: molecule-full
 molecule-full: venv ## The long forms of the scenarios that have one (more than an hour; see molecule/README.md)
 	@scripts/host-image
-	@FULL=1 scripts/molecule attacks drift fidelity life power_cut
+	@FULL=1 scripts/molecule attacks drift fidelity field_reports life power_cut
 
 .PHONY: test-attacks
 test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; about 40 minutes)
@@ -59,6 +59,11 @@ test-rootless: venv ## Rootless Docker and podman, on a host of Debian testing (
 	@scripts/host-image rootless
 	@AGENTOPS_HOSTS=rootless:rootless scripts/molecule rootless podman
 
+.PHONY: test-installed
+test-installed: venv ## What the archive does in an empty environment, by README and EXAMPLES as written, and on the oldest and newest ansible-core
+	@scripts/host-image
+	@scripts/installed
+
 .PHONY: storm
 storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-hooks#57 (about 15 minutes)
 	@scripts/host-image
@@ -66,7 +71,7 @@ storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-ho
 	@tail -n +1 .cache/storm-*.json
 
 .PHONY: corpus
-corpus: venv ## Recreate containers with some 190 option sets on both engines, and compare them before and after
+corpus: venv ## Recreate containers with some 270 option sets on both engines, and compare them before and after
 	@scripts/host-image
 	@scripts/corpus
 
@@ -93,19 +98,47 @@ report-pictures: venv ## What a browser shows of the report's page, as pictures 
 	@cp .cache/report/readme.png docs/report.png
 	@ls .cache/report
 
+.PHONY: site
+site: venv ## Build the documentation as a site: .cache/site/html/index.html
+	@scripts/site
+
+.PHONY: pictures
+pictures: ## Draw docs/pictures/*.dot as SVG (Graphviz)
+	@scripts/pictures
+
+.PHONY: demo-picture
+demo-picture: venv ## Make docs/demo.svg of what the demo prints now
+	@PICTURE=$(CURDIR)/docs/demo.svg scripts/demo
+
 .PHONY: fix
-fix: venv ## Let the tools fix what they can: ruff check --fix, ruff format
+fix: venv ## Let the tools fix what they can: ruff, shfmt, codespell
 	@ruff check --fix
 	@ruff format
+	@shfmt -w $$(git grep -lE --untracked '^#!.*\b(ba)?sh$$|^# shellcheck shell=' -- scripts .ci testbed molecule)
+	@codespell --write-changes
 
 .PHONY: changelog
 changelog: venv ## Take the fragments of changelogs/ into CHANGELOG.rst, under the version of galaxy.yml
 	@antsibull-changelog release --reload-plugins --update-existing
 
+.PHONY: tarball
+tarball: venv ## Build the archive in .cache/tarball, and judge it by galaxy-importer and ansible-builder
+	@scripts/tarball
+
+.PHONY: release-check
+release-check: venv ## A release without publishing, from changelog to archive, in a clone (VERSION=1.0.0)
+	@scripts/release-check $(VERSION)
+
+.PHONY: release
+release: venv ## Publish the tag that is checked out; the workflow release does it
+	@scripts/release
+
 .PHONY: lock
 lock: venv ## Pin requirements.in again into requirements.txt, with hashes, and pip for ansible-test
 	@uv pip compile --quiet --universal --upgrade --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' requirements.in --output-file requirements.txt
+	@uv pip compile --quiet --upgrade --no-build --generate-hashes --python-version 3.13 \
+	  --custom-compile-command 'make lock' tests/installed/requirements-newest.in --output-file tests/installed/requirements-newest.txt
 	@scripts/venv
 	@echo "pip==$$(scripts/ansible-test-pip)" | uv pip compile --quiet --generate-hashes --no-annotate \
 	  --custom-compile-command 'make lock' - --output-file scripts/ansible-test-requirements.txt

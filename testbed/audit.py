@@ -12,6 +12,7 @@ TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 AT = re.compile(r"^(?:AT_FDCWD|\d+)<([^>]*)>$")
 FORKS = {"clone", "clone3", "fork", "vfork"}
 WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
+DESCRIPTOR = re.compile(r"^/proc/(?:self|\d+)/fd/(\d+)$")
 NOWHERE = re.compile(r"^(/dev/|/proc/|/sys/|pipe:|socket:|anon_inode:|/memfd:)")
 
 
@@ -56,12 +57,17 @@ def changes(traces: dict[int, str]) -> list[Change]:
     for calls in parsed.values():
         children |= {int(call["result"]) for call in calls if call["name"] in FORKS}
     waiting = [(pid, 0) for pid in parsed if pid not in children]
+    # Threads share their descriptors, and each has a trace of its own.
+    opened = [_opened(calls) for calls in parsed.values()]
     while waiting:
         pid, uid = waiting.pop()
+        descriptors: dict[str, str] = {}
         for call in parsed.get(pid, ()):
             name, arguments, result = call["name"], call["arguments"], int(call["result"])
             if result < 0:
                 continue
+            if call["path"]:
+                descriptors[call["result"]] = call["path"]
             if name in FORKS:
                 waiting.append((result, uid))
             elif name in ("setuid", "setreuid", "setresuid"):
@@ -69,7 +75,18 @@ def changes(traces: dict[int, str]) -> list[Change]:
                 effective = numbers[0] if name == "setuid" else numbers[1]
                 uid = effective if effective >= 0 else uid
             elif uid == 0:
-                found += [
-                    Change(name, path) for path in _paths(name, arguments, call["path"]) if not NOWHERE.match(path)
-                ]
+                paths = [_named(path, [descriptors, *opened]) for path in _paths(name, arguments, call["path"])]
+                found += [Change(name, path) for path in paths if not NOWHERE.match(path)]
     return found
+
+
+def _opened(calls: list[re.Match[str]]) -> dict[str, str]:
+    return {call["result"]: call["path"] for call in calls if call["path"]}
+
+
+def _named(path: str, opened: list[dict[str, str]]) -> str:
+    """What a path by a descriptor (``/proc/self/fd/7``) is the path of."""
+    descriptor = DESCRIPTOR.match(path)
+    if descriptor is None:
+        return path
+    return next((one[descriptor[1]] for one in opened if descriptor[1] in one), f"/a descriptor of nobody's: {path}")

@@ -2,11 +2,15 @@
 
 Run it by `make demo`. The host (systemd, Docker engine, user, agent containers) is a throwaway container on this
 machine; logins and tokens are fabricated.
+
+Environment: PICTURE (a path): what steps 2 to 5 print is kept there as an SVG, which README shows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -31,7 +35,44 @@ LOGINS = {
     "delete_and_create": "deleted and created anew",
 }
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+PICTURE = os.environ.get("PICTURE", "")
+# Not rich's own form, which fetches a font from elsewhere.
+PICTURE_FORM = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="What make demo prints">
+<!-- made by make demo-picture of SOURCES -->
+<style>
+.{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, monospace; font-size: {char_height}px;
+line-height: {line_height}px; }}
+{styles}
+</style>
+<defs><clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/>
+</clipPath>{lines}</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">{matrix}</g>
+</g>
+</svg>
+"""
+
+console = Console(
+    highlight=False,
+    record=bool(PICTURE),
+    force_terminal=True if PICTURE else None,
+    width=136 if PICTURE else None if sys.stdout.isatty() else 120,
+)
+
+
+def sources() -> str:
+    """A fingerprint of what decides on what the demo prints: a picture of another one is out of date."""
+    files = sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".py", ".json"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+
+
+def keep_picture() -> None:
+    form = PICTURE_FORM.replace("SOURCES", sources())
+    svg = console.export_svg(title="make demo", code_format=form, unique_id="demo")
+    Path(PICTURE).write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
 
 
 def step(title: str) -> None:
@@ -165,6 +206,8 @@ Your own hosts: README.md""",
 
 def main() -> None:
     host = prepare_host()
+    if PICTURE:
+        console.export_text()  # forget step 1
     before = show_illness(host)
     step("3. The cure: playbooks/site.yml against that host")
     run_site(host, "demo-site-1.log")
@@ -174,6 +217,8 @@ def main() -> None:
     good = show_result(before, cured, reports)
     step("5. site.yml a second time: nothing to do")
     changed = run_site(host, "demo-site-2.log").changed
+    if PICTURE:
+        keep_picture()
     say_what_next(host)
     if not good:
         raise DemoError("Not every container saw every login without a restart: see the table above.")

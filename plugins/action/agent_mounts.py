@@ -11,6 +11,12 @@ from typing import Any, Mapping
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import CONTAINER_KEYS
+from ansible_collections.agentops.credentials.plugins.module_utils._base.near import nearest
+from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
+    in_words_of_the_role,
+    is_in_role,
+    misspelt_in_role,
+)
 
 
 def known_keys(agents: Any) -> Any:
@@ -25,7 +31,10 @@ def _known(agent: Any) -> Any:
         return None  # the module says what is wrong with it, and need not see it
     kept: dict[str, Any] = {}
     if isinstance(agent.get("container"), Mapping):
-        kept["container"] = {key: value for key, value in agent["container"].items() if key in CONTAINER_KEYS}
+        container = agent["container"]
+        kept["container"] = {key: value for key, value in container.items() if key in CONTAINER_KEYS}
+        # The module warns of these; it needs the name alone.
+        kept["container"].update(dict.fromkeys(key for key in container if nearest(str(key), CONTAINER_KEYS)))
     if "command" in agent:
         kept["command"] = _program(agent["command"])
     return kept
@@ -43,6 +52,15 @@ def _program(command: Any) -> Any:
     return kept
 
 
+def _without_agents(arguments: Mapping[str, Any], prefix: str) -> str:
+    if arguments.get("path") or "agents" in arguments:
+        return ""
+    return (
+        f"No agents are configured; set {prefix}path to the path of agents.json on the managed host, "
+        f"or {prefix}agents to the agents themselves."
+    )
+
+
 class ActionModule(ActionBase):
     """The action of agent_mounts and agent_mounts_info."""
 
@@ -51,8 +69,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        # Returned, not raised: ansible-core before 2.19 has words of its own for an exception.
+        fault = misspelt_in_role(task_vars) or _without_agents(arguments, "agent_containers_" * is_in_role(task_vars))
+        if fault:
+            return {**result, "failed": True, "msg": fault}
         if "agents" in arguments:
             arguments["agents"] = known_keys(arguments["agents"])
         module = self._task.action
         result.update(self._execute_module(module_name=module, module_args=arguments, task_vars=task_vars))
-        return result
+        return in_words_of_the_role(result, arguments.keys()) if is_in_role(task_vars) else result

@@ -10,6 +10,7 @@ import datetime
 import glob
 import json
 import os
+import socket
 import tempfile
 from typing import Any, Iterator, Mapping
 
@@ -30,7 +31,12 @@ def looked_at(hosts: list[str], hostvars: Mapping[str, Any], now: datetime.datet
                 user = user or str(variables.get(name) or "")
             except Exception:  # whatever its template lacks, the name is but for a host that does not answer
                 user = ""
-        yield fleet.seen(host, user, variables.get("agent_containers_verified"), now)
+        yield fleet.seen(_name(host), user, variables.get("agent_containers_verified"), now)
+
+
+def _name(host: str) -> str:
+    """A host's name in the report: ``localhost``, which is this machine, must not be taken for that of another one."""
+    return socket.gethostname() if host in ("localhost", "127.0.0.1", "::1") else host
 
 
 def merged(patterns: list[str]) -> Iterator[fleet.HostSeen]:

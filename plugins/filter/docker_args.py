@@ -28,8 +28,9 @@ options:
       - V(run) gives the arguments of C(docker run) and C(podman run), V(engine_api) a part of the body of
         C(POST /containers/create), V(compose) a part of a compose file's service, V(quadlet) the lines of a
         C(.container) file of podman's.
+      - V(devcontainer) gives a part of a C(devcontainer.json).
     type: str
-    choices: [docker_container, run, engine_api, compose, quadlet]
+    choices: [docker_container, run, engine_api, compose, quadlet, devcontainer]
     default: docker_container
   home:
     description: The home directory on the host of the user whose login it is; C(~/) in paths stands for it.
@@ -75,6 +76,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.confi
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.launchers import (
     desired_without_container,
+    devcontainer_part,
     launcher_faults,
     launcher_fragments,
 )
@@ -126,9 +128,12 @@ def docker_args(
             for one in desired.mounts
         ]
         return {"mounts": mounts, "env": dict(desired.variables)}
+    if form == "devcontainer":
+        return devcontainer_part(desired, agent["container"].get("user"))
     if form not in ("run", "engine_api", "compose", "quadlet"):
         raise AnsibleFilterError(
-            f"docker_args: the form {form} is not known; use docker_container, run, engine_api, compose or quadlet."
+            f"docker_args: the form {form} is not known; use docker_container, run, engine_api, compose, quadlet"
+            " or devcontainer."
         )
     return fragments["docker_args" if form == "run" else form]
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the modules of the containers' side share: their argument spec, and arguments → request and session."""
+"""What the modules of the containers' side share: their argument spec, and arguments → request, engine and host."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ from typing import Any, Callable, Collection, Mapping
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._agents import config
-from ._agents.provide import Provider
 from ._base.changes import Changes
-from ._base.errors import ConfigError, EngineError, HostError
+from ._base.errors import ConfigError, EngineError, HostError, RunEnded
 from ._base.paths import is_below
 from ._catalog import mirror_paths
 from ._catalog.cli import AgentCli
 from ._catalog.mirror_paths import MIRROR_ROOT, PLACES, SHARED_ROOT, in_home, mirrored_directories
 from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
-from ._containers.execute import RunEnded
 from ._containers.options import Options, Request
-from ._containers.ports import Session
 from ._engine.client import SDK_MISSING, Engine
 from ._engine.owner import owner_of as owner_of_socket
 from ._engine.owner import socket_path
@@ -197,8 +194,7 @@ def _mirrored(
         unknown = [name for name in params["mirror_clis"] if name not in catalog]
         if unknown:
             raise ConfigError(
-                f"mirror_clis (creds_mirror_clis): no agent CLI is named {', '.join(unknown)}; choose from "
-                f"{', '.join(catalog)}."
+                f"mirror_clis: no agent CLI is named {', '.join(unknown)}; choose from {', '.join(catalog)}."
             )
         rows = [catalog[name] for name in params["mirror_clis"]]
         return mirrored_directories(rows, params["mirror_root"], params["mirror_sources"], home, place=place, user=user)
@@ -246,17 +242,12 @@ def with_rights_of_engine(
     return done
 
 
-def session(module: AnsibleModule, provider: Provider) -> Session:
-    """What the run works with.
-
-    :raises EngineError: the engine that the module's arguments name cannot be reached.
-    """
+def engine(module: AnsibleModule) -> Engine:
+    """The engine that the module's arguments name. Raises EngineError if it cannot be reached."""
     params = module.params
     tls: dict[str, Any] | None = None
     if params["tls"] or params["validate_certs"]:
         tls = {"verify": params["validate_certs"], "ca_cert": params["ca_path"]}
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
-    return Session(
-        Engine(params["docker_host"], tls, params["timeout"]), host_of(os.path.expanduser(params["home"])), provider
-    )
+    return Engine(params["docker_host"], tls, params["timeout"])

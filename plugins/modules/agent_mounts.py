@@ -49,8 +49,8 @@ options:
   manifest:
     description:
       - Path of a file to write for launchers, with C(container), C(cli), C(mode), C(reload), C(start), C(directory),
-        C(target), C(docker_args), C(engine_api), C(compose) and C(quadlet) of each agent that is served.
-        V(~), V(~user) and variables are expanded.
+        C(target), C(docker_args), C(engine_api), C(compose), C(quadlet) and C(devcontainer) of each agent that is
+        served. V(~), V(~user) and variables are expanded.
       - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
         directory is root's.
     version_added: 0.3.0
@@ -252,6 +252,9 @@ agents:
       description: The same as lines of a C(.container) file of podman's, in the section C([Container]).
       type: list
       elements: str
+    devcontainer:
+      description: The same for a C(devcontainer.json), as C(mounts), C(containerEnv) and C(remoteUser).
+      type: dict
     docker_args:
       description: The arguments of C(docker run), and C(podman run), that give a new container the same mount.
       type: list
@@ -294,10 +297,14 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.provi
     write_manifest,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError, RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import (
+    for_launchers,
+    isolation,
+    report,
+    run,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.owner import socket_path
@@ -319,16 +326,19 @@ def _locked(module: AnsibleModule, session: Session) -> contextlib.AbstractConte
 
 
 def _run(module: AnsibleModule, options: Options) -> dict[str, Any]:
-    """What to return, and beside it the warnings and failures, as plain data."""
+    """What to return, and beside it the warnings, as plain data."""
     request = _agents_module.request(module, options)
     provider = Provider(request.context.home)
     if module.params["apply"]:
-        session = _agents_module.session(module, provider)
+        host = _agents_module.host_of(request.context.home)
+        session = Session(_agents_module.engine(module), host, provider)
         with _locked(module, session) if not module.check_mode else contextlib.nullcontext():
             result = run.reconcile(request, session)
         returned = report.run_result(result)
     else:
-        agents, result = run.prepare_for_launchers(request, _agents_module.host_of(request.context.home), provider)
+        agents, result = for_launchers.prepare_for_launchers(
+            request, _agents_module.host_of(request.context.home), provider
+        )
         returned = report.launchers_result(agents, result)
     changes = Changes(module.check_mode)
     if module.params["manifest"]:
@@ -337,7 +347,6 @@ def _run(module: AnsibleModule, options: Options) -> dict[str, Any]:
         returned["changed"] = returned["changed"] or bool(changes.changes)
     return {
         "warnings": list(result.warnings),
-        "failures": dict(result.failures),
         "returned": {**returned, "diff": provider.diff + report.diff(result) + changes.diff},
     }
 
@@ -388,8 +397,9 @@ def main() -> None:
     returned = printable_data(done["returned"])
     for warning in done["warnings"]:
         module.warn(warning)
-    if done["failures"]:
-        module.fail_json(msg=report.failure_message(done["failures"], len(returned["agents"])), **returned)
+    message = isolation.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 

@@ -42,6 +42,24 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+unused_logins:
+  description: The logins that a mirror publishes and no agent uses.
+  returned: when the configuration could be read
+  type: list
+  elements: dict
+  contains:
+    cli:
+      description: Name of the agent CLI.
+      type: str
+    directory:
+      description: The credentials directory.
+      type: str
+    published:
+      description: As C(published) of RV(agents), C(fingerprint) and C(expires_at).
+      type: dict
+    mirror:
+      description: The state that the mirror keeps, as C(mirror) of RV(agents).
+      type: dict
 summary:
   description: How many agents can work now, and how the others stand, by name.
   returned: success
@@ -215,50 +233,50 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
-from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report, run
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import inspect_agents, isolation
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.info import info
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge, summary
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import AgentPlan
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove, unused_logins
 
 
 def _look(module: AnsibleModule) -> dict[str, Any]:
-    """What to return, and beside it the failures, as plain data."""
+    """What to return, which is plain data."""
     request = _agents_module.request(module, Options())
-    session = _agents_module.session(module, Provider(request.context.home))
-    seen = run.inspect_agents(request, session.engine, session.host)
+    host = _agents_module.host_of(request.context.home)
+    seen = inspect_agents.inspect_agents(request, _agents_module.engine(module), host)
+
+    judged = {}
 
     def look(plan: AgentPlan) -> dict[str, Any]:
-        return report.info(plan, prove(session.host, plan), seen.shares_login_with.get(plan.agent, ()))
+        seen_now = info(plan, prove(host, plan), seen.shares_login_with.get(plan.agent, ()))
+        judgement = judged[plan.agent] = judge(seen_now, datetime.datetime.now(datetime.timezone.utc))
+        return {**seen_now, "standing": judgement.standing.value, "judgement": judgement.of(plan.agent)}
 
-    looked = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
-    agents = {name: info for name, info in looked.items() if info is not None}
+    agents = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     failures = seen.failures.sentences
-    judged = {name: judge(info, datetime.datetime.now(datetime.timezone.utc)) for name, info in agents.items()}
-    for name, judgement in judged.items():
-        agents[name]["standing"], agents[name]["judgement"] = judgement.standing.value, judgement.of(name)
-    returned = {
+    return {
         "changed": False,
-        "agents": report.with_failures(agents, failures),
+        "agents": isolation.with_failures(agents, failures),
+        "unused_logins": unused_logins(host, request.context, request.config.agents),
         "user": _agents_module.user_of(request.context.home).name,
         "summary": summary(judged, len({*failures} - {*judged})),
     }
-    return {"failures": dict(failures), "returned": returned}
 
 
 def main() -> None:
     module = _agents_module.make_module()
     _agents_module.require_sdk(module)
     try:
-        done = _agents_module.with_rights_of_engine(module, lambda: _look(module))
+        returned = printable_data(_agents_module.with_rights_of_engine(module, lambda: _look(module)))
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
-    returned = printable_data(done["returned"])
-    if done["failures"]:
-        module.fail_json(msg=report.failure_message(done["failures"], len(returned["agents"])), **returned)
+    message = isolation.failure_message(returned["agents"])
+    if message:
+        module.fail_json(msg=message, **returned)
     module.exit_json(**returned)
 
 

@@ -260,17 +260,19 @@ def main() -> None:
         supports_check_mode=True,
     )
     changes = Changes(module.check_mode)
+    # Not the programs, which Ansible would have come back from each host to the controller.
+    asked = {name: value for name, value in module.params.items() if name not in ("program", "start")}
     os.umask(0o022)
     try:
         mirrors = run.run(module.params, changes)
-    except AgentMountsError as error:
-        module.fail_json(msg=printable_data(str(error)), changes=printable_data(changes.changes))
-    except OSError as error:
-        module.fail_json(msg=printable_data(fault_of(error)), changes=printable_data(changes.changes))
+    except (AgentMountsError, OSError) as error:
+        fault = fault_of(error) if isinstance(error, OSError) else str(error)
+        result = {"msg": fault, "changes": changes.changes}
+        module.fail_json(invocation={"module_args": asked}, **printable_data(result))
     for warning in changes.warnings:
         module.warn(printable_data(warning))
     result = {"changes": changes.changes, "mirrors": mirrors, "diff": changes.diff}
-    module.exit_json(changed=bool(changes.changes), **printable_data(result))
+    module.exit_json(changed=bool(changes.changes), invocation={"module_args": asked}, **printable_data(result))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ SOURCE = ROOT / "login/.credentials.json"
 DIRECTORY = ROOT / "claude-credentials"
 OTHERS = ("corpus-other", "corpus-neighbour")
 AT_ONCE = 4
+PATIENCE = 120
+"""Seconds for one call of the docker client: an engine can hang on a shared namespace, and then only that row fails."""
 
 IMAGES = {
     "corpus-entrypoint": 'ENTRYPOINT ["/usr/local/bin/agent", "from-image"]\nCMD ["default"]',
@@ -114,17 +116,21 @@ def cli(*arguments: str) -> str:
     """Run the docker client.
 
     :raises NotRunHereError: it failed.
+    :raises TimeoutError: the engine hangs.
     """
-    done = subprocess.run(("docker", *arguments), capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(("docker", *arguments), capture_output=True, text=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"docker {' '.join(arguments)} has not ended after {PATIENCE} s") from None
     if done.returncode != 0:
         raise NotRunHereError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "docker failed")
     return done.stdout.strip()
 
 
 def quietly(*arguments: str) -> None:
-    """Run the docker client, whatever comes of it; at most for a minute, for an engine can hang on a shared namespace."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        subprocess.run(("docker", *arguments), capture_output=True, check=False, timeout=60)
+    """Run the docker client, whatever comes of it."""
+    with contextlib.suppress(NotRunHereError, TimeoutError):
+        cli(*arguments)
 
 
 def prepare(client: Any) -> dict[str, str]:

@@ -13,8 +13,11 @@ import pathlib
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError, NotFoundError
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import (
+    EngineError,
+    NotFoundError,
+    RunEnded,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.probe import PROGRAM
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import (
     ApiVersion,
@@ -169,8 +172,9 @@ class FakeEngine:
         return self.idle_status
 
     def output(self, container: str, command: Any) -> str | None:
-        self._read("output")
-        return self.version
+        is_cat = command[0] == "cat"
+        self._read(" ".join(command) if is_cat else "output")
+        return PASSWD.decode() if is_cat else self.version
 
     def inspect_volume(self, volume: str) -> Any:
         self._read("inspect_volume")

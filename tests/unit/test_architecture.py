@@ -35,6 +35,18 @@ FORBIDDEN = [
         f"import {ABSOLUTE}.module_utils._host.lock",
         "_host.lock: _engine may import _base of the collection and nothing else.",
     ),
+    *(
+        (
+            f"{UTILS}/_engine/{file}",
+            line,
+            f"_engine.client{name}: other packages may import the rest of _engine, so that may not import _engine.client.",
+        )
+        for file, line, name in [
+            ("documents.py", "from .client import Engine", ".Engine"),
+            ("mounts.py", "from . import client", ""),
+            ("__init__.py", "from .._engine import client", ""),
+        ]
+    ),
     (
         f"{UTILS}/_mirror/spec.py",
         "from .._agents.config import AgentSpec",
@@ -106,7 +118,21 @@ FORBIDDEN = [
         f"{UTILS}/_host/users.py",
         "from ansible.errors import AnsibleError",
         "ansible.errors.AnsibleError: ansible may be imported by plugins/module_utils/_agents_module.py,"
-        " plugins/modules/*.py, plugins/action/*.py, plugins/filter/*.py, plugins/lookup/*.py alone.",
+        " plugins/modules/*.py, plugins/action/*.py, plugins/filter/*.py, plugins/lookup/*.py, plugins/plugin_utils/*.py alone.",
+    ),
+    *(
+        (
+            file,
+            line,
+            f"{name}: an import that is computed is seen neither here nor by Ansible, which packs what is imported.",
+        )
+        for file, line, name in [
+            (f"{UTILS}/_agents/placement.py", "from importlib import import_module", "importlib.import_module"),
+            (f"{UTILS}/_agents/placement.py", '__import__("docker")', "__import__"),
+            (f"{UTILS}/_host/lock.py", 'import builtins; builtins.__import__("docker")', "__import__"),
+            ("plugins/lookup/agent_catalog.py", 'exec("import docker")', "exec"),
+            ("plugins/modules/agent_mounts.py", "import runpy", "runpy"),
+        ]
     ),
     (
         f"{UTILS}/_catalog/cli.py",
@@ -174,10 +200,19 @@ def test_a_package_or_file_that_does_not_say_what_it_is_is_refused(tmp_path: pat
     assert check(checkout, "house", "--check") == (1, sentence)
 
 
+def test_the_drawing_of_the_packages_is_that_of_the_contract(tmp_path: pathlib.Path) -> None:
+    checkout = copy_of_checkout(tmp_path)
+    contract = checkout / "scripts/import-contract"
+    contract.write_text(contract.read_text().replace('"_report": "_base"', '"_report": "_host _base"'))
+    assert check(checkout, "house", "--check")[0] == 1
+    assert check(checkout, "house") == (0, "")
+    assert "    _report -> _host\n" in (checkout / "docs/pictures/packages.dot").read_text()
+
+
 def test_a_house_that_is_out_of_date_is_reported_and_written_again(tmp_path: pathlib.Path) -> None:
     checkout = copy_of_checkout(tmp_path)
     (checkout / UTILS / "_host/attic.py").write_text('"""Where old things\nlie. And more."""\n')
-    sentence = "The house in docs/design.md is not that of plugins/ and roles/; run scripts/house.\n"
+    sentence = "docs/design.md is not that of plugins/ and roles/; run scripts/house.\n"
     assert check(checkout, "house", "--check") == (1, sentence)
     assert check(checkout, "house") == (0, "")
     assert "  * `attic.py`: Where old things lie\n" in (checkout / "docs/design.md").read_text()

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
-from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError, HostError
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError, HostError, RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.owner import Owner
 
 NOBODY = pwd.getpwnam("nobody")

@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = "ansible_collections.agentops.credentials.plugins.module_utils"
 HEAD = f"""\
 from {PACKAGE}._containers.options import Options
-from {PACKAGE}._containers.plan import RestartContainer, StopContainer, Target
+from {PACKAGE}._containers.operations import RestartContainer, StopContainer
+from {PACKAGE}._containers.plan import Target
 from {PACKAGE}._containers.verdict import Diagnosis, Remedy, Verdict
 
 boss = Target("boss", "0123")

@@ -20,3 +20,8 @@ def test_the_mirror_is_gone(agents: Agents) -> None:
     assert not agents.host.file(agents.directory).exists
     assert agents.systemctl("list-unit-files", "--no-legend", "'*creds-mirror*'") == ""
     assert agents.host.run(f"find {agents.home} -name '*creds-mirror*' -o -name '*.staging'").stdout == ""
+
+
+def test_no_directory_is_left_that_the_role_made(agents: Agents) -> None:
+    """Of a user who had none of these: what is left is what useradd and the login made."""
+    assert agents.host.check_output(f"find {agents.home} -mindepth 1 -type d -printf '%P\\n' | sort") == ".claude"

@@ -44,6 +44,29 @@ def changed_by_root(field: Field) -> set[tuple[str, str]]:
     }
 
 
+def test_what_the_audit_sees() -> None:
+    """By path, by a directory's descriptor, by one in /proc; of root, of a child that is the user, of a failed call."""
+    root = """\
+openat2(3</>, "home/mal/x", {flags=O_PATH, resolve=RESOLVE_BENEATH}, 24) = 7</home/mal/x>
+chown("/proc/self/fd/7", 12345, 12345) = 0
+openat(AT_FDCWD</>, "/etc/hosts", O_RDONLY|O_CLOEXEC) = 5</etc/hosts>
+openat(AT_FDCWD</>, "log", O_WRONLY|O_CREAT, 0644) = 5</var/log>
+renameat(8</home/mal>, "a", 9</var/lib>, "b") = 0
+clone(child_stack=NULL, flags=SIGCHLD) = 12
+fchown(6</run/lock>, 0, 0) = 0
+mkdir("/root/denied", 0700) = -1 EACCES (Permission denied)
+"""
+    user = 'mkdir("/tmp/before", 0700) = 0\nsetuid(1003) = 0\nmkdir("/home/mal/y", 0700) = 0\n'
+    assert sorted((one.call, one.path) for one in audit.changes({11: root, 12: user})) == [
+        ("chown", "/home/mal/x"),
+        ("fchown", "/run/lock"),
+        ("mkdir", "/tmp/before"),
+        ("openat", "/var/log"),
+        ("renameat", "/home/mal/a"),
+        ("renameat", "/var/lib/b"),
+    ]
+
+
 def test_root_changes_nothing_below_mals_directories(traced: Field) -> None:
     """Attacks 1, 3 and 9, the kind of them. On 0.2.0 root made directories, gave them away and wrote the manifest in mal's
     home by path."""

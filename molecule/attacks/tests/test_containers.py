@@ -72,10 +72,11 @@ def test_root_reads_nothing_for_a_container_that_is_not_of_its_own_root(field: F
     assert all(line.count(":") == 6 for path in given for line in field.host.file(path).content_string.splitlines())
 
 
-def test_a_fifo_as_passwd_file_holds_nobody_up(field: Field) -> None:
-    """A variation of attacks 6 and 15: what is read must be a regular file, opened without waiting."""
+@pytest.mark.parametrize("make", ["mkfifo /etc/passwd", "mknod /etc/passwd c 5 0", "mknod /etc/passwd b 8 0"])
+def test_what_is_no_file_as_passwd_file_holds_nobody_up(field: Field, make: str) -> None:
+    """A variation of attacks 6 and 15: what is read must be a regular file, and anything else is not opened."""
     field.start("mal-evil", "--user=12345", "--env=HOME=/tmp")
-    field.execute("mal-evil", "rm /etc/passwd; mkfifo /etc/passwd")
+    field.execute("mal-evil", f"rm /etc/passwd; {make}")
     field.start_late()
     field.configure({"evil": {**EVIL, "passwd": True, "home": "/tmp"}, "late": LATE})
     field.run(writable_layer="discard", seconds=30)

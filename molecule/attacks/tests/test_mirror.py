@@ -140,6 +140,35 @@ def test_who_may_not_use_the_engine_has_no_guard_in_her_home(field: Field, eve: 
     assert not mirror(field, state="absent", place="system").refused
 
 
+@pytest.mark.parametrize("place", [".config/claude-hooks", ".config"])
+def test_a_move_between_the_places_goes_nowhere_that_a_link_leads(field: Field, eve: Agents, place: str) -> None:
+    """Found since: the home's side was resolved as the user, and root's directories were taken; with a link there root put
+    eve's directory into /etc/systemd/system."""
+    assert not mirror(field, place="system").refused
+    treasure = "/opt/treasure" if place == ".config" else "/etc/systemd/system"
+    field.root("mkdir -p /opt/treasure/claude-hooks", undo="rm -rf /opt/treasure/claude-hooks")
+    field.as_mal(f"rm -rf {place}; mkdir -p $(dirname {place}); ln -s {treasure} {place}", user="eve")
+    watched = field.snapshot()
+    assert mirror(field, place="home", root="~/.config/claude-hooks").refused
+    assert field.snapshot() == watched
+    field.as_mal(f"rm {place}", user="eve")
+    assert not mirror(field, place="system", state="absent").refused
+
+
+def test_root_runs_no_program_that_a_user_has_configured(field: Field, eve: Agents) -> None:
+    """Found since: creds-mirror client, typed by root with eve's configuration, ran the program that this names."""
+    assert not mirror(field, scope="system").refused
+    config = json.loads(field.root("cat /etc/creds-mirror/eve/claude.json"))
+    field.as_mal("printf '#!/bin/sh\nid > /tmp/pwned\n' > e; chmod 755 e", user="eve")
+    hostile = shlex.quote(json.dumps({**config, "keep_warm": ["/home/eve/e"], "notify": ["/home/eve/e"]}))
+    field.as_mal(f"printf %s {hostile} > evil.json", user="eve")
+    for command in ("client", "keep-warm", "notify"):
+        for path in ("/home/eve/evil.json", "/etc/creds-mirror/eve/claude.json"):
+            done = field.host.run(f"/usr/local/bin/creds-mirror {command} {path}")
+            assert done.rc == 77 and "run it as that user" in done.stderr, done.stdout + done.stderr
+    assert not field.host.file("/tmp/pwned").exists
+
+
 def test_a_full_disk_does_not_cost_the_login_at_a_rotation(field: Field, eve: Agents) -> None:
     """Attack 5, high. On 0.2.0 a short write of the rotation raised nothing: the login ended at character 4096, exit 0,
     and the refresh token was gone."""

@@ -17,6 +17,11 @@ GHOST = {"name": "mal-ghost", "mode": "shared", "cli": "codex"}
 RACES = {
     "the shared directory": (f"mkdir -p {SHARED}/codex/.codex", f"{SHARED}/codex/.codex", "/opt/treasure/empty"),
     "above the shared directory": (f"mkdir -p {SHARED}/codex/.codex", f"{SHARED}/codex", "/opt/treasure/codex"),
+    "a directory for a container's uid": (
+        f"mkdir -p {SHARED}/codex; mv {SHARED}/codex/.codex ~/given.$$ 2>/dev/null; true",
+        f"{SHARED}/codex",
+        "/opt/treasure/codex",
+    ),
     "the shared root": (f"mkdir -p {SHARED}/codex/.codex", SHARED, "/opt/treasure"),
     "a directory of his own": ("mkdir -p mine", "mine", "/opt/treasure/empty"),
     "above a directory of his own": ("mkdir -p mine/empty", "mine", "/opt/treasure/deep"),
@@ -32,8 +37,11 @@ def test_a_swap_in_the_middle_of_a_run_wins_nothing(field: Field, race: str) -> 
     """Attacks 1, 3 and 4a as a race: what was looked at and what is then used must be one and the same."""
     before, path, treasure = RACES[race]
     directory = {"a directory of his own": "~/mine", "above a directory of his own": "~/mine/empty"}.get(race)
+    writer = {"user": "12345"} if race == "a directory for a container's uid" else {}
     field.as_mal(f"{CLEAN}; {before}", undo=CLEAN)
-    field.configure({"ghost": GHOST | ({"credentials_host_dir": directory} if directory else {}), "good": GOOD})
+    field.configure(
+        {"ghost": GHOST | writer | ({"credentials_host_dir": directory} if directory else {}), "good": GOOD}
+    )
     field.as_mal(f"ln -s {treasure} other")
     variables: dict[str, Any] = {}
     variables |= {"manifest": "~mal/mine/agents.service"} if race == "the manifest's directory" else {}

@@ -1,10 +1,4 @@
-"""A container that runs, but that the engine could not start again today, is found before it is stopped.
-
-moby/moby#21966, #15757, #33186 (the server of a log driver is gone); home-assistant/supervisor#1265,
-marthoc/docker-deconz#300 (a device is unplugged); passteque/gluetun#641 (who owns the network is stopped);
-Blackwellboy/model-serving-minefield#100 (what was mounted is deleted); moby/moby#36179, opencontainers/runc#4849 (a mount
-below a shared one stays on the host).
-"""
+"""A container that runs, but that the engine could not start again today, is found before it is stopped."""
 
 from __future__ import annotations
 
@@ -73,6 +67,11 @@ def ran(field: Field) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_is_refused_with_the_reason_and_its_container_goes_on(field: Field, ran: dict[str, Any], name: str) -> None:
+    """moby/moby#21966, #15757, #33186 (``logger``: the server of a log driver is gone); passteque/gluetun#641 (``dl``,
+    ``linked``: who owns the network is stopped); Blackwellboy/model-serving-minefield#100 (``over``: what was mounted is
+    deleted); home-assistant/supervisor#1265, marthoc/docker-deconz#300 (``stick``: a device is unplugged);
+    moby/moby#36179, opencontainers/runc#4849 (``shr``: a mount below a shared one stays on the host).
+    """
     succeeded, result = ran["done"]
     assert not succeeded
     assert REFUSED[name] in result["agents"][name]["failure"]
@@ -100,6 +99,7 @@ def test_the_others_are_served(field: Field, ran: dict[str, Any], name: str) -> 
 
 
 def test_nothing_of_a_container_is_on_the_host_or_stays_there(field: Field, ran: dict[str, Any]) -> None:
+    """moby/moby#36179, moby/moby#48305, opencontainers/runc#4849."""
     mounts = field.host.file("/proc/self/mountinfo").content_string
     assert "agent-credentials" not in mounts
     assert not field.host.file("/run/agent-credentials").exists

@@ -1,7 +1,4 @@
-"""What containers call each other, by ids and names, is right after a recreation.
-
-Sources: nicholas-fedor/watchtower#2404, portainer/portainer#2316 and #13012, balena-os/balena-supervisor#2211.
-"""
+"""What containers call each other, by ids and names, is right after a recreation."""
 
 from __future__ import annotations
 
@@ -43,7 +40,7 @@ def of(field: Field, name: str) -> str:
 def test_a_lender_and_its_user_who_knows_it_by_its_id_get_their_mounts_in_one_run(
     field: Field, recreate_dependents: bool
 ) -> None:
-    """Compose writes the full id of the lender into VolumesFrom."""
+    """nicholas-fedor/watchtower#2404: compose writes the full id of the lender into VolumesFrom."""
     store = field.start("store", "--volume /shared")["Id"]
     field.start("cons", f"--volumes-from {store}")
     field.host.check_output(f"docker exec --user 0 {field.full('cons')} sh -c 'echo precious > /shared/x'")
@@ -71,6 +68,7 @@ def test_a_bystander_who_has_its_volumes_is_told_and_goes_on(field: Field) -> No
 def test_a_container_of_an_image_with_ports_that_uses_another_ones_network_is_recreated(
     field: Field, exposing: str
 ) -> None:
+    """portainer/portainer#2316 and #13012, balena-os/balena-supervisor#2211: create refuses what inspect reports."""
     vpn = run(field, "vpn")
     run(field, "dl", f"--network container:{vpn} {field.file_mount}", exposing)
     succeeded, result = field.serve("dl")
@@ -103,7 +101,7 @@ def test_whoever_holds_on_to_a_container_through_several_levels_is_recreated_wit
 
 
 def test_the_service_that_another_program_has_recreated_is_found_again(field: Field) -> None:
-    """Its id is another one now; compose's labels say which it is."""
+    """passteque/gluetun#641: its id is another one now; compose's labels say which it is."""
     project = "--label com.docker.compose.project=p"
     vpn = run(field, "vpn", f"{project} --label com.docker.compose.service=vpn")
     labels = f"{project} --label com.docker.compose.service=dl"

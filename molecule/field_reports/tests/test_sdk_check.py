@@ -1,7 +1,4 @@
-"""The Docker SDK is looked for where the module finds it, and a directory that is called like it is none.
-
-ansible/ansible#84566, and the namespace packages of Python 3: where the module runs, ``docker/`` holds compose files.
-"""
+"""The Docker SDK is looked for where the module finds it, and a directory that is called like it is none."""
 
 from __future__ import annotations
 
@@ -35,5 +32,7 @@ def test_the_sdk_is_found_next_to_such_a_directory(beside: Field) -> None:
 
 @pytest.mark.parametrize("hide", [f"mount -t tmpfs none {SDK}", f"mount --bind /opt {SDK}"])
 def test_a_directory_is_not_taken_for_the_sdk(beside: Field, hide: str) -> None:
+    """ansible/ansible#84566, and the namespace packages of Python 3: where the module runs, ``docker/`` holds compose
+    files."""
     beside.host.check_output(hide)
     assert is_missing(beside)

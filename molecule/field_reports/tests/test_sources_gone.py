@@ -1,8 +1,4 @@
-"""What a container has mounted, and what has left its place on the host since, is neither lost nor made by the engine.
-
-Blackwellboy/model-serving-minefield#100, moby/moby#35821, docker/for-linux#1074, StayPirate/secbox#8,
-oneprolabs/hyperfilelens#1229: a configuration file was deleted, a git worktree moved.
-"""
+"""What a container has mounted, and what has left its place on the host since, is neither lost nor made by the engine."""
 
 from __future__ import annotations
 
@@ -48,12 +44,15 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_is_refused_with_the_path_and_its_container_goes_on(field: Field, ran: dict[str, Any], name: str) -> None:
+    """Blackwellboy/model-serving-minefield#100, StayPirate/secbox#8, oneprolabs/hyperfilelens#1229: a configuration file
+    was deleted, a git worktree moved."""
     for _succeeded, result in (ran["predicted"], ran["done"]):
         assert all(words in result["agents"][name]["failure"] for words in REFUSED[name])
     assert field.is_untouched(ran["before"][name])
 
 
 def test_nothing_is_made_on_the_host_and_nothing_is_lost(field: Field, ran: dict[str, Any]) -> None:
+    """moby/moby#35821, docker/for-linux#1074."""
     assert not field.host.file(f"{TOP}/conf").exists
     assert not field.host.file(f"{TOP}/wt/feature").exists
     assert field.inside(field.full("gone"), "/opt/app.toml /work/report.md") == "the-only-copy\nwork"

@@ -1,7 +1,4 @@
-"""What is in a crash loop, paused, or slow to end is as it was afterwards, and holds nobody up.
-
-Sources: dokku/dokku#3900 and #4159, moby/moby#12802.
-"""
+"""What is in a crash loop, paused, or slow to end is as it was afterwards, and holds nobody up."""
 
 from __future__ import annotations
 
@@ -33,6 +30,7 @@ def wait_for_crash_loop(field: Field, name: str) -> None:
 
 
 def test_an_agent_in_a_crash_loop_gets_its_mount_goes_on_crashing_and_holds_nobody_up(field: Field) -> None:
+    """dokku/dokku#3900 and #4159: what restarts could not be renamed ("sandbox not found")."""
     field.start("loop", "--restart always", CRASH)
     field.start("next")
     wait_for_crash_loop(field, "loop")
@@ -46,6 +44,7 @@ def test_an_agent_in_a_crash_loop_gets_its_mount_goes_on_crashing_and_holds_nobo
 
 
 def test_an_old_container_in_a_crash_loop_is_put_back_under_its_name(field: Field) -> None:
+    """dokku/dokku#3900 and #4159: it was left under its other name, and held up every later run."""
     field.start("loop", "--restart always", CRASH)
     wait_for_crash_loop(field, "loop")
     loop = field.full("loop")
@@ -63,6 +62,7 @@ def test_an_old_container_in_a_crash_loop_is_put_back_under_its_name(field: Fiel
 
 
 def test_a_paused_container_that_does_not_see_the_directory_any_more_is_paused_after_its_restart(field: Field) -> None:
+    """moby/moby#12802: nobody is to be unpaused by itself."""
     field.start("pau")
     assert field.serve("pau")[0]
     pau = field.full("pau")

@@ -1,7 +1,4 @@
-"""Two agent CLIs in one container are served by one recreation.
-
-DukeRobotics/robosub-ros2#136 (Claude and Codex in one devcontainer), PelicanPlatform/pelican#3610.
-"""
+"""Two agent CLIs in one container are served by one recreation."""
 
 from __future__ import annotations
 
@@ -31,6 +28,7 @@ def ran(field: Field) -> dict[str, Any]:
 
 
 def test_one_recreation_serves_both(field: Field, ran: dict[str, Any]) -> None:
+    """DukeRobotics/robosub-ros2#136 (Claude and Codex in one devcontainer), PelicanPlatform/pelican#3610."""
     succeeded, result = ran["done"]
     assert succeeded, result
     assert result["plan"].count("stop field_reports-both") == 1

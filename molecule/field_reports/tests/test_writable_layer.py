@@ -1,7 +1,4 @@
-"""What compose or an agent has put into the writable layer is not lost without a word.
-
-Sources: nicholas-fedor/watchtower#2378, containrrr/watchtower#1803.
-"""
+"""What compose or an agent has put into the writable layer is not lost without a word."""
 
 from __future__ import annotations
 
@@ -39,6 +36,7 @@ def start(field: Field, *paths: str, options: str = "") -> None:
 
 
 def test_secrets_and_configs_of_compose_are_not_lost_without_a_word(field: Field) -> None:
+    """nicholas-fedor/watchtower#2378, containrrr/watchtower#1803."""
     start(field, SECRET, CONFIG)
     succeeded, result = field.serve("sec")
     assert not succeeded

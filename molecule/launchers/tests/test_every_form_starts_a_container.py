@@ -55,6 +55,15 @@ def test_a_part_of_a_compose_service(agents: Agents, manifest: Any) -> None:
     assert reads_the_login(agents, "launchers-compose")
 
 
+def test_a_part_of_a_devcontainer_json(agents: Agents, manifest: Any) -> None:
+    """As the devcontainer CLI takes it: each of ``mounts`` is an argument of --mount, ``containerEnv`` of --env."""
+    part = manifest["worker"]["devcontainer"]
+    words = [f"--mount {mount}" for mount in part["mounts"]]
+    words += [f"--env {name}={value}" for name, value in part["containerEnv"].items()]
+    agents.host.check_output(f"docker run --detach --name launchers-devcontainer {' '.join(words)} agentops-agent")
+    assert reads_the_login(agents, "launchers-devcontainer")
+
+
 def test_options_of_the_docker_container_module(agents: Agents) -> None:
     assert reads_the_login(agents, "launchers-filter")
 

@@ -18,6 +18,7 @@ from typing import Any, Literal, Mapping, Sequence, cast
 
 from .._base.errors import ConfigError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD, SUFFIX_PROBE
+from .._base.near import nearest
 from .._base.paths import is_below, normalise
 from .._base.printable import printable
 from .._catalog.cli import AgentCli, cli_of_command
@@ -188,6 +189,7 @@ def parse(document: Any, context: ConfigContext) -> ParsedConfig:
             name = printable(str(name), limit=60)
             faults[name] = (f"{name}: the agent's name is longer than {_NAME_LIMIT} characters; use a shorter one.",)
             continue
+        notes += _misspelt(str(name), entry)
         try:
             agents.append(_Entry(str(name), entry, context).parse())
         except ConfigError as error:
@@ -202,6 +204,16 @@ def parse(document: Any, context: ConfigContext) -> ParsedConfig:
         else:
             served.append(spec)
     return ParsedConfig(tuple(_joined(spec, served) for spec in served), faults, tuple(notes))
+
+
+def _misspelt(name: str, entry: Any) -> list[str]:
+    """A sentence for each key that is not read, and near to one that is."""
+    container = entry.get("container") if isinstance(entry, dict) else None
+    keys = [str(key) for key in container] if isinstance(container, dict) else []
+    found = [(key, nearest(key, CONTAINER_KEYS)) for key in keys if len(key) <= _NAME_LIMIT]
+    return [
+        f"{name}: container.{printable(key)} is not read; did you mean container.{near}?" for key, near in found if near
+    ]
 
 
 _OF_THE_CONTAINER = ("home", "user", "passwd_root")

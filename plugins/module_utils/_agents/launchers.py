@@ -49,6 +49,21 @@ def _in_unit(text: str) -> str:
     return f'"{text}"' if any(character.isspace() for character in text) else text
 
 
+def devcontainer_part(desired: Desired, user: str | None = None) -> dict[str, Any]:
+    """A part of a devcontainer.json. ``remoteUser`` where the configuration names whom the container runs as."""
+    part: dict[str, Any] = {
+        "mounts": [
+            f"type=bind,source={mount.source},target={mount.target}{',readonly' if mount.read_only else ''}"
+            for mount in desired.mounts
+        ]
+    }
+    if desired.variables:
+        part["containerEnv"] = dict(desired.variables)
+    if user:
+        part["remoteUser"] = user.partition(":")[0]
+    return part
+
+
 def launcher_fragments(desired: Desired) -> dict[str, Any]:
     """The mount and its variables for those who start containers themselves. No option makes the link.
 

@@ -100,7 +100,7 @@ def _shared_directory(needs: HostNeeds, directory: str, user: User, changes: Cha
         return
     made = as_user(user, partial(_make_as_user, directory, dict(needs.initial_files), writer), changes)
     if made and not is_users and not changes.check_mode:
-        _give_away(made, writer, needs.gid or 0)
+        _give_away(made, user, writer, needs.gid or 0)
 
 
 def _ensure_roots(directory: str, changes: Changes) -> None:
@@ -218,8 +218,11 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _give_away(made: list[list[Any]], uid: int, gid: int) -> None:
-    """As root: chown what was just made, by descriptor. What is not the same any more is left as it is."""
+def _give_away(made: list[list[Any]], user: User, uid: int, gid: int) -> None:
+    """As root: chown what the user has just made, by descriptor. What is not the same any more is left as it is.
+
+    It must be the user's still: by a link he can have had something of another one's looked at as what he made.
+    """
     for path, device, inode in reversed(made):
         try:
             descriptor = open_beneath("/", path, O_PATH)
@@ -227,7 +230,8 @@ def _give_away(made: list[list[Any]], uid: int, gid: int) -> None:
             raise HostError(f"{path}: {error.strerror}; it was moved while it was made: run again.") from None
         try:
             status = os.fstat(descriptor)
-            if _identity(status) != (device, inode) or (stat.S_ISREG(status.st_mode) and status.st_nlink != 1):
+            is_users_own = status.st_uid == user.uid and (stat.S_ISDIR(status.st_mode) or status.st_nlink == 1)
+            if _identity(status) != (device, inode) or not is_users_own:
                 raise HostError(f"{path} was replaced while it was made; look at it and run again.")
             os.chown(f"/proc/self/fd/{descriptor}", uid, gid)
         finally:

@@ -35,6 +35,11 @@ class Changes:
         self._add(what, {"before_header": path, "after_header": path, "before": before, "after": after})
         return not self.check_mode
 
+    @property
+    def gone(self) -> set[str]:
+        """Paths that were removed, or in check mode would be."""
+        return {diff["after_header"] for diff in self.diff if diff["after"] == "absent\n"}
+
     def _add(self, what: str, diff: dict[str, str]) -> None:
         # In check mode a missing parent directory is found again for each file below it.
         if not (self.check_mode and what in self.changes):

@@ -47,6 +47,10 @@ class HostError(AgentMountsError):
     """The host cannot be brought to what is asked for; the sentence names the thing and the fix."""
 
 
+class RunEnded(BaseException):
+    """The run was asked to end (SIGTERM, SIGINT); not an ``Exception``, so that nothing swallows it."""
+
+
 def unexpected(error: BaseException) -> str:
     """A fault of this collection's own. The text of the exception may hold what the agent must not lose: a secret."""
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -17,7 +17,9 @@ _UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 def printable(text: str, limit: int = _LIMIT) -> str:
     r"""One line without control characters: each is written as ``\xNN`` or ``\uNNNN``; cut in its middle if long."""
-    shown = "".join(char if unicodedata.category(char) not in _UNPRINTABLE else _escaped(char) for char in text)
+    shown = text
+    if not text.isprintable():  # which most text is; only then each character is looked at
+        shown = "".join(char if unicodedata.category(char) not in _UNPRINTABLE else _escaped(char) for char in text)
     if len(shown) <= limit:
         return shown
     half = (limit - 5) // 2

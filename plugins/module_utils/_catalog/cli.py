@@ -135,7 +135,8 @@ def cli_of_command(command: str | Sequence[str], catalog: Mapping[str, AgentCli]
 
 def version_of(text: str) -> str | None:
     """The version that a CLI's ``--version`` prints: its first three numbers with dots; ``None`` if there are none."""
-    found = re.search(r"(?<![\d.])\d+\.\d+\.\d+", text)
+    # A container prints it: no digits of other scripts, and none that int() refuses for their number.
+    found = re.search(r"(?<![0-9.])[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}(?![0-9])", text)
     return found.group() if found else None
 
 

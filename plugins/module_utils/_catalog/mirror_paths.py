@@ -47,6 +47,12 @@ def credentials_directory(root: str, cli: AgentCli) -> str:
     return f"{root}/{cli.name}-credentials"
 
 
+def published_cli(directory: str, catalog: Iterable[AgentCli]) -> AgentCli | None:
+    """The agent CLI whose login is published in a credentials directory."""
+    name = posixpath.basename(directory)
+    return next((row for row in catalog if posixpath.basename(credentials_directory("", row)) == name), None)
+
+
 def staging_directory(directory: str) -> str:
     """The sibling of a credentials directory in which a version is prepared; it holds the mirror's state file, too."""
     parent, name = posixpath.split(directory)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the user should know about an agent, though it does not stop the run. Pure."""
+"""What the user should know about an agent as it is, though it does not stop the run. Pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from .._agents.passwd import PASSWD
 from .._catalog.rows import CATALOG
 from .exposure import exposed
 from .link import link_obstacle
-from .observed import Observed, ObservedContainer, RecreationFacts
-from .options import Options
-from .verdict import Diagnosis
+from .observed import Observed, ObservedContainer
 
 
 def warnings(observed: Observed) -> tuple[str, ...]:
@@ -95,38 +93,3 @@ def _masking_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str
         for variable in spec.cli.masking_variables
         if environment.get(variable)
     ]
-
-
-def start_warnings(spec: AgentSpec) -> tuple[str, ...]:
-    """What the mount alone does not do for the agent CLI."""
-    if spec.is_shared or not spec.cli.start:
-        return ()
-    return (f"{spec.name}: the mount alone does not log {spec.cli.name} in: {spec.cli.start}.",)
-
-
-def compose_warnings(observed: Observed, diagnosis: Diagnosis) -> tuple[str, ...]:
-    """What would bring the old mounts of a container back that is recreated but was made by compose."""
-    labels = observed.container.inspected.labels if observed.container else {}
-    service = labels.get("com.docker.compose.service")
-    desired = observed.desired
-    if not service or desired is None:
-        return ()
-    files = labels.get("com.docker.compose.project.config_files", "its compose file")
-    old = f"replace the volume at {' and '.join(diagnosis.unmounted)} by" if diagnosis.unmounted else "add the volume"
-    return (
-        f"{observed.spec.name}: docker compose made this container; in services.{service}.volumes of {files} {old} "
-        f"{desired.mount.source}:{desired.mount.target}:ro (see compose in the result), or the next change of that "
-        f"service brings the old mounts back.",
-    )
-
-
-def dependent_warnings(name: str, facts: RecreationFacts, options: Options) -> tuple[str, ...]:
-    """Who goes on as it is, but holds on to the container that is replaced."""
-    left = [one for one in facts.dependents if not one.is_broken] if not options.recreate_dependents else []
-    listed = ", ".join(f"{one.facts.container.name} ({' and '.join(one.ways)})" for one in left)
-    if not listed:
-        return ()
-    return (
-        f"{name}: other containers go on with what they have of this one: {listed}; set recreate_dependents: true to "
-        f"recreate them with it.",
-    )

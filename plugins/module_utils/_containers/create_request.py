@@ -27,7 +27,7 @@ from typing import Any, Mapping
 from .._base.paths import normalise
 from .._engine.documents import ApiVersion, Container, Document, Image, with_variable
 from .._engine.mounts import MountSpec, bind_fields, binds_as_mounts, with_bind, without_targets
-from .observed import RecreationFacts
+from .recreation_facts import RecreationFacts
 
 API_ALL_ENDPOINTS_IN_CREATE = (1, 44)
 """From here create takes every endpoint, and connect ignores a MAC address; before, create takes only one."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Callable, Iterator, TypeVar
+from typing import Any, Callable, Iterable, Iterator, Mapping, TypeVar
 
 from .._base.errors import AgentMountsError, ConfigError, unexpected
 from .._base.printable import printable
@@ -33,6 +33,10 @@ class Failures:
             self.add(agent, unexpected(error))
         return None
 
+    def gather(self, works: Iterable[tuple[str, Callable[[], Iterable[_Value]]]]) -> list[_Value]:
+        """All that the works of agents give, but for those that failed."""
+        return [value for agent, work in works for value in self.attempt(agent, work) or ()]
+
     def add(self, agent: str, *sentences: str) -> None:
         """Note sentences, each of which begins with the agent's name."""
         begin = f"{agent}: "
@@ -48,3 +52,28 @@ class Failures:
 
     def __bool__(self) -> bool:
         return bool(self.sentences)
+
+
+def bound(work: Callable[..., _Value], *arguments: Any) -> Callable[[], _Value]:
+    """``work`` with its arguments, for :meth:`Failures.attempt`."""
+    return lambda: work(*arguments)
+
+
+def with_failures(
+    agents: Mapping[str, dict[str, Any] | None], failures: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Every agent with ``failed``, and with ``failure``; those of which nothing else is known among them."""
+    names = dict.fromkeys((*agents, *failures))
+    return {
+        name: {**(agents.get(name) or {}), "failed": name in failures, "failure": failures.get(name)} for name in names
+    }
+
+
+def failure_message(agents: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """What the module says at its end when agents failed; ``None`` if none did.
+
+    :param agents: as :func:`with_failures` returns them.
+    """
+    failures = [agent["failure"] for agent in agents.values() if agent["failed"]]
+    count = f"{len(failures)} of {len(agents)} agents failed; the others are served."
+    return "\n".join([*failures, count]) if failures else None

@@ -10,8 +10,8 @@ from typing import Iterable
 
 from .._base.paths import is_below, normalise
 from .._engine.documents import UNLESS_STOPPED, Container
-from .observed import RecreationFacts
 from .options import Options
+from .recreation_facts import RecreationFacts
 
 _ENGINE_FILES = ("/.dockerenv", "/dev", "/sbin/docker-init")
 """What the engine itself puts into a writable layer."""

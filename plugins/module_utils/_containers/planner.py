@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import Protocol, Sequence
 
 from . import podman, recreation, versions
-from .advice import compose_warnings, dependent_warnings, start_warnings, warnings
-from .observed import Observed, RecreationFacts, recreated_with
+from .observed import Observed
 from .options import Options
 from .plan import AgentPlan, Target
+from .recreation_advice import compose_warnings, dependent_warnings, start_warnings
+from .recreation_facts import RecreationFacts, recreated_with
 from .refusals import refuse_dependents, refuse_recreation
+from .settled import as_it_is
 from .start_conditions import refuse_place, refuse_start, start_differences
 from .verdict import Diagnosis, Remedy
 
@@ -37,10 +39,11 @@ class Inquiry(Protocol):
 
 def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inquiry: Inquiry) -> AgentPlan:
     """The plan for one agent."""
-    plan = AgentPlan(observed, diagnosis, warnings=warnings(observed))
+    plan = as_it_is(observed, diagnosis)
     name, container = observed.spec.name, observed.container
-    if diagnosis.remedy is None or container is None:
-        return replace(plan, refusals=_refuse_unknown_place(observed))
+    is_as_it_should_be = diagnosis.remedy is None and observed.desired is not None
+    if container is None or is_as_it_should_be:
+        return plan
     if diagnosis.remedy is Remedy.LINK:
         return replace(
             plan, operations=(recreation.make_link(observed, Target(observed.spec.container, container.id)),)
@@ -51,6 +54,8 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
             f"set recreate_stopped: true to recreate it, or start it and run again."
         )
         return replace(plan, warnings=(*plan.warnings, note))
+    if diagnosis.remedy is None:
+        return replace(plan, refusals=_refuse_unknown_place(observed))
     if inquiry.product() == podman.PRODUCT:
         return replace(plan, refusals=podman.refuse_podman(observed, diagnosis, options))
     idle_status = inquiry.idle_status() if observed.state == "running" and observed.spec.idle_command else 0
@@ -118,8 +123,6 @@ def _refuse_start(name: str, facts: RecreationFacts, unmounted: Sequence[str], o
 
 
 def _refuse_unknown_place(observed: Observed) -> tuple[str, ...]:
-    if observed.container is None or observed.desired is not None:
-        return ()
     return (
         f"{observed.spec.name}: container.target is not set and the home directory of the container's user is not "
         f"known; set container.target.",

@@ -18,12 +18,17 @@ from .._host.mountinfo import Mount
 from .._host.node import Node
 from .._host.process_root import ContainerRoot
 
+NOT_HERE = "the engine is not on this host, or nothing of it but its socket is"
+
 
 class ReadingEngine(Protocol):
     """The engine's calls that change nothing."""
 
     api_version: ApiVersion
-    is_local: bool
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its files are on this host."""
 
     def identity(self) -> str: ...
     def product(self) -> str: ...

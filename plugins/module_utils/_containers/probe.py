@@ -17,8 +17,9 @@ from typing import Any, Iterable
 from .._base.errors import EngineError
 from .._base.names import SUFFIX_PROBE
 from .._engine.documents import NO_RESTART, Container, Document
-from .observed import RecreationFacts
-from .plan import AgentPlan, ContainerOperation, CreateContainer, Effects, Operation, RemoveContainer, Target
+from .operations import ContainerOperation, CreateContainer, RemoveContainer
+from .plan import AgentPlan, Effects, Operation, Target
+from .recreation_facts import RecreationFacts
 
 PROGRAM = "/.agent-mounts-probe"
 """No image has it. It is the mark of a probe, too."""

@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator
 
+from .._agents.config import AgentSpec, ConfigContext
 from .._agents.directory import reader_advice
-from .._catalog.mirror_paths import staging_directory
+from .._catalog.mirror_paths import published_cli, staging_directory
 from .._engine.documents import Document
 from .._host.process_root import NotProven
+from .._host.reading import fingerprint
+from .info import Proof, ProvedReader, credential_path, expiry
 from .observed import LinkState
 from .plan import AgentPlan
 from .ports import Host
-from .report import Proof, ProvedReader, credential_path
 
 
 def prove(host: Host, agent: AgentPlan) -> Proof:
@@ -30,6 +32,21 @@ def prove(host: Host, agent: AgentPlan) -> Proof:
         readers=tuple(_readers(host, agent, str(inside["path"]))) if content is not None and inside else (),
         mirror=_mirror_state(host, agent.observed.spec.directory),
     )
+
+
+def unused_logins(host: Host, context: ConfigContext, agents: Iterable[AgentSpec]) -> list[dict[str, Any]]:
+    """The logins that a mirror publishes and no agent uses."""
+    used = {host.directory(spec.directory).path for spec in agents}
+    found = []
+    for directory in dict.fromkeys(context.mirrored.values()):
+        cli, there = published_cli(directory, context.catalog.values()), host.directory(directory)
+        if cli is None or there.kind != "directory" or there.path in used:
+            continue
+        content = host.read(f"{directory}/{cli.credential}")
+        published = {"fingerprint": fingerprint(content), "expires_at": expiry(content, cli)}
+        mirror = _mirror_state(host, directory)
+        found.append({"cli": cli.name, "directory": directory, "published": published, "mirror": mirror})
+    return found
 
 
 def _inside(host: Host, agent: AgentPlan) -> Document | None:

@@ -16,8 +16,7 @@ from .._base.errors import RefusedError
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import ALWAYS, NO_RESTART, RUNNING_STATES, UNLESS_STOPPED, Container, Document
 from .layer_changes import is_committed_from, is_of_stopped, is_of_unless_stopped
-from .plan import (
-    Operation,
+from .operations import (
     PauseContainer,
     RemoveContainer,
     RemoveImage,
@@ -25,8 +24,8 @@ from .plan import (
     SetRestartPolicy,
     StartContainer,
     StopContainer,
-    Target,
 )
+from .plan import Operation, Target
 from .relations import owners
 
 _CAUSE = "an earlier recreation did not end"

@@ -20,18 +20,14 @@ from .._engine.mounts import MountSpec
 from .create_request import CreateRequest, Overrides, create_request
 from .layer_changes import committed_image, dropped_files, is_carried, lost_files
 from .link import link_holder, link_obstacle
-from .observed import LinkState, Observed, RecreationFacts, recreated_with
-from .options import Options
-from .plan import (
-    AgentPlan,
+from .observed import LinkState, Observed
+from .operations import (
     CommitContainer,
     ConnectNetwork,
     CopyLayer,
     CreateContainer,
     DisconnectNetwork,
-    Expectation,
     MakeLink,
-    Operation,
     PauseContainer,
     RemoveContainer,
     RemoveImage,
@@ -41,10 +37,12 @@ from .plan import (
     SetRestartPolicy,
     StartContainer,
     StopContainer,
-    Target,
     VerifyContainer,
 )
+from .options import Options
+from .plan import AgentPlan, Expectation, Operation, Target
 from .probe import probe
+from .recreation_facts import RecreationFacts, recreated_with
 from .verdict import Diagnosis, Remedy
 
 _LONG = 30
@@ -76,7 +74,7 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
     steps: list[Operation] = [
         *(step for one in (facts, *running) for step in _probe_as_it_is(agent, one)),
         RestartContainer(agent, diagnosis.cause, container, facts.container.stop_timeout),
-        _verify(observed, options, container),
+        _verify(observed, facts, options, container),
     ]
     if observed.container and observed.container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
         steps.append(make_link(observed, container))
@@ -124,7 +122,9 @@ def recreate(
         # see it, and a carried layer would put the original's file over it.
         is_linked_early=not (carries and image is None)
         and not any(_is_link_on_a_volume(one) for one, _why in everyone),
-        verifications=tuple(_verify(one, options, _replacement(facts, facts.container.name)) for one, _why in everyone),
+        verifications=tuple(
+            _verify(one, facts, options, _replacement(facts, facts.container.name)) for one, _why in everyone
+        ),
     )
     if image:
         trial = create_request(facts, overrides)
@@ -342,7 +342,7 @@ def _is_link_on_a_volume(observed: Observed) -> bool:
     return link_holder(observed.container.inspected, observed.spec, observed.desired) is not None
 
 
-def _verify(observed: Observed, options: Options, container: Target) -> VerifyContainer:
+def _verify(observed: Observed, facts: RecreationFacts, options: Options, container: Target) -> VerifyContainer:
     """Prove that a container which was just started does its work."""
     desired = observed.desired
     obstacle = observed.container.proof_obstacle if observed.container else None
@@ -352,10 +352,11 @@ def _verify(observed: Observed, options: Options, container: Target) -> VerifyCo
         read_only=not observed.spec.is_shared,
         healthy=options.wait_for == "healthy",
         timeout=options.wait_timeout,
-        is_lasting=observed.container is None or not observed.container.inspected.is_restarting,
+        is_lasting=not facts.container.is_restarting,
+        is_provable=obstacle is None,
     )
     cause = f"not proven what it sees: {obstacle}" if options.is_present and obstacle else ""
-    return VerifyContainer(observed.spec.name, cause, container, expectation, is_provable=obstacle is None)
+    return VerifyContainer(observed.spec.name, cause, container, expectation)
 
 
 def _probe_as_it_is(agent: str, facts: RecreationFacts) -> tuple[Operation, ...]:
@@ -385,5 +386,5 @@ def _dependent_replacement(
         copies_layer=is_carried(facts, None, options, is_alone=False),
         links=(),
         is_linked_early=False,
-        verifications=(VerifyContainer(agent, "", container, expectation, is_provable=True),),
+        verifications=(VerifyContainer(agent, "", container, expectation),),
     )

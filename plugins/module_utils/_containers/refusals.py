@@ -11,8 +11,9 @@ from .._agents.placement import SHARED_TARGETS, STORE_TARGETS
 from .._base.paths import is_below
 from .._engine.mounts import MountSpec
 from .layer_changes import lost_files
-from .observed import Observed, ObservedContainer, RecreationFacts, recreated_with
+from .observed import Observed, ObservedContainer
 from .options import Options
+from .recreation_facts import RecreationFacts, recreated_with
 from .verdict import Diagnosis
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from .._engine.documents import Container
 
@@ -24,6 +24,8 @@ class Everyone:
     containers: Sequence[Container]
     replaced: Mapping[str, str] = field(default_factory=dict)
     """Id of a container that this run has replaced → its name."""
+    image_labels: Callable[[Container], Mapping[str, str]] = field(default=lambda _container: {})
+    """The labels of a container's image, whose author is not who started it; asked where labels decide."""
 
     def find(self, reference: str, user: Container) -> Container | None:
         """The container that a request of ``user`` means.
@@ -40,17 +42,25 @@ class Everyone:
 
     def _service(self, reference: str, user: Container) -> Container | None:
         """The only service that ``user`` needs and does not have; who has lent volumes has them still."""
-        project = user.labels.get(_PROJECT)
-        services = {one.labels.get(_SERVICE, ""): one for one in self.containers if one.labels.get(_PROJECT) == project}
+        own = self._labels(user)
+        project = own.get(_PROJECT)
+        of_project = [one for one in self.containers if project and one.labels.get(_PROJECT) == project]
+        labels = [(one, self._labels(one)) for one in of_project]
+        services = {given[_SERVICE]: one for one, given in labels if {_PROJECT, _SERVICE} <= given.keys()}
         had = {*user.namespaces.values(), *user.volumes_from}
-        needed = {entry.split(":", 1)[0] for entry in user.labels.get(_NEEDED, "").split(",") if entry}
+        needed = {entry.split(":", 1)[0] for entry in own.get(_NEEDED, "").split(",") if entry}
         needed -= {name for name, one in services.items() if {one.id, one.name} & had}
-        if not project or len(needed) != 1:
+        if len(needed) != 1:
             return None
         found = services.get(needed.pop())
         if found is None or reference not in user.volumes_from:
             return found
         return found if _targets(found) <= _targets(user) else None
+
+    def _labels(self, container: Container) -> dict[str, str]:
+        """Those that were given to the container itself, as compose does."""
+        images = self.image_labels(container)
+        return {key: value for key, value in container.labels.items() if images.get(key) != value}
 
 
 def _targets(container: Container) -> set[str]:

@@ -2,40 +2,36 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans and observations as the plain data that modules return. No secret passes: ``Env`` values are masked. Pure."""
+"""What ``agent_mounts`` returns, as plain data. No secret passes: ``Env`` values are masked. Pure."""
 
 from __future__ import annotations
 
-import datetime
 import json
-import posixpath
-from dataclasses import asdict, dataclass
 from typing import Any, Collection, Mapping, Sequence
 
 from .._agents.config import AgentSpec
-from .._agents.launchers import desired_without_container, launcher_fragments
-from .._agents.placement import Desired, is_file_mount
-from .._catalog.cli import AgentCli
+from .._agents.launchers import desired_without_container, devcontainer_part, launcher_fragments
+from .._agents.placement import Desired
 from .._engine.documents import Document
-from .._engine.mounts import MountSpec
-from .._host.reading import fingerprint
-from .exposure import exposed
+from .isolation import Failures, bound, with_failures
 from .plan import AgentPlan, ProvideOnHost
 from .run import RunResult
-from .verdict import Remedy, Verdict
+from .verdict import Verdict
 
 _MASK = "********"
 
 
 def run_result(result: RunResult) -> dict[str, Any]:
     """What ``agent_mounts`` returns."""
-    agents = {
-        plan.agent: agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
-        for plan in result.plan.agents
-    }
+    failures = Failures(dict(result.failures))
+
+    def described(plan: AgentPlan) -> dict[str, Any]:
+        return agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
+
+    agents = {plan.agent: failures.attempt(plan.agent, bound(described, plan)) for plan in result.plan.agents}
     return {
         "changed": result.changed,
-        "agents": with_failures(agents, result.failures),
+        "agents": with_failures(agents, failures.sentences),
         "plan": str(result.plan),
         "recovered": [str(operation) for operation in result.plan.recovery],
         "prepared": _prepared(result),
@@ -51,20 +47,9 @@ def launchers_result(agents: Sequence[AgentSpec], result: RunResult) -> dict[str
     }
 
 
-def with_failures(agents: Mapping[str, dict[str, Any]], failures: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Every agent with ``failed``, and with ``failure``; those of which nothing else is known among them."""
-    names = dict.fromkeys((*agents, *failures))
-    return {name: {**agents.get(name, {}), "failed": name in failures, "failure": failures.get(name)} for name in names}
-
-
-def failure_message(failures: Mapping[str, str], agents: int) -> str:
-    """What the module says at its end when agents failed."""
-    return "\n".join([*failures.values(), f"{len(failures)} of {agents} agents failed; the others are served."])
-
-
 _FOR_LAUNCHERS = (
     "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose",
-    "quadlet",
+    "quadlet", "devcontainer",
 )  # fmt: skip
 
 
@@ -93,7 +78,7 @@ def agent_result(agent: AgentPlan, after: Verdict, sharers: Sequence[str]) -> di
         "operations": [str(operation) for operation in agent.changes],
         "deferred": agent.deferred is not None,
         "differences": list(agent.differences),
-        "mounts": [mount_result(mount) for mount in observed.mounts],
+        "mounts": [mount.as_result for mount in observed.mounts],
         "warnings": list(agent.warnings),
     }
 
@@ -109,6 +94,7 @@ def _described(spec: AgentSpec, desired: Desired | None) -> dict[str, Any]:
         launcher_fragments(desired) if desired else {"docker_args": [], "engine_api": {}, "compose": {}, "quadlet": []}
     )
     return {
+        "devcontainer": devcontainer_part(desired, spec.user) if desired else {},
         "container": spec.container,
         "cli": spec.cli.name,
         "mode": spec.mode,
@@ -118,10 +104,6 @@ def _described(spec: AgentSpec, desired: Desired | None) -> dict[str, Any]:
         "target": desired.mount.target if desired else None,
         **fragments,
     }
-
-
-def mount_result(mount: MountSpec) -> dict[str, Any]:
-    return {"type": mount.type, "source": mount.source, "target": mount.target, "read_only": mount.read_only}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -174,109 +156,3 @@ def mask(entry: str, shown: Collection[str] = ()) -> str:
     """``NAME=value`` with the value masked, save for the variables ``shown``, which this collection sets."""
     name, equals, value = entry.partition("=")
     return f"{name}{equals}{value if name in shown else _MASK}" if equals else name
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# What agent_mounts_info returns
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What was read on the host and in the container, for one agent."""
-
-    content: bytes | None
-    """Of the published credential file."""
-    inode: int | None
-    inside: Mapping[str, Any] | None
-    """What the container's process sees; ``None`` if it does not run or may not be looked at."""
-    mirror: Mapping[str, Any] | None
-    """The state file of the mirror."""
-    readers: tuple[ProvedReader, ...] = ()
-    """Who reads the login in the container; nobody where that may not be looked at."""
-
-
-@dataclass(frozen=True)
-class ProvedReader:
-    """A reader in the host's numbers, why it cannot read the login, and the fix."""
-
-    uid: int
-    gid: int
-    command: str
-    obstacle: str | None
-    advice: str | None
-
-
-def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, Any]:
-    """One agent's part of what ``agent_mounts_info`` returns; ``sharers`` are the agents that write the same login."""
-    observed = agent.observed
-    spec, desired, container = observed.spec, observed.desired, observed.container
-    identity = observed.directory.identity
-    published = {
-        "path": spec.published_path,
-        "inode": proof.inode,
-        "fingerprint": fingerprint(proof.content),
-        "expires_at": expiry(proof.content, spec.cli),
-    }
-    return {
-        "container": spec.container,
-        "cli": spec.cli.name,
-        "mode": spec.mode,
-        "reload": spec.cli.reload,
-        "shares_login_with": list(sharers),
-        "state": observed.state,
-        "started_at": container.inspected.started_at if container else None,
-        "verdict": agent.diagnosis.verdict.value,
-        "reasons": list(agent.diagnosis.reasons),
-        "directory": spec.directory,
-        "directory_inode": identity[1] if identity else None,
-        "target": desired.mount.target if desired else None,
-        "mounts": [mount_result(mount) for mount in observed.mounts],
-        "exposed": [exposed(reach) for reach in container.exposures] if container else [],
-        "accept_exposure": spec.accepts_exposure,
-        "published": published,
-        "inside": proof.inside,
-        "readers": [asdict(reader) for reader in proof.readers],
-        "fresh": is_fresh(agent, published, proof.inside),
-        "mirror": proof.mirror,
-        "warnings": list(agent.warnings),
-    }
-
-
-def credential_path(agent: AgentPlan) -> str:
-    """Where the container shows the credential: in the directory mount, or as a file mount."""
-    observed, spec = agent.observed, agent.observed.spec
-    files = [mount.target for mount in observed.mounts if is_file_mount(mount, spec, observed.desired)]
-    root = observed.desired.mount.target if observed.desired else "/"
-    return files[0] if files else posixpath.join(root, spec.credential)
-
-
-def is_fresh(agent: AgentPlan, published: Document, inside: Document | None) -> bool | None:
-    """Whether the process sees the published credential; ``None`` where that is not proven."""
-    if inside is None:
-        return None
-    diagnosis, desired = agent.diagnosis, agent.observed.desired
-    if agent.observed.spec.is_shared:
-        # Whether somebody has logged in there is the containers' business.
-        return diagnosis.verdict is Verdict.OK
-    # A container that a launcher started has the variable, but no link: that is for older versions.
-    lacks_only_link = diagnosis.remedy is Remedy.LINK and desired is not None and desired.variable is not None
-    return (
-        (diagnosis.verdict is Verdict.OK or lacks_only_link)
-        and published["fingerprint"] is not None
-        and all(inside[key] == published[key] for key in ("inode", "fingerprint"))
-    )
-
-
-def expiry(content: bytes | None, cli: AgentCli) -> str | None:
-    """When the access token in ``content`` ends, as ISO 8601 in UTC; ``None`` if it does not say."""
-    if content is None or cli.mirror.expires is None:
-        return None
-    try:
-        value: Any = json.loads(content)
-        for key in cli.mirror.expires.split("."):
-            value = value[key]
-        seconds = int(value) / 1000 if cli.mirror.expires_unit == "ms" else int(value)
-        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
-        return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

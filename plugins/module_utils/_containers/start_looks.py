@@ -12,8 +12,8 @@ from typing import Iterator
 from .._engine.documents import Container
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.process_root import ContainerRoot, NotProven
-from .observed import RecreationFacts
-from .ports import Host, ReadingEngine
+from .ports import NOT_HERE, Host, ReadingEngine
+from .recreation_facts import RecreationFacts
 from .start_conditions import SourceView, StartConditions
 
 
@@ -45,7 +45,7 @@ def _look(engine: ReadingEngine, host: Host, container: Container, target: str |
         return StartConditions()
     try:
         if not engine.is_local:
-            raise NotProven("the engine is not on this host")
+            raise NotProven(NOT_HERE)
         return within(LOOK_SECONDS, _look_inside, engine, host, container, target)
     except (NotProven, NoAnswerError) as reason:
         return StartConditions(obstacle=str(reason))

@@ -12,8 +12,9 @@ from typing import Sequence
 from .._base.paths import is_below
 from . import recreation
 from .observed import Observed
+from .operations import MakeLink, VerifyContainer
 from .options import Options
-from .plan import AgentPlan, MakeLink, VerifyContainer
+from .plan import AgentPlan
 from .verdict import Remedy
 
 

@@ -55,8 +55,9 @@ def _fault(engine: ReadingEngine, host: Host, container: Container, expectation:
     try:
         with host.root(container.pid, container.id, container.started_at) as root:
             view = root.stat(target)
-    except NotProven:
-        return None
+    except NotProven as reason:
+        # Of one that has just ended the engine still says that it runs.
+        return f"it is not proven what the new container sees: {reason}" if expectation.is_provable else None
     if view.identity != wanted.identity:
         return f"the new container does not see {directory} at {target}"
     if view.read_only != expectation.read_only:

@@ -41,9 +41,10 @@ _Value = TypeVar("_Value")
 _READ_LIMIT = 1 << 20
 _OUTPUT_SECONDS = 15.0
 _ENDLESS_SECONDS = 300.0
-"""How long to wait for a program that the engine would wait for without end."""
+"""How long to wait for what has no end of its own: a program that is never killed, the commit of a large layer."""
 _KINDS = {1 << 31: "directory", 1 << 27: "link", 1 << 24: "socket", 1 << 25: "pipe", 1 << 26: "other", 1 << 19: "other"}
 """The bits of Go's os.FileMode, as the engine tells it."""
+_PASS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TESTS: dict[Callable[[int], bool], str] = {
     stat.S_ISDIR: "directory",
     stat.S_ISLNK: "link",
@@ -118,6 +119,29 @@ def _words(error: Any) -> str:
     return str(getattr(error, "explanation", None) or error)
 
 
+_NOWHERE = "/dev/null"  # below which nothing can be
+
+
+@contextlib.contextmanager
+def _without_client_configuration() -> Iterator[None]:
+    """Let the SDK find no ``~/.docker/config.json``: registries' logins are in it, and nothing that a socket needs.
+
+    A broken one would end the run (docker/docker-py, auth.parse_auth); a FIFO, where sudo keeps the user's ``HOME``,
+    would hold it for ever.
+    """
+    places = ("HOME", "DOCKER_CONFIG")
+    before = {name: os.environ.get(name) for name in places}
+    os.environ.update(dict.fromkeys(places, _NOWHERE))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 class Engine:
     """One connection to a Docker engine.
 
@@ -128,16 +152,18 @@ class Engine:
     """
 
     def __init__(self, docker_host: str, tls: Mapping[str, Any] | None, timeout: int) -> None:
+        self._is_socket = docker_host.startswith("unix://")
         try:
             settings: dict[str, Any] = {
                 "base_url": docker_host,
                 "timeout": timeout,
                 "tls": docker.tls.TLSConfig(**tls) if tls else False,
             }
-            self._newest: Any = docker.APIClient(version="auto", **settings)
-            is_newer = _version(self._newest.api_version) > NEWEST_API
             tested = ".".join(map(str, NEWEST_API))
-            self._api: Any = docker.APIClient(version=tested, **settings) if is_newer else self._newest
+            with _without_client_configuration() if self._is_socket else contextlib.nullcontext():
+                self._newest: Any = docker.APIClient(version="auto", **settings)
+                is_newer = _version(self._newest.api_version) > NEWEST_API
+                self._api: Any = docker.APIClient(version=tested, **settings) if is_newer else self._newest
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
             raise EngineError(_not_connected(docker_host, error)) from None
         except ValueError as error:
@@ -150,18 +176,26 @@ class Engine:
         owner = owner_of(socket_path(docker_host) or "")
         self.namespace = owner.pid if owner and owner.has_namespace and owner.uid == os.geteuid() else None
         """A process in the user namespace of an engine of this user's own, a rootless one."""
-        self.is_local = docker_host.startswith("unix://")
-        if self.is_local:
+        if self._is_socket:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
             self._api.trust_env = self._newest.trust_env = False
         self.api_version = _version(self._api.api_version)
 
     # reading
 
+    @functools.cached_property
     @_mapped
+    def _info(self) -> Document:
+        return cast(Document, self._api.info())
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine's files are on this host: a container may have nothing of it but the socket."""
+        return self._is_socket and _has_files(str(self._info.get("DockerRootDir") or "/"))
+
     def identity(self) -> str:
         """What is unique in the engine, whatever the socket by which it is reached."""
-        return str(self._api.info().get("ID") or self._api.base_url)
+        return str(self._info.get("ID") or self._api.base_url)
 
     @_mapped
     def product(self) -> str:
@@ -241,7 +275,7 @@ class Engine:
         """
         upper = self.layer_directory(container)
         if upper is not None:
-            return self.with_its_rights(self._timeout, _kind_in_layer, upper + path)
+            return self.with_its_rights(self._timeout, _kind_in_layer, upper, path)
         sources = path_binds(self.inspect(container).host_config)
         if not self.is_local or not all(os.path.exists(source) for source in sources):
             return "file"
@@ -327,21 +361,21 @@ class Engine:
     @_mapped
     def stop(self, container: str, timeout: int) -> None:
         if timeout < 0:
-            self._wait_for_end(container, "stop")
+            self._post_patiently(f"/containers/{container}/stop", t=-1)
         else:
             self._api.stop(container, timeout=timeout)
 
     @_mapped
     def restart(self, container: str, timeout: int) -> None:
         if timeout < 0:
-            self._wait_for_end(container, "restart")
+            self._post_patiently(f"/containers/{container}/restart", t=-1)
         else:
             self._api.restart(container, timeout=timeout)
 
-    def _wait_for_end(self, container: str, how: str) -> None:
-        """For a program that has time without end (-1) the SDK waits a second less than for any other call."""
-        url = self._api._url("/containers/{0}/" + how, container)
-        answer = self._api._post(url, params={"t": -1}, timeout=self._timeout + _ENDLESS_SECONDS)
+    def _post_patiently(self, path: str, **parameters: Any) -> None:
+        """For a stop without end the SDK waits a second less than for any other call, for a commit not longer."""
+        url = self._api._url(path)
+        answer = self._api._post(url, params=parameters, json={}, timeout=self._timeout + _ENDLESS_SECONDS)
         self._api._raise_for_status(answer)
 
     @_mapped
@@ -366,7 +400,7 @@ class Engine:
         """Make an image named ``image`` of a container's file system, without its mounts."""
         repository, _colon, tag = image.partition(":")
         comment = "The writable layer that agentops.credentials.agent_mounts has kept at a recreation"
-        self._api.commit(container, repository=repository, tag=tag, message=comment)
+        self._post_patiently("/commit", container=container, repo=repository, tag=tag, comment=comment)
 
     @_mapped
     def remove_image(self, image: str) -> None:
@@ -426,17 +460,35 @@ class Engine:
         copy_layer(self, source, target)
 
 
+def _has_files(directory: str) -> bool:
+    """Whether a directory is there with something in it, as far as this user can tell."""
+    try:
+        return bool(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
 def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.type, entry.mode, entry.uid, entry.gid = kind, mode, uid, gid
     return entry
 
 
-def _kind_in_layer(path: str) -> str:
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError:
-        return "gone"
+def _kind_in_layer(upper: str, path: str) -> str:
+    """No link is followed: one of the container's would lead to the host's own files."""
+    *parents, name = path.strip("/").split("/")
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = os.open(upper, _PASS)
+            stack.callback(os.close, descriptor)
+            for parent in parents:
+                descriptor = os.open(parent, _PASS, dir_fd=descriptor)
+                stack.callback(os.close, descriptor)
+            mode = os.lstat(name, dir_fd=descriptor).st_mode
+        except OSError:
+            return "gone"
     for is_kind, kind in _TESTS.items():
         if is_kind(mode):
             return kind

@@ -77,6 +77,10 @@ class Image:
     def has_entrypoint(self) -> bool:
         return bool(self._config.get("Entrypoint"))
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self._config.get("Labels") or {}
+
 
 @dataclass(frozen=True)
 class Container:
@@ -152,6 +156,11 @@ class Container:
     @property
     def started_at(self) -> str | None:
         return self._state.get("StartedAt")
+
+    @property
+    def restart_count(self) -> int:
+        """How often the engine has started it again by itself since somebody started it."""
+        return int(self.document.get("RestartCount") or 0)
 
     @property
     def finished_at(self) -> str:

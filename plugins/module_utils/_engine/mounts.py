@@ -28,6 +28,11 @@ class MountSpec:
     def __str__(self) -> str:
         return f"{self.type} {self.source} -> {self.target} ({'ro' if self.read_only else 'rw'})"
 
+    @property
+    def as_result(self) -> dict[str, Any]:
+        """As modules return it."""
+        return {"type": self.type, "source": self.source, "target": self.target, "read_only": self.read_only}
+
 
 def from_engine(rows: Iterable[Mapping[str, Any]] | None) -> tuple[MountSpec, ...]:
     """The ``.Mounts`` array of a list row or an inspect document, ordered by target."""

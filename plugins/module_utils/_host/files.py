@@ -21,7 +21,7 @@ from .._base.errors import HostError
 from .._base.printable import printable
 from .acl import ACL_ACCESS, ACL_DEFAULT
 from .openat2 import O_PATH
-from .reading import read_regular
+from .reading import open_regular, read_regular
 from .users import User
 
 
@@ -35,7 +35,7 @@ def status_of(path: str) -> os.stat_result | None:
 def content_of(path: str) -> str | None:
     """The text of a regular file, or ``None``."""
     try:
-        content = read_regular(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+        content = read_regular(open_regular(path))
     except OSError:
         return None
     return None if content is None else content.decode("utf-8", "replace")

@@ -18,9 +18,10 @@ from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
+from .openat2 import O_PATH, UnsupportedError, open_beneath
 from .process_root import ContainerRoot, NamespacedRoot
 from .reader import Process, host_id, obstacle, obstacle_of, processes
-from .reading import read_regular
+from .reading import read_regular, reopened
 from .users import User, look_as, whose_id
 
 _FEW = 16
@@ -104,7 +105,10 @@ class Host:
         return path if found is None else str(found)
 
     def read(self, path: str) -> bytes | None:
-        """The first MiB of the regular file at ``path``, its last component not followed; ``None`` if none is there."""
+        """The first MiB of the regular file at ``path``, no link followed; ``None`` if none is there.
+
+        Where a path leads was judged when its links were resolved: root does not read where one leads that came later.
+        """
         text = self._look(_read, path)
         return None if text is None else str(text).encode("latin-1")
 
@@ -217,6 +221,12 @@ def _inode(path: str) -> int:
 
 def _read(path: str) -> str | None:
     """As text of one character for each byte, for it may come out of another process."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
-    content = read_regular(os.open(path, flags))
+    try:
+        found = open_beneath("/", path, O_PATH)
+    except UnsupportedError:
+        return None
+    try:
+        content = read_regular(reopened(found))
+    finally:
+        os.close(found)
     return None if content is None else content.decode("latin-1")

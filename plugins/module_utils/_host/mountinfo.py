@@ -25,6 +25,10 @@ class Mount:
     point: str
     """Where, as the process sees it."""
     read_only: bool
+    id: int = 0
+    """By which the kernel names it; see ``openat2.mount_id``."""
+    kind: str = ""
+    """The file system's kind, such as ``ext4`` or ``proc``."""
 
 
 def parse(text: str) -> tuple[Mount, ...]:
@@ -32,8 +36,12 @@ def parse(text: str) -> tuple[Mount, ...]:
     mounts = []
     for line in text.splitlines():
         fields = line.split(" ")
-        if len(fields) > 5:
-            mounts.append(Mount(fields[2], _plain(fields[3]), _plain(fields[4]), "ro" in fields[5].split(",")))
+        if len(fields) > 5 and fields[0].isdecimal():
+            _optional, _dash, kind = line.partition(" - ")
+            is_read_only = "ro" in fields[5].split(",")
+            mounts.append(
+                Mount(fields[2], _plain(fields[3]), _plain(fields[4]), is_read_only, int(fields[0]), kind.split(" ")[0])
+            )
     return tuple(mounts)
 
 

@@ -4,8 +4,9 @@
 
 """A directory moved from place to place: it stays the same one, so what has it mounted goes on seeing what is in it.
 
-The user cannot do it, for one of the places is root's. Root reaches both by descriptors, follows no link, and moves
-only a directory of the user's own out of a directory of the user's or root's own.
+The user cannot do it, for one of the places is root's. Root reaches both by descriptors, and moves only a directory of
+the user's own, out of and into a directory of the user's or of root's. A link is followed to the user's only: one that
+leads to root's could have been made by the user.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ def move(changes: Changes, user: User, former: str, directory: str, owner: int, 
     """
     if os.geteuid() != 0 or directory in changes.made:
         return False
-    is_free, parent, device = look_as(user, lambda: _look(former, directory))
+    is_free, device = look_as(user, lambda: _look(former, directory))
     if not is_free:
         return False
     try:
-        source = within(LOOK_SECONDS, _open_parent, parent, user)
+        source = _open_parent(former, user)
     except OSError:
         return False
     try:
@@ -73,28 +74,38 @@ def move(changes: Changes, user: User, former: str, directory: str, owner: int, 
 
 
 def _look(former: str, directory: str) -> list[Any]:
-    """As the user: whether the new path is free, where the former's parent leads to, and the new path's file system."""
+    """As the user: whether the new path is free, and its file system."""
     is_free = status_of(directory) is None or is_link_to(directory, former)
     above = os.path.dirname(directory)
     while not os.path.isdir(above):
         above = os.path.dirname(above)
-    return [is_free, os.path.realpath(os.path.dirname(former)), os.stat(above).st_dev]
+    return [is_free, os.stat(above).st_dev]
 
 
-def _open_parent(parent: str, user: User) -> int:
-    """A directory of root's or the user's, to which no link leads."""
-    descriptor = open_beneath("/", parent, O_PATH | os.O_DIRECTORY)
-    if os.fstat(descriptor).st_uid in (0, user.uid):
+def _open_parent(path: str, user: User) -> int:
+    """The directory that holds ``path``: the user's own, or one of root's to which no link leads.
+
+    :raises OSError: it is neither, or cannot be reached.
+    """
+    parent = os.path.dirname(path)
+    with suppress(OSError):
+        return within(LOOK_SECONDS, _open_owned, parent, (0, user.uid))
+    real = look_as(user, lambda: os.path.realpath(parent))
+    return within(LOOK_SECONDS, _open_owned, real, (user.uid,))
+
+
+def _open_owned(directory: str, uids: tuple[int, ...]) -> int:
+    descriptor = open_beneath("/", directory, O_PATH | os.O_DIRECTORY)
+    if os.fstat(descriptor).st_uid in uids:
         return descriptor
     os.close(descriptor)
-    raise PermissionError(f"{parent} is another user's")
+    raise PermissionError(f"{directory} is another user's")
 
 
 def _renamed(source: int, status: os.stat_result, user: User, former: str, directory: str, leave_link: bool) -> bool:
     """Whether the directory could be renamed; what another one was put in its place meanwhile goes back."""
     old, new = os.path.basename(former), os.path.basename(directory)
-    parent = look_as(user, lambda: os.path.realpath(os.path.dirname(directory)))
-    target = _open_parent(parent, user)
+    target = _open_parent(directory, user)
     try:
         with suppress(OSError):
             if stat.S_ISLNK(os.stat(new, dir_fd=target, follow_symlinks=False).st_mode):

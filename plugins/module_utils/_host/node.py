@@ -41,13 +41,11 @@ def node_of(status: os.stat_result) -> Node:
 
 
 def have_same_content(one: int, other: int) -> bool:
-    """Whether two descriptors, which are closed, are of regular files of the same content. Large ones never are."""
-    with os.fdopen(one, "rb") as file, os.fdopen(other, "rb") as second:
-        states = [os.fstat(each.fileno()) for each in (file, second)]
-        if not all(stat.S_ISREG(state.st_mode) and state.st_size <= _CONTENT_LIMIT for state in states):
-            return False
-        if states[0].st_size != states[1].st_size:
-            return False
+    """Whether two descriptors of regular files are of the same content. Large ones never are."""
+    sizes = {os.fstat(each).st_size for each in (one, other)}
+    if len(sizes) > 1 or max(sizes) > _CONTENT_LIMIT:
+        return False
+    with os.fdopen(one, "rb", closefd=False) as file, os.fdopen(other, "rb", closefd=False) as second:
         while True:
             chunks = file.read(_CHUNK), second.read(_CHUNK)
             if chunks[0] != chunks[1]:

@@ -11,7 +11,9 @@ again and so show fresh content for a stale container. Paths below it are resolv
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import functools
 import os
 import posixpath
 import re
@@ -24,7 +26,13 @@ from .bounded import LOOK_SECONDS
 from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, have_same_content, node_of
 from .openat2 import IN_ROOT, NO_SYMLINKS, O_PATH, UnsupportedError, mount_id, openat2
-from .reading import fingerprint, read_regular
+from .reading import fingerprint, read_regular, reopened
+
+_KERNELS = frozenset(
+    "autofs bdev binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl mqueue nfsd nsfs proc"
+    " pstore rpc_pipefs securityfs selinuxfs smackfs sysfs tracefs".split()
+)
+"""File systems whose files are the kernel's."""
 
 _Value = TypeVar("_Value")
 
@@ -59,6 +67,8 @@ class ContainerRoot:
 
     def __init__(self, pid: int, container_id: str, started_at: str | None = None) -> None:
         self._pid = pid
+        if pid == 0:
+            raise NotProven("it has no process at this moment")
         try:
             if not _is_in_cgroup(pid, container_id) and not _was_started(pid, started_at):
                 raise NotProven(f"process {pid} on this host is not the container's (a remote engine?)")
@@ -98,9 +108,9 @@ class ContainerRoot:
                 return FileView("directory", identity, read_only)
             if not stat.S_ISREG(status.st_mode):
                 return FileView("other", identity, read_only)
+            return FileView("file", identity, read_only, fingerprint(self._content(descriptor)))
         finally:
             os.close(descriptor)
-        return FileView("file", identity, read_only, fingerprint(self._content(path)))
 
     def lstat(self, path: str) -> FileView:
         """What the last component of ``path`` itself is: a ``link`` with its target, or as :meth:`stat`."""
@@ -131,17 +141,20 @@ class ContainerRoot:
 
     def has_content_of(self, path: str, host_path: str) -> bool:
         """Whether the regular file at ``path`` has the content of one of the host."""
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        try:
-            one = self._open(path, flags)
-        except OSError:
-            return False
-        try:
-            other = os.open(host_path, flags)
-        except OSError:
-            os.close(one)
-            return False
-        return have_same_content(one, other)
+        with contextlib.ExitStack() as stack:
+            descriptors = []
+            for look in (functools.partial(self._open, path), functools.partial(os.open, host_path)):
+                try:
+                    found = look(O_PATH | os.O_CLOEXEC)
+                    stack.callback(os.close, found)
+                    descriptor = None if self._is_of_the_kernel(found) else reopened(found)
+                except OSError:
+                    return False
+                if descriptor is None:
+                    return False
+                stack.callback(os.close, descriptor)
+                descriptors.append(descriptor)
+            return have_same_content(*descriptors)
 
     def holder(self, path: str, targets: Iterable[str]) -> str | None:
         """On which of the mounts at ``targets`` the nearest existing parent of ``path`` really lies.
@@ -170,21 +183,27 @@ class ContainerRoot:
         It is read from the container's own file system only: a link of the container could lead into its ``/proc``,
         which would be read with this process's rights. ``is_mounted`` says that a mount is known to be there.
         """
-        resolve = NO_SYMLINKS if is_mounted else 0
         try:
-            descriptor = self._open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY, resolve)
+            found = self._open(path, O_PATH, NO_SYMLINKS if is_mounted else 0)
         except OSError:
             return None
-        if not is_mounted and mount_id(descriptor) != mount_id(self._descriptor):
-            os.close(descriptor)
-            return None
-        return read_regular(descriptor)
+        try:
+            is_elsewhere = not is_mounted and mount_id(found) != mount_id(self._descriptor)
+            return None if is_elsewhere else self._content(found)
+        finally:
+            os.close(found)
 
-    def _content(self, path: str) -> bytes | None:
+    def _content(self, found: int) -> bytes | None:
+        """The start of a regular file, whatever link has led to it."""
         try:
-            return read_regular(self._open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
+            return None if self._is_of_the_kernel(found) else read_regular(reopened(found))
         except OSError:
             return None
+
+    def _is_of_the_kernel(self, found: int) -> bool:
+        """Whether a file is made up by the kernel as it is read, by the rights of who reads it, or taken away so."""
+        number = mount_id(found)
+        return any(mount.id == number and mount.kind in _KERNELS for mount in self.mounts())
 
 
 class NamespacedRoot(ContainerRoot):

@@ -11,6 +11,7 @@ directory on the way count as they do for the process.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import posixpath
 import time
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Collection, Iterator
 
 from .openat2 import O_PATH
+from .reading import reopened
 
 _MAY_READ_ALL = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _TRY_SECONDS = 10.0
@@ -110,9 +112,10 @@ def obstacle(process: Process, path: str) -> str | None:
     if child == 0:
         status = 255
         try:
+            own_descriptors = os.open("/proc/self/fd", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             _become(process)
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
-            status = 0
+            found = os.open(path, O_PATH | os.O_CLOEXEC)
+            status = errno.EINVAL if reopened(found, own_descriptors) is None else 0
         except OSError as error:
             status = min(error.errno or 255, 255)
         finally:

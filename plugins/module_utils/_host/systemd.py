@@ -14,7 +14,7 @@ import time
 
 from .._base.changes import Changes
 from .._base.errors import HostError
-from .users import User
+from .users import User, look_as
 
 _MANAGER_SECONDS = 15.0
 _CONNECT_SECONDS = 5.0
@@ -46,18 +46,31 @@ class Manager:
     def __init__(self, user: User, *, is_users: bool) -> None:
         self.user = user
         self.is_users = is_users
-        self.environment = dict(os.environ)
-        if is_users:
-            runtime = f"/run/user/{user.uid}"
-            self.environment.update(XDG_RUNTIME_DIR=runtime, HOME=user.home, USER=user.name, LOGNAME=user.name)
-            self.environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={runtime}/bus"
-            self.socket = f"{runtime}/systemd/private"
-        else:
-            self.socket = "/run/systemd/private"
+        self.socket = f"{self._runtime}/systemd/private" if is_users else "/run/systemd/private"
+
+    @property
+    def _runtime(self) -> str:
+        return f"/run/user/{self.user.uid}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of the process that asks, at that moment: one that works as the user has left root's."""
+        environment = dict(os.environ)
+        if self.is_users:
+            environment.update(XDG_RUNTIME_DIR=self._runtime, HOME=self.user.home)
+            environment.update(USER=self.user.name, LOGNAME=self.user.name)
+            environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={self._runtime}/bus"
+        return environment
 
     @property
     def is_reachable(self) -> bool:
-        """Whether it runs. Its socket alone is no proof: that stays when it is killed."""
+        """Whether it runs. Its socket alone is no proof: that stays when it is killed.
+
+        A user's lies where he can put a link: it is looked for as the user.
+        """
+        return bool(look_as(self.user, self._answers)) if self.is_users else self._answers()
+
+    def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_CONNECT_SECONDS)
             try:

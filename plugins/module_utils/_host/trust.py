@@ -15,6 +15,7 @@ from typing import Iterable
 from .._base.errors import ConfigError
 from .acl import writers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
+from .reading import open_regular
 from .users import User, look_as, may_use_engine
 
 _LIMIT = 4 << 20
@@ -74,12 +75,13 @@ def is_roots(path: str) -> bool:
 def _read(path: str, uid: int) -> dict[str, str]:
     """``text``, or ``fault``."""
     try:
-        # Non-blocking: a FIFO would wait for ever for a writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except FileNotFoundError:
         return {"fault": "does not exist on the managed host; set path to the agents' configuration."}
     except OSError as error:
         return {"fault": f"cannot be read ({error.strerror}); fix its permissions or use become."}
+    if descriptor is None:
+        return {"fault": "is no regular file; name the agents' configuration."}
     try:
         return _content(descriptor, path, uid)
     except OSError as error:
@@ -90,8 +92,6 @@ def _read(path: str, uid: int) -> dict[str, str]:
 
 def _content(descriptor: int, path: str, uid: int) -> dict[str, str]:
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        return {"fault": "is no regular file; name the agents' configuration."}
     with os.fdopen(descriptor, "rb", closefd=False) as file:
         if status.st_size > _LIMIT:
             return {"fault": f"is larger than {_LIMIT >> 20} MiB; name the agents' configuration."}

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
+import platform
 import pwd
 import select
 import signal
@@ -22,6 +24,8 @@ from .._base.printable import printable
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 
 _REAP_SECONDS = 2.0
+_ANSWER_BYTES = 64 << 20
+"""How much is taken of a child: in what it tells are the names of files, and the user can make any number of them."""
 _SECONDS = 300.0
 """How long the work of one user may take. Each call of systemctl in it ends within 120 seconds."""
 
@@ -144,11 +148,14 @@ def as_user(
             pipe.flush()
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb", buffering=0) as pipe, _passed_on(signals, child):
-        answer = _answer(pipe.fileno(), seconds)
-    if answer is None:
-        os.kill(child, signal.SIGKILL)
-    _reap(child)
+    answer: bytes | None = None
+    try:
+        with os.fdopen(reading, "rb", buffering=0) as pipe, _passed_on(signals, child):
+            answer = _answer(pipe.fileno(), seconds)
+    finally:
+        if answer is None:
+            os.kill(child, signal.SIGKILL)
+        _reap(child)
     if not answer:
         how = f"did not end within {seconds:.0f} seconds" if answer is None else "ended without an answer"
         raise HostError(
@@ -194,18 +201,21 @@ def _reap(child: int) -> None:
 
 def _answer(descriptor: int, seconds: float) -> bytes | None:
     """Read to the end, but not for ever: the user may stop a process that has his rights. ``None`` if time is up."""
-    end, answer = time.monotonic() + seconds, b""
+    end, answer = time.monotonic() + seconds, bytearray()
     while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
         piece = os.read(descriptor, 1 << 16)
         if not piece:
-            return answer
+            return bytes(answer)
         answer += piece
+        if len(answer) > _ANSWER_BYTES:
+            raise HostError("what a user's files are called takes more room than a run has; look at them.")
     return None
 
 
 def _work_in_child(user: User, work: Callable[[Changes], Any], changes: Changes) -> dict[str, Any]:
     result: dict[str, Any] = {}
     try:
+        _leave_roots_session(user)
         os.initgroups(user.name, user.gid)
         os.setgid(user.gid)
         os.setuid(user.uid)
@@ -218,6 +228,34 @@ def _work_in_child(user: User, work: Callable[[Changes], Any], changes: Changes)
     except Exception as error:  # the parent has nothing but this answer
         result["error"] = unexpected(error)
     return {**result, **changes.as_dict()}
+
+
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ")
+
+
+def _leave_roots_session(user: User) -> None:
+    """What the child starts is the user's: he can replace it, or trace it.
+
+    By root's terminal he could type into it (``TIOCSTI``), root's environment would be shown him
+    (``/proc/PID/environ``), and he would possess the keys of root's session.
+    """
+    os.setsid()
+    _leave_roots_keyring()
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    os.environ.clear()
+    os.environ.update(kept, HOME=user.home or "/", USER=user.name, LOGNAME=user.name)
+
+
+_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280, "armv7l": 311, "i686": 288}
+"""The number of keyctl(2), for which the C library has no function."""
+_JOIN_SESSION_KEYRING = 1
+
+
+def _leave_roots_keyring() -> None:
+    """As ``pam_keyinit`` does at a login; a kernel without keyrings, or in a container, has nothing to leave."""
+    number = _KEYCTL.get(platform.machine())
+    if number is not None:
+        ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_long(_JOIN_SESSION_KEYRING), None)
 
 
 def fault_of(error: OSError) -> str:

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from .._base.changes import Changes
 from .._base.errors import HostError
+from .._base.paths import is_below
 from .._base.printable import printable
 from .._host import acl
 from .._host.files import (
@@ -331,6 +332,38 @@ def remove_units(changes: Changes, manager: Manager, directory: str, names: tupl
     if not changes.check_mode and manager.is_reachable:
         manager.run("daemon-reload")
         manager.run("reset-failed", *present, check=False)
+
+
+def remove_empty_above(changes: Changes, home: str, *paths: str, gone: set[str]) -> None:
+    """Remove the directories between the home and what was removed at ``paths``, as far as they hold nothing else.
+
+    Not only what the role made: an empty one of these has no other use, and programs make it when they need it.
+
+    :param gone: what was removed by now, or in check mode would be.
+    """
+    gone = {*gone}
+
+    def will_be_gone(path: str) -> bool:
+        if path in gone:
+            return True
+        # systemctl removes the links of units that it disables, and the directory that held no others.
+        return path.endswith(".wants") and all(
+            name in {os.path.basename(one) for one in gone} for name in os.listdir(path)
+        )
+
+    above = {parent for path in paths if is_below(path, home) for parent in _parents(path, home)}
+    for path in sorted(above, key=len, reverse=True):
+        if os.path.isdir(path) and not os.path.islink(path):
+            names = {name for name in os.listdir(path) if will_be_gone(f"{path}/{name}")}
+            if remove_directory(changes, path, names):
+                gone.add(path)
+
+
+def _parents(path: str, home: str) -> list[str]:
+    parents = []
+    while (path := os.path.dirname(path)) != home:
+        parents.append(path)
+    return parents
 
 
 # ---------------------------------------------------------------------------------------------------------------------

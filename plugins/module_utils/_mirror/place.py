@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -19,6 +20,7 @@ from .._base.changes import Changes
 from .._base.errors import HostError
 from .._catalog import mirror_paths
 from .._host import files, moving
+from .._host.bounded import LOOK_SECONDS, within
 from .._host.users import as_user, look_as, may_use_engine
 from . import install
 from .spec import MirrorSpec
@@ -65,8 +67,29 @@ def _take_over(changes: Changes, specs: list[MirrorSpec], home_root: str) -> Non
     if specs[0].place == "home":
         as_user(user, lambda own: files.ensure_directory(own, specs[0].root, 0o700, exactly=False), changes)
     for spec, old in zip(specs, former):
-        moving.move(changes, user, old.directory, spec.directory, user.uid)
+        if not moving.move(changes, user, old.directory, spec.directory, user.uid):
+            _require_unneeded(spec, old)
         moving.move(changes, user, old.staging, spec.staging, user.uid, leave_link=False)
+
+
+def _require_unneeded(spec: MirrorSpec, old: MirrorSpec) -> None:
+    """Root's engine mounts nothing that root cannot reach; and what is another user's is no mirror's.
+
+    :raises HostError: a directory that could not be moved would go on without anybody who publishes there.
+    """
+    status = _as_root_sees(old.directory) if _is_there(old) and not _is_there(spec) else None
+    if status is not None and status.st_uid == spec.user.uid:
+        raise HostError(
+            f"{old.directory} cannot be moved to {spec.directory} (another file system, or a mount on it), and"
+            f" what has it mounted would keep the last login for ever; remove the mirror of the place {old.place} first"
+            f" (creds_mirror_state: absent), then run again: agents are without a login until agent_containers has run."
+        )
+
+
+def _as_root_sees(path: str) -> os.stat_result | None:
+    with suppress(OSError):
+        return within(LOOK_SECONDS, os.lstat, path)
+    return None
 
 
 def _is_there(spec: MirrorSpec) -> bool:
@@ -173,7 +196,7 @@ def _remove_staging(spec: MirrorSpec, own: Changes) -> None:
 
 
 def keep_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> None:
-    """Tell what could not be moved: it stays, for containers may have it mounted, but nothing publishes there."""
+    """Tell what was not moved: it stays, for containers may have it mounted, but nothing publishes there."""
     for spec, old in zip(specs, _former(specs, home_root)):
         if _is_there(old):
             if old.place == "system" and os.geteuid() != 0:
@@ -185,7 +208,7 @@ def keep_former(changes: Changes, specs: list[MirrorSpec], home_root: str) -> No
             else:
                 as_user(old.user, partial(_remove_staging, old), changes)
             changes.warnings.append(
-                f"{old.directory} could not be moved to {spec.directory} (another file system, or out of root's reach)"
+                f"{old.directory} was not moved to {spec.directory} (which was there already, or root cannot reach it),"
                 f" and is kept as it is: containers that have it mounted keep the last login until they are recreated;"
                 f" the role agent_containers removes it when none has"
             )

@@ -216,6 +216,17 @@ def _remove(specs: list[MirrorSpec], options: _Options, changes: Changes) -> Non
     place.remove_metrics(changes, specs)
     place.remove(changes, specs)
     place.remove_former(changes, specs, options["root"])
+    as_user(specs[0].user, partial(_remove_empty, specs, changes.gone), changes)
+
+
+def _remove_empty(specs: list[MirrorSpec], gone: set[str], own: Changes) -> None:
+    """:param gone: what was removed until now."""
+    user = specs[0].user
+    where = paths("user", user)
+    ours = (where.command, where.program, f"{where.units}/", *(spec.config for spec in specs))
+    install.remove_empty_above(
+        own, user.home, *ours, *(spec.directory for spec in specs if spec.place == "home"), gone=gone
+    )
 
 
 def _remove_scope(specs: list[MirrorSpec], scope: Scope, changes: Changes) -> None:

@@ -42,7 +42,7 @@ class Agent:
 
 @dataclass(frozen=True)
 class Login:
-    """One login of a host, and the agents that have it. The ends are ISO 8601 in UTC, or ``None`` where unknown."""
+    """One login of a host, and the agents that have it, if any has. Its ends are ISO 8601 in UTC, or ``None``."""
 
     cli: str
     state: str
@@ -95,7 +95,7 @@ class Row:
     @property
     def is_login(self) -> bool:
         """False for the line of a host of which nothing is known."""
-        return self.total > 0
+        return self.cli != "-"
 
 
 @dataclass(frozen=True)
@@ -183,10 +183,11 @@ def seen(host: str, user: str, result: Any, now: datetime.datetime) -> HostSeen:
     """
     result, unreachable = _dict(result), bool(_dict(result).get("unreachable"))
     agents = {str(name): _dict(agent) for name, agent in _dict(result.get("agents")).items()}
+    unused = [_dict(login) for login in _list(result.get("unused_logins"))]
     failure = None
     if unreachable:
         failure = _message(result) or "it does not answer"
-    elif not agents:
+    elif not agents and not unused:
         failure = _message(result) or ("no agents are configured" if "agents" in result else "nothing is known")
     groups: dict[tuple[str, ...], list[tuple[str, Mapping[str, Any]]]] = {}
     for name, agent in agents.items():
@@ -198,7 +199,7 @@ def seen(host: str, user: str, result: Any, now: datetime.datetime) -> HostSeen:
         looked_at=now.strftime(_TIME),
         unreachable=unreachable,
         failure=failure,
-        logins=tuple(_login(group) for group in groups.values()),
+        logins=(*(_login(group[0][1], group) for group in groups.values()), *(_login(login) for login in unused)),
     )
 
 
@@ -208,14 +209,14 @@ def _message(result: Mapping[str, Any]) -> str:
     return words[len("Task failed: ") :] if words.startswith("Task failed: ") else words
 
 
-def _login(agents: Sequence[tuple[str, Mapping[str, Any]]]) -> Login:
-    first = agents[0][1]
+def _login(first: Mapping[str, Any], agents: Sequence[tuple[str, Mapping[str, Any]]] = ()) -> Login:
+    """:param first: what is told of the login, as by the first of its agents."""
     mirror = _dict(first.get("mirror"))
     life, login = _dict(mirror.get("life")), _dict(mirror.get("login"))
     shared = first.get("mode") == "shared"
     state = _text(life.get("state"))
     return Login(
-        cli=_text(first.get("cli")) or "-",
+        cli=_cli(first),
         state=state if state in _STATES else "shared" if shared else "unknown",
         sentence=_text(life.get("sentence")),
         well=life.get("well") is not False,
@@ -223,6 +224,11 @@ def _login(agents: Sequence[tuple[str, Mapping[str, Any]]]) -> Login:
         refresh_ends_at=_end(login.get("refresh_ends_at")),
         agents=tuple(_agent(name, agent) for name, agent in agents),
     )
+
+
+def _cli(login: Mapping[str, Any]) -> str:
+    name = _text(login.get("cli"))
+    return name if name not in ("", "-") else "?"
 
 
 def _agent(name: str, agent: Mapping[str, Any]) -> Agent:
@@ -269,7 +275,7 @@ def _host(host: Mapping[str, Any]) -> HostSeen:
 def _login_again(login: Mapping[str, Any]) -> Login:
     state = login.get("state")
     return Login(
-        cli=_text(login.get("cli")) or "-",
+        cli=_cli(login),
         state=state if state in (*_STATES, "shared") else "unknown",
         sentence=_text(login.get("sentence")),
         well=login.get("well") is not False,
@@ -318,7 +324,26 @@ def _rows(host: HostSeen, settings: Settings) -> Iterable[Row]:
         words = f"unreachable: {host.failure}" if host.unreachable else host.failure or "no agents are configured"
         yield Row(Level.NOW, host.host, host.user, "-", state, None, None, 0, 0, 0, (*stale, words), ())
     for login in host.logins:
-        yield _row(host, login, stale, settings)
+        yield _row(host, login, stale, settings) if login.agents or stale else _unused_row(host, login)
+
+
+def _unused_row(host: HostSeen, login: Login) -> Row:
+    """Nobody is stopped by what befalls a login that no agent uses, so nobody is called."""
+    known = (login.sentence,) if login.sentence and login.state != "good" else ()
+    return Row(
+        level=Level.FINE,
+        host=host.host,
+        user=host.user,
+        cli=login.cli,
+        state=login.state,
+        ends_at=login.ends_at,
+        refresh_ends_at=login.refresh_ends_at,
+        fresh=0,
+        total=0,
+        exposed=0,
+        problems=(),
+        notes=("no agent uses it", *known),
+    )
 
 
 def _row(host: HostSeen, login: Login, stale: tuple[str, ...], settings: Settings) -> Row:

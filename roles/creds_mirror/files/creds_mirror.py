@@ -938,6 +938,7 @@ class Mirror:
     def open(self, path):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         self.descriptors.append(descriptor)
+        require_own(descriptor, path, (os.geteuid(),))
         return descriptor
 
     def lock(self):
@@ -1366,7 +1367,7 @@ def choose_client(config, lock, environment, place):
             return client, None
         output = os.path.join(place, "version")
         reason = run_program([client, "--version"], environment, os.path.join(place, "work"), output, lock)
-        found = re.search(r"(?<![\d.])\d+\.\d+\.\d+", "" if reason else read_end(output))
+        found = re.search(r"(?<![0-9.])[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}(?![0-9])", "" if reason else read_end(output))
         if found and numbers(found.group()) >= numbers(minimum):
             return client, None
         unfit.append(f"{client} {'is ' + found.group() if found else reason or 'does not tell its version'}")
@@ -1815,10 +1816,14 @@ def lock_directory(path):
 
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        require_own(descriptor, path, (os.geteuid(),))
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         raise Refusal("another rotation is under way") from None
+    except Refusal:
+        os.close(descriptor)
+        raise
     return descriptor
 
 
@@ -1872,10 +1877,18 @@ def known_configurations():
     return found
 
 
+def require_own(descriptor, path, owners):
+    """Raises Refusal for another user's: nobody works, least of all root, on what somebody else has chosen."""
+    owner = os.fstat(descriptor).st_uid
+    if owner not in owners:
+        raise Refusal(f"{path} belongs to uid {owner}: run it as that user (sudo -u '#{owner}')", REFUSED)
+
+
 def read_configuration(path):
-    """A configuration as a dictionary. Raises Refusal."""
+    """A configuration as a dictionary; it names programs. Raises Refusal."""
     try:
         with open(path, "rb") as file:
+            require_own(file.fileno(), path, (0, os.geteuid()))
             return decode(file.read().decode("utf-8"))
     except OSError as error:
         raise Refusal(f"cannot read the configuration: {error}", CONFIGURATION) from None

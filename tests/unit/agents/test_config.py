@@ -154,3 +154,25 @@ def test_a_directory_open_to_everybody_is_warned_about() -> None:
 def test_who_may_read_the_directory(uid: int, gid: int, more: Any, expected: bool) -> None:
     facts = DirectoryFacts("/c", "directory", (1, 2), **{"mode": 0o700, "uid": 1000, "gid": 1000, **more})
     assert facts.lets_in(uid, gid) is expected
+
+
+def test_a_key_that_is_near_to_one_that_is_read_is_told() -> None:
+    """Another program's keys are none of ours; a slip of the fingers is meant for us."""
+    container = {
+        "credentials_host_dir": "/srv/creds",
+        "placment": "link",
+        "mode_": "shared",
+        "image": "x",
+        "model": "y",
+    }
+    found = parse_config({"agents": {"boss": {"container": container}}}, CONTEXT)
+    assert found.notes == ("boss: container.placment is not read; did you mean container.placement?",)
+    assert [agent.placement for agent in found.agents] == ["store"]
+
+
+def test_a_slip_is_told_next_to_the_fault_that_it_makes() -> None:
+    found = parse_config({"agents": {"boss": {"container": {"credential_host_dir": "/srv/creds"}}}}, CONTEXT)
+    assert "boss" in found.faults
+    assert found.notes == (
+        "boss: container.credential_host_dir is not read; did you mean container.credentials_host_dir?",
+    )

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.launchers import (
     desired_without_container,
+    devcontainer_part,
     launcher_faults,
     launcher_fragments,
     quadlet_lines,
@@ -16,7 +17,9 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.launc
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import desired_state
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.run import prepare_for_launchers
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.for_launchers import (
+    prepare_for_launchers,
+)
 
 from ..world import World
 from .specs import spec
@@ -57,6 +60,18 @@ def test_the_fragments_for_launchers() -> None:
             f"Environment={variable}={target}",
         ],
     }  # fmt: skip
+
+
+def test_the_part_of_a_devcontainer_json() -> None:
+    desired = desired_state(spec(credentials_host_dir="/c"), {}, None)
+    assert desired is not None
+    target = "/run/agent-credentials/claude"
+    part = {
+        "mounts": [f"type=bind,source=/c,target={target},readonly"],
+        "containerEnv": {"CLAUDE_SECURESTORAGE_CONFIG_DIR": target},
+    }
+    assert devcontainer_part(desired) == part
+    assert devcontainer_part(desired, "1001:1002") == {**part, "remoteUser": "1001"}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._base.errors 
     HostError,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog import mirror_paths
-from ansible_collections.agentops.credentials.plugins.module_utils._host import moving
+from ansible_collections.agentops.credentials.plugins.module_utils._host import files, moving
 
 
 def mode(path: pathlib.Path) -> int:
@@ -71,6 +71,34 @@ def test_it_belongs_to_the_uid_that_the_container_runs_as(tmp_path: pathlib.Path
     assert again.changes == []
     with pytest.raises(HostError, match=r"boss: the container runs as uid 777, but .* belongs? to uid 12345"):
         prepare(preparation(tmp_path, uid=777), str(tmp_path), Changes(False))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_root_gives_away_only_what_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link in the moment between the making and the look had root chown a directory of its own to the container's uid:
+    it was known again by its inode, but not asked whose it is."""
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)  # noqa: S103
+        home, treasure = pathlib.Path(top, "home"), pathlib.Path(top, "treasure")
+        home.mkdir()
+        os.chown(home, nobody.pw_uid, nobody.pw_gid)
+        wanted = preparation(home, uid=12345)
+        directory = pathlib.Path(wanted.directory or "")
+        (treasure / directory.name).mkdir(parents=True)
+
+        def swap(_own: Changes, _path: str, _text: str, _mode: int) -> None:
+            """As the user: what he has just made, and what is his seed file, is root's by a link."""
+            directory.parent.rename(home / "mine")
+            directory.parent.symlink_to(treasure)
+
+        monkeypatch.setattr(files, "ensure_file", swap)
+        (treasure / directory.name / "settings.json").touch()
+        with pytest.raises(HostError, match="was replaced while it was made"):
+            prepare(wanted, str(home), Changes(False))
+        assert {
+            os.stat(path).st_uid for path in (treasure / directory.name, *(treasure / directory.name).iterdir())
+        } == {0}
 
 
 def test_a_file_in_its_place_is_told(tmp_path: pathlib.Path) -> None:
@@ -189,7 +217,7 @@ def test_a_shared_login_that_cannot_be_moved_is_refused_with_what_to_do(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(places.in_home, places.home)
-    monkeypatch.setattr(moving, "_look", lambda former, directory: [True, os.path.dirname(former), 0])
+    monkeypatch.setattr(moving, "_look", lambda _former, _directory: [True, 0])
     for check in (True, False):
         with pytest.raises(HostError, match=r"boss: .*holds the shared login and cannot be moved.*cp --archive"):
             prepare(places.in_system, places.home, Changes(check))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.shared_logins import writable_logins
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.run import (
-    inspect_agents,
-)
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.inspect_agents import inspect_agents
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec
 
 from ..world import World

@@ -17,7 +17,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.c
     unknown_fields,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.layer_changes import layer_changes
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.observed import RecreationFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.recreation_facts import RecreationFacts
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.relations import Everyone, meant
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import Container, Image
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.mounts import MountSpec, without_targets

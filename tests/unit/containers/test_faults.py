@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.execute import RunEnded
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import RunEnded
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 
 from .. import fakes

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.plan import MakeLink, StopContainer
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.operations import MakeLink, StopContainer
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import NOT_HERE
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 
 from .. import fakes
@@ -177,7 +178,7 @@ def test_the_plan_says_why_the_layer_cannot_be_copied(world: World, is_local: bo
     layer_cannot_be_copied(world)
     world.engine.named("boss")["GraphDriver"] = {"Name": "overlay2", "Data": {}}
     world.engine.is_local = is_local
-    reason = "this user cannot reach the engine's files (use become)" if is_local else "the engine is on another host"
+    reason = "this user cannot reach the engine's files (use become)" if is_local else NOT_HERE
     assert f"cannot be copied: {reason})" in str(world.run(check_mode=True).plan)
 
 

@@ -10,7 +10,8 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.c
     Overrides,
     create_request,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.observe import ContainerInquiry, observe
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.inquiry import ContainerInquiry
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.observe import observe
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import ContainerList
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.probe import PROGRAM, probe_body
 

@@ -17,7 +17,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.c
     create_request,
     unknown_fields,
 )
-from ansible_collections.agentops.credentials.plugins.module_utils._containers.observed import RecreationFacts
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.recreation_facts import RecreationFacts
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.relations import Everyone, meant
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import Container, Image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -74,6 +75,21 @@ def test_an_owner_that_another_program_replaced_is_found_by_its_service() -> Non
     assert meant(either, Everyone([either, other])) == {}, "it is not the one that is left"
     both = container("user", 11, needs_two, NetworkMode="container:" + "7" * 64, PidMode=f"container:{other.id}")
     assert meant(both, Everyone([both, new, other]))["7" * 64] == new
+
+
+def test_the_labels_of_an_image_do_not_decide_whose_namespaces_a_container_gets() -> None:
+    """Its author wrote them: they would put his container into the network of one that he names, or that one into his."""
+    labels = {"com.docker.compose.project": "p", "com.docker.compose.depends_on": "vpn:service_started:true"}
+    service = {**labels, "com.docker.compose.service": "vpn"}
+    user = container("user", 11, labels, NetworkMode="container:" + "7" * 64)
+    new = container("p-vpn-1", 9, service)
+    for hostile, their_labels in ((user, labels), (new, service)):
+
+        def image_labels(one: Container, hostile: Container = hostile, given: Any = their_labels) -> Mapping[str, str]:
+            return given if one is hostile else {"maintainer": "somebody"}
+
+        assert meant(user, Everyone([user, new], image_labels=image_labels)) == {}
+    assert meant(user, Everyone([user, new], image_labels=lambda _one: {})) == {"7" * 64: new}
 
 
 def test_a_service_that_lends_other_volumes_is_not_the_lender() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.agentops.credentials.plugins.filter.agent_table import agent_table
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import report
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import info, report
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Diagnosis, Remedy, Verdict
 
 from ..world import World
@@ -65,14 +65,14 @@ def test_without_a_change_there_is_no_diff(world: World) -> None:
     ],
 )
 def test_the_expiry_of_what_is_published(content: bytes | None, expected: str | None) -> None:
-    assert report.expiry(content, CATALOG["claude"]) == expected
+    assert info.expiry(content, CATALOG["claude"]) == expected
 
 
 def test_an_end_in_seconds_is_read_as_such() -> None:
     claude = CATALOG["claude"]
     rules = dataclasses.replace(claude.mirror, expires_unit="s")
     content = b'{"claudeAiOauth": {"expiresAt": 1900000000}}'
-    assert report.expiry(content, dataclasses.replace(claude, mirror=rules)) == "2030-03-17T17:46:40Z"
+    assert info.expiry(content, dataclasses.replace(claude, mirror=rules)) == "2030-03-17T17:46:40Z"
 
 
 def test_the_table_names_each_agent_and_says_which_can_work() -> None:
@@ -117,4 +117,4 @@ def test_who_sees_the_published_credential(
     (agent,) = world.run(check_mode=True).plan.agents
     agent = dataclasses.replace(agent, diagnosis=Diagnosis(verdict, (), remedy))
     published = {"inode": 7, "fingerprint": "same"}
-    assert report.is_fresh(agent, published, {"inode": 7, "fingerprint": inside} if inside else None) is fresh
+    assert info.is_fresh(agent, published, {"inode": 7, "fingerprint": inside} if inside else None) is fresh

@@ -292,7 +292,10 @@ def test_the_replacement_states_binds_so_that_the_engine_makes_nothing(world: Wo
     assert {"Type": "bind", "Source": "/srv/conf", "Target": "/conf", "ReadOnly": True} in stated
 
 
-def test_an_original_whose_source_went_while_it_stood_still_is_not_started(world: World) -> None:
+@pytest.mark.parametrize("provable", [True, False])
+def test_an_original_whose_source_went_while_it_stood_still_is_not_started(world: World, provable: bool) -> None:
+    """Nor by a user who may not look into the container: the sources are looked for on the host."""
+    world.host.provable = provable
     bind(world, "/srv/conf", "/conf")
     world.engine.fail_at = 8
 
@@ -320,3 +323,26 @@ def test_no_file_is_read_by_the_engine_where_it_would_make_a_missing_source(worl
     world.attempt()
     assert "read_file" not in world.engine.reads
     assert world.engine.writes == []
+
+
+@pytest.mark.parametrize(("status", "reads"), [("running", ["cat /etc/passwd"]), ("paused", []), ("exited", [])])
+def test_where_no_source_can_be_looked_for_the_container_itself_reads_its_users(
+    world: World, status: str, reads: list[str]
+) -> None:
+    """The engine is on another host, or nothing of it but its socket is here."""
+    bind(world, "/srv/conf", "/conf")
+    world.engine.is_local = False
+    world.engine.named("boss")["HostConfig"]["Binds"].append("/srv/conf:/conf")
+    world.engine.named("boss")["State"].update(Status=status)
+    world.attempt(check_mode=True)
+    assert [one for one in world.engine.reads if "read_file" in one or "passwd" in one] == reads
+
+
+def test_a_stopped_container_of_which_nothing_is_known_is_left_as_it_is(world: World) -> None:
+    world.engine.is_local = False
+    world.container = {"placement": "config_dir"}
+    world.engine.named("boss")["HostConfig"]["Binds"].append("/srv/conf:/conf")
+    world.engine.named("boss")["Config"]["Env"] = []
+    world.engine.stop("boss", 0)
+    (plan,) = world.run().plan.agents
+    assert "boss: the container boss is stopped and left as it is" in plan.warnings[-1]

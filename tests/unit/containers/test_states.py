@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import LateError
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import execute
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import execute, verify
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
+from ansible_collections.agentops.credentials.plugins.module_utils._host.process_root import NotProven
 
 from .. import fakes
 from ..world import World
@@ -29,6 +31,96 @@ def test_what_is_in_a_crash_loop_is_replaced_and_need_not_keep_running(world: Wo
     assert str(result.plan) == expected
     assert world.engine.names() == ["boss"]
     assert world.engine.named("boss")["Id"] != BOSS
+
+
+class Moment:
+    """A container that runs for a moment when it is looked at, and has ended at a later look."""
+
+    def __init__(self, world: World, name: str, restarts: int, age: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.document, self.inspect, self.looks = world.engine.named(name), world.engine.inspect, 0
+        started = time.strftime("%Y-%m-%dT%H:%M:%S.123456789Z", time.gmtime(time.time() - age))
+        self.document["RestartCount"] = restarts
+        self.document["State"].update(Status="running", Running=True, Restarting=False, Pid=1234, StartedAt=started)
+        monkeypatch.setattr(world.engine, "inspect", self.look)
+        monkeypatch.setattr(time, "sleep", self.sleep)
+
+    def look(self, container: str) -> Any:
+        self.looks += container == self.document["Id"]
+        return self.inspect(container)
+
+    def sleep(self, _seconds: float) -> None:
+        """The next look is in the time between two attempts."""
+        self.document["State"].update(Status="restarting", Restarting=True, Pid=0)
+
+
+@pytest.mark.parametrize(
+    ("restarts", "age"),
+    [pytest.param(3, 8, id="the-engine-has-restarted-it"), pytest.param(0, 0, id="somebody-has-just-started-it")],
+)
+def test_what_runs_for_a_moment_is_known_to_be_in_a_crash_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch, restarts: int, age: float
+) -> None:
+    """On a busy host that was seen in every second look (Docker 20.10)."""
+    Moment(world, "boss", restarts, age, monkeypatch)
+    world.engine.crashing = {"boss"}
+    assert "verify boss: started (it was in a crash loop)\n" in str(world.run().plan)
+    assert world.engine.names() == ["boss"]
+    assert world.engine.named("boss")["Id"] != BOSS
+
+
+def test_what_is_in_a_crash_loop_is_not_asked_whether_it_is_idle(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.container = {"only_when_idle": ["true"]}
+    world.engine.idle_status = 1
+    Moment(world, "boss", 3, 1, monkeypatch)
+    assert "verify boss: started" in str(world.run(check_mode=True).plan)
+    assert "execute" not in world.engine.reads
+
+
+@pytest.mark.parametrize(("restarts", "age"), [(0, 3), (7, 11), (0, -60)])
+def test_what_has_run_for_a_while_is_not_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, restarts: int, age: float
+) -> None:
+    """Nor is one of an engine whose clock is ahead."""
+    Moment(world, "boss", restarts, age, monkeypatch)
+    assert f"{VERIFY}\n" in str(world.run(check_mode=True).plan)
+
+
+def test_a_replacement_that_runs_for_a_moment_is_not_kept_by_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run was killed after the start, before it had seen that the new container does not keep running."""
+    world.engine.cut_at = RECREATION.writes - 2  # the original still has its restart policy
+    with pytest.raises(fakes.CutOff):
+        world.run()
+    assert world.engine.named("boss.am-old")["Id"] == BOSS
+    replacement = world.engine.named("boss")["Id"]
+    world.engine.revive()
+    Moment(world, "boss", 2, 1, monkeypatch)
+    result = world.attempt(check_mode=True)
+    assert "boss: rename boss -> boss.am-new" in str(result.plan)
+    assert "remove boss.am-new" in str(result.plan)
+    assert world.engine.named("boss")["Id"] == replacement
+
+
+def test_what_cannot_be_looked_at_after_the_start_has_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine says for a moment that it runs."""
+    look, engine = world.host.root, world.engine
+
+    def root(pid: int, container_id: str, started_at: str | None) -> Any:
+        if container_id != BOSS and engine.named("boss")["Id"] == container_id:
+            raise NotProven("its process has ended")
+        return look(pid, container_id, started_at)
+
+    def sleep(_seconds: float) -> None:
+        engine.named("boss")["State"].update(Status="exited", Running=False, ExitCode=1)
+
+    monkeypatch.setattr(world.host, "root", root)
+    monkeypatch.setattr(verify, "_SETTLED", 0.0)
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert "the new container does not keep running (exit status 1). The old container boss is in place" in (
+        world.failure()
+    )
+    assert world.engine.named("boss")["Id"] == BOSS
 
 
 def test_what_did_run_is_taken_back_if_its_replacement_falls_into_a_crash_loop(world: World) -> None:

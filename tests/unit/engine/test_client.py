@@ -17,6 +17,7 @@ from typing import Any
 
 import docker
 import docker.errors
+import docker.utils.config
 import pytest
 import requests.exceptions
 
@@ -39,9 +40,10 @@ class StubApi:
     api_version = "1.41"
     trust_env = True
     base_url = "http+docker://localhost"
+    _url = staticmethod(lambda path, *parts: path.format(*parts))
 
     def __init__(self) -> None:
-        self.answers: dict[str, Any] = {}
+        self.answers: dict[str, Any] = {"info": {"DockerRootDir": "/"}}
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         self.settings: dict[str, Any] = {}
 
@@ -109,6 +111,60 @@ def test_an_engine_elsewhere_may_lie_behind_a_proxy_and_tls(api: StubApi) -> Non
     engine = Engine("tcp://192.0.2.23:2376", {"verify": False}, timeout=7)
     assert (engine.is_local, api.trust_env) == (False, True)
     assert isinstance(api.settings["tls"], docker.tls.TLSConfig)
+
+
+@pytest.mark.parametrize("variable", ["HOME", "DOCKER_CONFIG"])
+@pytest.mark.parametrize(("host", "is_read"), [(SOCKET, False), ("tcp://192.0.2.23:2376", True)])
+def test_for_a_socket_no_login_of_a_registry_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, variable: str, host: str, is_read: bool
+) -> None:
+    """On 0.2.0 one that is broken ended the run (attacks.md, 19); a FIFO would hold it. A proxy may need its headers."""
+    path = tmp_path / ("config.json" if variable == "DOCKER_CONFIG" else ".docker/config.json")
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    before, found = dict(os.environ), []
+
+    def connect(**_settings: Any) -> StubApi:
+        found.append(docker.utils.config.find_config_file())
+        return StubApi()
+
+    monkeypatch.setattr(docker, "APIClient", connect)
+    Engine(host, None, timeout=7)
+    assert found == [str(path) if is_read else None]
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("told", "is_local"),
+    [
+        pytest.param("", True, id="it-does-not-say"),
+        pytest.param("secret", True, id="this-user-may-not-look"),
+        pytest.param("full", True, id="they-are-here"),
+        pytest.param("nowhere/docker", False, id="they-are-not-here"),
+        pytest.param("empty", False, id="a-place-for-those-of-another-one"),
+        pytest.param("file/docker", False, id="something-else-is-here"),
+    ],
+)
+def test_an_engine_is_on_this_host_if_its_files_are(
+    api: StubApi, engine: Engine, told: str, is_local: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """Who runs in a container may have nothing of the host but the socket: paths mean nothing there."""
+    for name in ("full/containers", "empty", "secret"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "file").touch()
+    listed = os.listdir
+
+    def listdir(path: str) -> list[str]:
+        if path.endswith("/secret"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    api.answers["info"] = {"DockerRootDir": f"{tmp_path}/{told}"} if told else {}
+    assert (engine.is_local, engine.is_local) == (is_local, is_local)
+    assert [name for name, _args, _kwargs in api.calls] == ["info"]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +291,7 @@ CALLS: dict[str, tuple[str, Callable[[Engine], object]]] = {
     "start": ("start", lambda engine: engine.start("boss")),
     "pause": ("pause", lambda engine: engine.pause("boss")),
     "remove": ("remove_container", lambda engine: engine.remove("boss", force=False)),
-    "commit": ("commit", lambda engine: engine.commit("boss", "image:tag")),
+    "commit": ("_post", lambda engine: engine.commit("boss", "image:tag")),
     "layer_directory": ("inspect_container", lambda engine: engine.layer_directory("boss")),
 }
 
@@ -371,7 +427,7 @@ def tell_of_paths(api: StubApi, status: Callable[[str], dict[str, Any] | None]) 
     """Let the engine tell of each path of a container what ``status`` says."""
 
     def head(url: str, params: dict[str, str], timeout: int) -> Answer:
-        assert (url, timeout) == ("http+docker://localhost/containers/boss/archive", 60)
+        assert (url, timeout) == ("/containers/boss/archive", 60)
         told = status(params["path"])
         if told is None:
             return Answer(NOT_FOUND)
@@ -383,7 +439,6 @@ def tell_of_paths(api: StubApi, status: Callable[[str], dict[str, Any] | None]) 
             raise answer.fault
 
     api.answers |= {
-        "_url": lambda path, container: api.base_url + path.format(container),
         "head": head,
         "_raise_for_status": raise_for_status,
     }
@@ -470,7 +525,7 @@ def test_a_command_that_prints_without_end_is_left(api: StubApi, engine: Engine)
 
 
 def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> None:
-    written = ("connect_container_to_network", "remove_container", "commit", "update_container", "stop", "restart")
+    written = ("connect_container_to_network", "remove_container", "update_container", "stop", "restart")
     api.answers |= {"create_container_from_config": {"Id": "0123"}, **dict.fromkeys(written)}
     assert engine.create("boss", {"Image": "i"}) == "0123"
     endpoint = {
@@ -481,11 +536,9 @@ def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> Non
     }
     engine.connect("boss", "net", endpoint)
     engine.remove("boss", force=True)
-    engine.commit("boss", "agentops/kept:boss")
     engine.set_restart_policy("boss", {"Name": "always", "MaximumRetryCount": 0})
     engine.stop("boss", 10)
     engine.restart("boss", 11)
-    comment = "The writable layer that agentops.credentials.agent_mounts has kept at a recreation"
     assert api.calls == [
         ("create_container_from_config", ({"Image": "i"}, "boss"), {}),
         (
@@ -501,7 +554,6 @@ def test_calls_that_write_say_what_is_meant(api: StubApi, engine: Engine) -> Non
             },
         ),
         ("remove_container", ("boss",), {"v": False, "force": True}),
-        ("commit", ("boss",), {"repository": "agentops/kept", "tag": "boss", "message": comment}),
         ("update_container", ("boss",), {"restart_policy": {"Name": "always", "MaximumRetryCount": 0}}),
         ("stop", ("boss",), {"timeout": 10}),
         ("restart", ("boss",), {"timeout": 11}),
@@ -556,13 +608,35 @@ def test_the_kind_of_a_path_is_seen_in_the_layer_without_the_engine(
         listening.bind(str(tmp_path / "socket"))
     for kind in ("file", "fixed", "directory", "link", "pipe", "socket", "gone"):
         assert engine.kind("boss", f"/{kind}") == kind
+    (tmp_path / "out").symlink_to(tmp_path)
+    assert engine.kind("boss", "/out/file") == "gone", "a link of the container's leads to the host's files"
+    assert engine.kind("boss", "/directory/file") == "gone"
 
 
-@pytest.mark.parametrize("how", ["stop", "restart"])
-def test_a_program_that_has_time_without_end_is_waited_for_longer(api: StubApi, engine: Engine, how: str) -> None:
-    api.answers |= {"_url": lambda form, name: form.format(name), "_post": "answer", "_raise_for_status": None}
-    getattr(engine, how)("boss", -1)
-    assert ("_post", (f"/containers/boss/{how}",), {"params": {"t": -1}, "timeout": 360.0}) in api.calls
+@pytest.mark.parametrize(
+    ("call", "path", "parameters"),
+    [
+        (lambda engine: engine.stop("boss", -1), "/containers/boss/stop", {"t": -1}),
+        (lambda engine: engine.restart("boss", -1), "/containers/boss/restart", {"t": -1}),
+        (
+            lambda engine: engine.commit("boss", "agentops/kept:boss"),
+            "/commit",
+            {
+                "container": "boss",
+                "repo": "agentops/kept",
+                "tag": "boss",
+                "comment": "The writable layer that agentops.credentials.agent_mounts has kept at a recreation",
+            },
+        ),
+    ],
+)
+def test_what_can_take_minutes_is_waited_for_longer(
+    api: StubApi, engine: Engine, call: Callable[[Engine], None], path: str, parameters: dict[str, Any]
+) -> None:
+    """A program that has time without end, and a large layer."""
+    api.answers |= {"_post": "answer", "_raise_for_status": None}
+    call(engine)
+    assert ("_post", (path,), {"params": parameters, "json": {}, "timeout": 360.0}) in api.calls
     assert ("_raise_for_status", ("answer",), {}) in api.calls
 
 

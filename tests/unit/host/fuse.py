@@ -1,4 +1,5 @@
-"""A FUSE file system by hand, over /dev/fuse: a directory shown again, to one user alone, or one that never answers."""
+"""A FUSE file system by hand, over /dev/fuse: a directory shown again, to one user alone or as by NFS with root_squash,
+or one that never answers."""
 
 from __future__ import annotations
 
@@ -17,14 +18,21 @@ _OPENDIR, _READDIR, _RELEASEDIR, _CREATE, _BATCH_FORGET, _RENAME2 = 27, 28, 29, 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Fuse:
-    """``backing``, shown at ``target`` to ``uid`` and to nobody else, root included."""
+_CHANGES = frozenset((_SETATTR, _SYMLINK, _MKDIR, _UNLINK, _RMDIR, _RENAME, _WRITE, _CREATE, _RENAME2))
 
-    def __init__(self, backing: str, target: str, uid: int, *, answers: bool = True) -> None:
-        self.backing, self.target, self.uid = backing, target, uid
+
+class Fuse:
+    """``backing``, shown at ``target`` to ``uid`` and to nobody else, root included.
+
+    ``squashes``: to root, too, who has no more rights than anybody; so an NFS server with root_squash treats him.
+    """
+
+    def __init__(self, backing: str, target: str, uid: int, *, answers: bool = True, squashes: bool = False) -> None:
+        self.backing, self.target, self.uid, self.squashes = backing, target, uid, squashes
         self.paths, self.nodes = {1: ""}, {"": 1}
         self.device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        data = f"fd={self.device},rootmode=40000,user_id={uid},group_id={uid}".encode()
+        others = ",allow_other" if squashes else ""
+        data = f"fd={self.device},rootmode=40000,user_id={uid},group_id={uid}{others}".encode()
         if _libc.mount(b"test", target.encode(), b"fuse", ctypes.c_ulong(2 | 4), data) != 0:  # nosuid, nodev
             raise OSError(ctypes.get_errno(), "mount")
         self.thread = threading.Thread(target=self._serve, args=(answers,), daemon=True)
@@ -40,10 +48,12 @@ class Fuse:
                 request = os.read(self.device, 1 << 18)
             except OSError:
                 return
-            _length, opcode, unique, node, _uid, _gid, _pid, _pad = _IN.unpack_from(request)
+            _length, opcode, unique, node, uid, _gid, _pid, _pad = _IN.unpack_from(request)
             if opcode in (_FORGET, _BATCH_FORGET) or (not answers and opcode != _INIT):
                 continue
             try:
+                if uid == 0 and self.squashes:
+                    self._squash(opcode, node)
                 body, code = self._answer(opcode, node, request[_IN.size :]), 0
             except OSError as error:
                 body, code = b"", -(error.errno or errno.EIO)
@@ -53,6 +63,12 @@ class Fuse:
                 os.write(self.device, struct.pack("<IiQ", 16 + len(body), code, unique) + body)
             except OSError:
                 continue  # it was interrupted
+
+    def _squash(self, opcode: int, node: int) -> None:
+        """Root may what others may: pass and list where the mode says so, read, and change nothing."""
+        needed = {_LOOKUP: 1, _OPENDIR: 4, _READDIR: 4, _OPEN: 4, _READ: 4, _READLINK: 0}.get(opcode, 0)
+        if opcode in _CHANGES or (needed and not os.lstat(self.backing + self.paths[node]).st_mode & needed):
+            raise OSError(errno.EACCES, "squashed")
 
     def _answer(self, opcode: int, node: int, data: bytes) -> bytes:
         if opcode == _INIT:

@@ -1,4 +1,8 @@
-"""A home on a FUSE file system, which its user can reach and root cannot, and one that never answers."""
+"""A home which its user can reach and root cannot, and one that never answers.
+
+It is on a FUSE file system, without allow_root; or with a server that treats root as NFS does with root_squash, for the
+test's machine may have no NFS server.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +36,15 @@ pytestmark = pytest.mark.skipif(
 NOBODY = pwd.getpwnam("nobody")
 
 
-def mounted(answers: bool) -> Iterator[User]:
+def mounted(answers: bool = True, squashes: bool = False, mode: int = 0o700) -> Iterator[User]:
     umask = os.umask(0o022)
     with tempfile.TemporaryDirectory() as path:
         os.chmod(path, 0o755)  # noqa: S103
         home, backing = f"{path}/home", f"{path}/backing"
         os.mkdir(home)
-        os.mkdir(backing)
+        os.mkdir(backing, mode)
         os.chown(home, NOBODY.pw_uid, NOBODY.pw_gid)
-        fuse = Fuse(backing, home, NOBODY.pw_uid, answers=answers)
+        fuse = Fuse(backing, home, NOBODY.pw_uid, answers=answers, squashes=squashes)
         try:
             yield User("nobody", NOBODY.pw_uid, NOBODY.pw_gid, home)
         finally:
@@ -48,9 +52,15 @@ def mounted(answers: bool) -> Iterator[User]:
             os.umask(umask)
 
 
+@pytest.fixture(params=["FUSE", "root_squash"])
+def user(request: pytest.FixtureRequest) -> Iterator[User]:
+    yield from mounted(squashes=request.param == "root_squash")
+
+
 @pytest.fixture
-def user() -> Iterator[User]:
-    yield from mounted(answers=True)
+def squashed() -> Iterator[User]:
+    """A home that others may pass: root reaches what he may not list."""
+    yield from mounted(squashes=True, mode=0o755)
 
 
 @pytest.fixture
@@ -153,10 +163,26 @@ def test_the_place_system_serves_such_a_user(user: User, monkeypatch: pytest.Mon
     assert f"made the directory {spec.directory}" in make(spec)
     kept = Changes(False)
     place.keep_former(kept, [spec], "~/.config/claude-hooks")
-    assert "could not be moved" in kept.warnings[0]
+    assert "was not moved" in kept.warnings[0]
     facts = Host(user).directory(spec.directory)
     assert (facts.kind, facts.is_beyond_root) == ("directory", False)
     assert make(spec) == []
+
+
+def test_where_root_is_squashed_in_an_open_home_a_move_is_refused(
+    squashed: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root's engine can mount from there, so a container may have the directory, whose login would grow old."""
+    old = spec_of(squashed)
+    make(old)
+    as_user(squashed, lambda _own: os.chmod(old.root, 0o711), Changes(False))  # noqa: S103
+    write(squashed, old.published, "a login")
+    facts = Host(squashed).directory(old.directory)
+    assert (facts.kind, facts.names, facts.is_beyond_root) == ("directory", (".credentials.json",), True)
+    monkeypatch.setattr(mirror_paths, "SYSTEM_PLACE", f"{os.path.dirname(squashed.home)}/lib")
+    with pytest.raises(HostError, match="cannot be moved to"):
+        make(spec_of(squashed, "system"))
+    assert look_as(squashed, lambda: os.listdir(old.directory)) == [".credentials.json"]
 
 
 def test_agents_json_is_read_there_and_its_home_has_an_owner(user: User, monkeypatch: pytest.MonkeyPatch) -> None:

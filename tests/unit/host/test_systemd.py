@@ -8,6 +8,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -222,13 +223,29 @@ class Instance:
 
 
 @pytest.fixture
-def instance(tmp_path: pathlib.Path, linger: pathlib.Path) -> Iterator[Instance]:
+def instance(tmp_path: pathlib.Path, linger: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instance]:
+    monkeypatch.setattr(systemd, "look_as", lambda _user, look: look())
     manager = Manager(MAX, is_users=True)
     manager.socket = str(tmp_path / "private")
     instance = Instance(manager, linger)
     yield instance
     if instance.socket is not None:
         instance.socket.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
+def test_root_does_not_follow_where_the_user_leads_to_his_systemd(linger: pathlib.Path) -> None:
+    """He may put a link to any socket there, and a connection alone starts what waits for one."""
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as roots:
+        os.chmod(directory, 0o755)  # noqa: S103
+        manager = Manager(MAX, is_users=True)
+        manager.socket = f"{directory}/private"
+        roots.bind(manager.socket)
+        roots.listen()
+        os.chmod(manager.socket, 0o600)
+        assert not manager.is_reachable
+        os.chown(manager.socket, MAX.uid, MAX.gid)
+        assert manager.is_reachable
 
 
 @pytest.fixture(params=[True, False])

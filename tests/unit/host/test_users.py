@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import pathlib
+import platform
 import signal
+import subprocess
 import time
 
 import pytest
@@ -47,6 +51,53 @@ def test_the_work_has_the_users_ids_and_no_way_back() -> None:
     assert as_user(MAL, work, changes) == [60003] * 6
     assert changes.changes == ["did it"]
     assert os.geteuid() == 0
+
+
+@as_root
+def test_the_work_has_nothing_of_roots_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it starts is the user's to look at: /proc/PID/environ showed him root's proxies, passwords and agents."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://root:fake-token-proxy@proxy")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/of-root")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/0")
+
+    def work(_own: Changes) -> dict[str, str]:
+        shown = subprocess.run(["cat", "/proc/self/environ"], check=True, capture_output=True, text=True).stdout
+        return dict(entry.split("=", 1) for entry in shown.split("\0") if entry)
+
+    seen = as_user(MAL, work, Changes(check_mode=False))
+    assert {name: seen.get(name) for name in ("HOME", "USER", "LOGNAME", "PATH")} == {
+        "HOME": "/nonexistent",
+        "USER": "root",
+        "LOGNAME": "root",
+        "PATH": os.environ["PATH"],
+    }
+    assert {"HTTPS_PROXY", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR"}.isdisjoint(seen)
+    assert os.environ["SSH_AUTH_SOCK"] == "/run/of-root"
+
+
+@as_root
+def test_the_work_has_left_roots_terminal_and_keys() -> None:
+    """What it starts could be traced by the user, and type into root's terminal (TIOCSTI)."""
+
+    def session() -> list[int]:
+        keyring = -1
+        with contextlib.suppress(KeyError):  # KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING
+            keyring = ctypes.CDLL(None).syscall(users._KEYCTL[platform.machine()], 0, ctypes.c_long(-3), 0)
+        return [os.getsid(0), keyring]
+
+    roots, theirs = session(), as_user(MAL, lambda _own: session(), Changes(check_mode=False))
+    assert theirs[0] != roots[0]
+    assert theirs[1] != roots[1] or theirs[1] == -1
+
+
+@as_root
+def test_an_answer_without_end_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a directory in which the user has made millions of files with long names."""
+    monkeypatch.setattr(users, "_ANSWER_BYTES", 1 << 17)
+    before = children()
+    with pytest.raises(HostError, match="takes more room than a run has"):
+        as_user(MAL, lambda _own: ["x" * 255] * 100000, Changes(check_mode=False))
+    assert children() <= before, "nothing is left"
 
 
 def test_another_user_may_not_act_for_somebody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,3 +123,30 @@ def test_removing_leaves_foreign_files_and_the_source(spec: MirrorSpec) -> None:
     assert os.listdir(spec.directory) == ["notes"] and not os.path.exists(spec.staging)
     assert "holds the foreign notes" in changes.warnings[0]
     assert changes_of(lambda changes: install.remove_directories(changes, spec)) == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_directories_that_hold_nothing_more_go_and_the_others_stay(tmp_path: pathlib.Path, check_mode: bool) -> None:
+    """Check mode predicts it: what it takes as gone is still there for it."""
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere/deep"
+    units, wants = home / ".config/systemd/user", home / ".config/systemd/user/default.target.wants"
+    wants.mkdir(parents=True)
+    (home / ".local/bin").mkdir(parents=True)
+    (home / ".local/bin/other").touch()
+    elsewhere.mkdir(parents=True)
+    gone = {str(units / "x.service"), str(home / ".local/bin/creds-mirror")}
+    if check_mode:
+        (units / "x.service").touch()
+        (wants / "x.service").touch()
+        (home / ".local/bin/creds-mirror").touch()
+    else:
+        wants.rmdir()
+    changes = Changes(check_mode)
+    ours = (f"{units}/", str(home / ".local/bin/creds-mirror"), str(elsewhere / "x"))
+    install.remove_empty_above(changes, str(home), *ours, gone=gone)
+    assert changes.changes == [
+        f"removed the directory {home / path}" for path in (".config/systemd/user", ".config/systemd", ".config")
+    ]
+    assert (home / ".local/bin/other").exists()
+    assert elsewhere.exists()
+    assert (home / ".config").exists() == check_mode

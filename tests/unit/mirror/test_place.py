@@ -188,17 +188,36 @@ def test_what_has_the_former_place_mounted_goes_on_seeing_the_login(spec: Mirror
 
 
 @as_root
-def test_what_cannot_be_moved_is_kept_and_told(
-    spec: MirrorSpec, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("obstacle", ["another file system", "a mount"])
+def test_what_cannot_be_moved_is_refused_for_its_login_would_grow_old(
+    spec: MirrorSpec, home: pathlib.Path, monkeypatch: pytest.MonkeyPatch, obstacle: str
 ) -> None:
+    """Before, it was kept and told of: what had it mounted and was not recreated had its last login for ever."""
     old = old_of(spec, home)
-    monkeypatch.setattr(moving, "_look", lambda former, directory: [True, os.path.dirname(former), 0])
+    if obstacle == "another file system":
+        monkeypatch.setattr(moving, "_look", lambda _former, _directory: [True, 0])
+    else:
+        monkeypatch.setattr(moving, "_renamed", lambda *_arguments: False)
+    with pytest.raises(HostError, match=r"cannot be moved to .*keep the last login.*creds_mirror_state: absent"):
+        make(spec)
+    assert os.listdir(old.directory) == [".credentials.json"] and os.listdir(old.staging) == ["status.json"]
+    for changes in (Changes(check_mode=True), Changes(check_mode=False)):
+        place.remove(changes, [spec])
+        place.remove_former(changes, [spec], ROOT)
+    make(spec)
+    assert not os.path.exists(old.directory)
+
+
+@as_root
+def test_a_second_directory_in_the_former_place_is_kept_and_told(spec: MirrorSpec, home: pathlib.Path) -> None:
+    make(spec)
+    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
+    as_user(spec.user, lambda own: ensure_directories(own, old, "refuse"), Changes(check_mode=False))
     make(spec)
     kept = Changes(check_mode=False)
     place.keep_former(kept, [spec], ROOT)
     assert kept.changes == [f"removed the directory {old.staging}"]
-    assert len(kept.warnings) == 1 and "could not be moved" in kept.warnings[0]
-    assert os.listdir(old.directory) == [".credentials.json"] and os.listdir(spec.directory) == []
+    assert len(kept.warnings) == 1 and "was not moved" in kept.warnings[0]
 
 
 @as_root
@@ -218,6 +237,40 @@ def test_root_moves_nothing_but_the_users_own(spec: MirrorSpec, home: pathlib.Pa
     make(spec)
     assert os.listdir(spec.directory) == [] and treasure.is_dir()
     assert os.stat(spec.directory).st_uid == MAL
+
+
+@as_root
+@pytest.mark.parametrize("has_link", [False, True], ids=["the place is free", "a link is there"])
+def test_root_moves_nothing_into_a_directory_of_roots_to_which_the_user_leads(
+    spec: MirrorSpec, home: pathlib.Path, has_link: bool
+) -> None:
+    """Found at this collection's own move: the home's side was resolved as the user, and root's directories were taken:
+    a link at ~/.config/claude-hooks had root put a directory of the user's into /etc/systemd/system."""
+    make(spec)
+    treasure = home.parent / "treasure"
+    treasure.mkdir()
+    old = replace(spec, place="home", root=f"{home}/.config/claude-hooks")
+    if has_link:
+        (treasure / os.path.basename(old.directory)).symlink_to(spec.directory)
+    before = os.listdir(treasure)
+    (home / ".config").mkdir()
+    os.chown(home / ".config", MAL, MAL)
+    os.symlink(treasure, old.root)
+    with pytest.raises(HostError):
+        make(old)
+    assert os.listdir(treasure) == before and os.path.isdir(spec.directory)
+
+
+@as_root
+def test_a_link_of_the_users_to_a_directory_of_his_own_is_followed(spec: MirrorSpec, home: pathlib.Path) -> None:
+    """As people have it whose dotfiles lie elsewhere."""
+    old = old_of(spec, home)
+    os.rename(old.root, home / "dotfiles")
+    os.symlink(home / "dotfiles", old.root)
+    assert f"moved {old.directory} to {spec.directory}" in make(spec)
+    assert os.listdir(spec.directory) == [".credentials.json"]
+    assert f"moved {spec.directory} to {old.directory}" in make(old)
+    assert os.listdir(home / "dotfiles" / os.path.basename(old.directory)) == [".credentials.json"]
 
 
 @as_root

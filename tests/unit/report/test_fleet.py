@@ -90,6 +90,19 @@ def test_each_state_says_how_much_it_needs_a_person_and_what_to_do(
     assert (made.level, made.state, made.problems) == (level, state, problems)
 
 
+def test_a_login_that_no_agent_uses_is_told_and_calls_nobody() -> None:
+    unused = {key: agent("ended", ends=-3)[key] for key in ("cli", "directory", "published", "mirror")}
+    made = row({**looked(), "unused_logins": [unused]})
+    assert (made.level, made.state, made.problems) == (Level.FINE, "ended", ())
+    assert made.notes == ("no agent uses it", "ended 3 h ago; log in again")
+    told = fleet.report(
+        [fleet.seen("h1", "dev", {**looked(boss=agent()), "unused_logins": [unused]}, NOW)], fleet.Settings(NOW)
+    )
+    assert told.sentence == "0 of 2 logins on 1 host need a person."
+    again = fleet.report(fleet.merged(json.loads(json.dumps(told.document()))), fleet.Settings(NOW))
+    assert again.rows == told.rows
+
+
 def test_an_absent_container_passes_only_where_that_is_allowed() -> None:
     absent = looked(boss=agent(standing="absent", judgement="boss: there is no container named boss."))
     assert row(absent).level is Level.NOW
