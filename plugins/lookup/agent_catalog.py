@@ -72,6 +72,9 @@ _raw:
     store_variable:
       description: The environment variable that moves the credential file alone, or V(null).
       type: str
+    store_variable_since:
+      description: The lowest version that knows this variable, or V(null).
+      type: str
     placements:
       description: The placements that work, the default first.
       type: list

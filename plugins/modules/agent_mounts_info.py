@@ -70,6 +70,14 @@ user:
   returned: success
   type: str
   sample: dev
+asked_readers:
+  description:
+    - What V(auto) stands for in C(creds_mirror_readers), as C(uids) and C(gids). The uids, in the host's numbers, of
+      those as whom C(Config.User) or C(container.remote_user) says that agents run, and who may read the logins
+      already. None that is another person's of the host or among another user's subordinate ids.
+  returned: success
+  type: dict
+  sample: {"uids": [12345], "gids": []}
 agents:
   description: One dictionary for each agent, by its name.
   returned: success
@@ -118,7 +126,8 @@ agents:
       type: list
       elements: str
     fresh:
-      description: Whether the container sees the published credential. V(null) if that is not proven.
+      description: >-
+        Whether the agent CLI in the container opens the published credential. V(null) if that is not proven.
       type: bool
     directory:
       description: The credentials directory on the host, symbolic links resolved.
@@ -171,12 +180,16 @@ agents:
           description: Whether the mount is read-only.
           type: bool
         link:
-          description: The state of the link, V(ok), V(missing) or V(file). V(null) where none is needed.
+          description: >-
+            The state of the link in its user's home, V(ok), V(missing), V(file), V(link), V(other) or V(elsewhere).
+            V(null) where none is needed.
           type: str
     readers:
       description:
-        - Which processes in the container run the agent CLI, or else its main process, and whether they can read the
-          login. Empty where this is not known, which takes root.
+        - Who runs the agent CLI in the container, the file that it opens by its environment, and whether it can read
+          that. The processes that run it count, else whoever would be started in the container as its user or a
+          devcontainer's, and the main process where that was started with another user or other variables. Empty
+          where this is not known, which takes root.
       type: list
       elements: dict
       contains:
@@ -187,14 +200,33 @@ agents:
           description: Its gid, in the host's numbers.
           type: int
         command:
-          description: The name of its program.
+          description: The name of its program. Empty for one that would be started.
           type: str
+        path:
+          description: The file in the container.
+          type: str
+        found:
+          description: What is there, where it is not the published login, or V(none).
+          type: str
+        masks:
+          description: The variables in its environment that mask the login.
+          type: list
+          elements: str
         obstacle:
           description: Why it cannot read the login, or V(none).
           type: str
         advice:
           description: How it can, or V(none).
           type: str
+    asked_uid:
+      description: >-
+        The uid on the host of whom the operator has said to start the agent CLI as. V(none) if that is not known, or
+        it is root, who can read the login anyhow.
+      type: int
+    idle_status:
+      description: >-
+        Exit status of C(container.only_when_idle), where a run of M(agentops.credentials.agent_mounts) would ask it.
+      type: int
     exposed:
       description:
         - Where the host's login itself, with its refresh token, is in the container's reach, a sentence each.
@@ -205,7 +237,7 @@ agents:
       type: bool
     standing:
       description:
-        - Whether the agent can work now. V(works), V(fails), V(not_proven), V(stopped) or V(absent).
+        - Whether the agent can work now. V(works), V(fails), V(deferred), V(not_proven), V(stopped) or V(absent).
       type: str
     judgement:
       description: Why it cannot and what to do, or what is to be known of its login.
@@ -247,23 +279,26 @@ def _look(module: AnsibleModule) -> dict[str, Any]:
     """What to return, which is plain data."""
     request = _agents_module.request(module, Options())
     host = _agents_module.host_of(request.context.home)
-    seen = inspect_agents.inspect_agents(request, _agents_module.engine(module), host)
+    api = _agents_module.engine(module)
+    seen = inspect_agents.inspect_agents(request, api, host)
 
     judged = {}
 
     def look(plan: AgentPlan) -> dict[str, Any]:
-        seen_now = info(plan, prove(host, plan), seen.shares_login_with.get(plan.agent, ()))
+        seen_now = info(plan, prove(api, host, plan), seen.shares_login_with.get(plan.agent, ()))
         judgement = judged[plan.agent] = judge(seen_now, datetime.datetime.now(datetime.timezone.utc))
         return {**seen_now, "standing": judgement.standing.value, "judgement": judgement.of(plan.agent)}
 
     agents = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
+    user = _agents_module.user_of(request.context.home)
     failures = seen.failures.sentences
     return {
         "changed": False,
         "agents": isolation.with_failures(agents, failures),
         "unused_logins": unused_logins(host, request.context, request.config.agents),
-        "user": _agents_module.user_of(request.context.home).name,
+        "user": user.name,
         "summary": summary(judged, len({*failures} - {*judged})),
+        "asked_readers": inspect_agents.asked_readers(seen.agents, host, user.uid),
     }
 
 

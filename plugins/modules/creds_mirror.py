@@ -267,8 +267,9 @@ def main() -> None:
         mirrors = run.run(module.params, changes)
     except (AgentMountsError, OSError) as error:
         fault = fault_of(error) if isinstance(error, OSError) else str(error)
-        result = {"msg": fault, "changes": changes.changes}
-        module.fail_json(invocation={"module_args": asked}, **printable_data(result))
+        module.fail_json(
+            msg=printable_data(fault), changes=printable_data(changes.changes), invocation={"module_args": asked}
+        )
     for warning in changes.warnings:
         module.warn(printable_data(warning))
     result = {"changes": changes.changes, "mirrors": mirrors, "diff": changes.diff}

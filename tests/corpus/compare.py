@@ -43,14 +43,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the recreation was asked to change: file mount away; directory mount, variable and link there."""
+    """What the recreation was asked to change: file mount away; directory mount, variable and links there."""
 
     target: str
     variable: str
-    link: str
+    links: tuple[str, ...]
 
     def is_asked(self, key: str, before: Any, after: Any) -> bool:
-        files = {FILE_TARGET, self.link}
+        files = {FILE_TARGET, *self.links}
         if key == "Config.Env":
             return bool(before == [entry for entry in after if not entry.startswith(f"{self.variable}=")])
         if key == "HostConfig.Binds":
@@ -59,7 +59,9 @@ class Asked:
             return without(before, files) == without(after, {self.target})
         names = {f"{where} {path}" for where in ("Mounts", "mount", "file") for path in (*files, self.target)}
         names |= {f"environment {self.variable}", f"runtime.process.env.{self.variable}"}
-        names |= {f"file {path}" for path in (*_parents(self.target), *_parents(self.link))}
+        names |= {
+            f"file {path}" for path in (parent for place in (self.target, *self.links) for parent in _parents(place))
+        }
         if key.startswith("volume "):
             return key[len("volume ") :].replace(" ", "", 1) in files
         return key in names or any(key.startswith(f"runtime.mounts.{path}.") for path in (*files, self.target))

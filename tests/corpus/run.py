@@ -276,7 +276,7 @@ def judge(result: Result, before: dict[str, Any], after: dict[str, Any], outcome
         result.verdict = "FAILED"
         result.details.append(f"verdict {outcome.after[row.name].value}, but {row.refused or 'ok'} was expected")
         return
-    asked = compare.Asked(desired.mount.target, desired.variable or "", desired.link or "")
+    asked = compare.Asked(desired.mount.target, desired.variable or "", desired.links)
     sentences = "\n".join(agent.differences)
     # Since Docker 28 the engine does not tell which address was asked for in a network that is not the main one.
     untold = frozenset({"mac"} if compare.KINDS["mac"] in sentences else ())

@@ -26,9 +26,10 @@ from ansible_collections.agentops.credentials.plugins.module_utils._engine.docum
     Image,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._host import process_root
-from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts, Reader
+from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import DirectoryFacts
 from ansible_collections.agentops.credentials.plugins.module_utils._host.mountinfo import Mount
 from ansible_collections.agentops.credentials.plugins.module_utils._host.node import Node
+from ansible_collections.agentops.credentials.plugins.module_utils._host.reader import Process, Processes
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 DIRECTORY = "/home/dev/.config/claude-hooks/claude-credentials"
@@ -69,6 +70,7 @@ class FakeEngine:
         self.links: dict[str, dict[str, str]] = {}
         self.newer: dict[str, Any] = {}
         """Fields of ``HostConfig`` that the engine tells at its own API version only."""
+        self.can_look = True
         self.unstartable: set[str] = set()
         """Names of containers that cannot be started."""
         self.crashing: set[str] = set()
@@ -166,6 +168,13 @@ class FakeEngine:
     def read_file(self, container: str, path: str) -> bytes | None:
         self._read("read_file")
         return PASSWD if path == "/etc/passwd" else None
+
+    def link_target(self, container: str, path: str) -> str | None:
+        self._read("link_target")
+        return self.links.get(container, {}).get(path, "") if self.can_look else None
+
+    def maps_ids(self) -> bool:
+        return False
 
     def execute(self, container: str, command: Any) -> int:
         self._read("execute")
@@ -353,7 +362,8 @@ class FakeRoot(process_root.ContainerRoot):
             if mount["Destination"] == path and mount["Type"] == "bind":
                 identity = self.host.stale or self.host.directories[mount["Source"]].identity
                 return process_root.FileView("directory", identity, read_only=not mount["RW"])
-        return process_root.MISSING
+        owner = self.host.owners.get(path)
+        return process_root.MISSING if owner is None else process_root.FileView("directory", (1, 1), uid=owner)
 
     def node(self, path: str) -> Node:
         return self.host.in_container.get(path) or self.host.node(self._source(path))
@@ -366,7 +376,8 @@ class FakeRoot(process_root.ContainerRoot):
 
     def lstat(self, path: str) -> process_root.FileView:
         target = self.host.engine.links.get(self.document["Id"], {}).get(path)
-        return process_root.FileView("link", link_target=target) if target else process_root.MISSING
+        standing = self.host.standing.get(path, process_root.MISSING)
+        return process_root.FileView("link", link_target=target) if target else standing
 
     def mounts(self) -> tuple[Mount, ...]:
         return self.host.inside
@@ -376,7 +387,7 @@ class FakeRoot(process_root.ContainerRoot):
         return max(holders, key=len, default="/")
 
     def read(self, path: str, is_mounted: bool = False) -> bytes | None:
-        return PASSWD if path == "/etc/passwd" else None
+        return PASSWD if path == "/etc/passwd" else self.host.files.get(path)
 
 
 class FakeHost:
@@ -393,6 +404,13 @@ class FakeHost:
         self.is_same_content = False
         self.id_base = 0
         """What is added to a container's ids on this host."""
+        self.running: Processes | None = None
+        self.owners: dict[str, int] = {}
+        """Directories in the container → whose they are."""
+        self.standing: dict[str, process_root.FileView] = {}
+        """What stands in the container where no link is."""
+        self.files: dict[str, bytes] = {}
+        """Files in the container."""
 
     def make(self, path: str) -> None:
         self.made.add(path)
@@ -417,8 +435,11 @@ class FakeHost:
     def mounts(self) -> tuple[Mount, ...]:
         return self.mounted
 
-    def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
-        return ()
+    def processes(self, main: int, names: Collection[str]) -> Processes | None:
+        return self.running
+
+    def obstacle(self, process: Process, path: str) -> str | None:
+        return None
 
     def ids(self, pid: int, uid: int, gid: int) -> tuple[int, int] | None:
         return uid + self.id_base, gid + self.id_base

@@ -41,7 +41,9 @@ def test_the_execution_environment_is_a_definition(tmp_path: pathlib.Path) -> No
     command = [str(pathlib.Path(sys.executable).with_name("ansible-builder")), "create", "--verbosity", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "context/_build/galaxy/agentops-credentials.tar.gz").exists()
+    # The image installs them with _build as the working directory.
+    (collection,) = yaml.safe_load((tmp_path / "context/_build/requirements.yml").read_text())["collections"]
+    assert (tmp_path / "context/_build" / collection["name"]).exists()
 
 
 def test_the_pulled_playbook_sets_variables_and_imports_a_playbook_that_exist() -> None:

@@ -12,10 +12,6 @@ def test_it_is_read_in_five_minutes() -> None:
     assert len(README.split()) <= 900
 
 
-def test_it_opens_with_a_picture_of_what_the_demo_prints() -> None:
-    assert "](docs/demo.svg)" in README.split("\n\n## ")[0]
-
-
 def test_each_guarantee_names_the_test_that_proves_it() -> None:
     section = README.split("**Guaranteed**")[1].split("**Not guaranteed**")[0]
     sentences = re.split(r"^\* ", section, flags=re.MULTILINE)[1:]

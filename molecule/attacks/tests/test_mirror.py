@@ -221,7 +221,7 @@ def test_unknown_keys_of_a_login_are_not_published(field: Field, eve: Agents, ca
         text = field.root(f"grep -v '^//' {path}")
         login = merged(json.loads(text), EXTRA[case])
         field.as_mal(f"printf %s {shlex.quote(json.dumps(login))} > {path}", user="eve")
-    assert not mirror(field, clis=list(CLIS)).refused
+    assert not mirror(field, clis=list(CLIS), seconds=120).refused  # five mirrors, on a busy machine
     for cli, source in CLIS.items():
         name = source.rpartition("/")[2]
         published = field.host.run(f"cat /home/eve/.config/claude-hooks/{cli}-credentials/{name}").stdout
@@ -253,7 +253,10 @@ def test_an_absurd_end_does_not_pin_the_mirror(field: Field, eve: Agents, end: s
 def test_verify_says_why_a_mirror_is_not_current(field: Field) -> None:
     """Attack 18, low. On 0.2.0: "Task failed: Action failed: Unknown error."."""
     uid = field.root("id -u mal").strip()
-    field.root(f"systemctl stop user@{uid}.service", undo=f"systemctl start user@{uid}.service; sleep 1")
+    revive = "claude-creds-revive@mal.timer"  # would start it again within a minute
+    field.root(
+        f"systemctl stop {revive} user@{uid}.service", undo=f"systemctl start user@{uid}.service {revive}; sleep 1"
+    )
     field.login("atomic_rename", 7)
     outcome = field.play("verify")
     assert outcome.refused

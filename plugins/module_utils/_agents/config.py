@@ -31,12 +31,14 @@ MODES: tuple[Mode, ...] = ("mirror", "shared")
 PASSWD_ROOT = "~/.local/share/agentops/passwd"
 
 _TEXTS = (
-    "name", "credentials_host_dir", "credentials_host_path", "placement", "target", "mode", "cli", "home", "user"
+    "name", "credentials_host_dir", "credentials_host_path", "placement", "target", "mode", "cli", "home", "user",
+    "remote_user",
 )  # fmt: skip
 CONTAINER_KEYS = frozenset((*_TEXTS, "command", "only_when_idle", "passwd", "force_placement", "accept_exposure"))
 """The keys of an agent's ``container`` that are read."""
 _PATH_LIMIT, _NAME_LIMIT = 4095, 255  # bytes, as Linux has them
 _ID_LIMIT = 4294967294  # the highest uid; one more means none
+_REMOTE_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}|[0-9]{1,10}(:[0-9]{1,10})?")
 _SWITCHES = ("passwd", "force_placement", "accept_exposure")
 
 
@@ -116,6 +118,8 @@ class AgentSpec:
     """``HOME`` to set in the container, or ``None`` to leave it."""
     user: str | None = None
     """``UID`` or ``UID:GID`` that a launcher's container runs as; else the engine reports it."""
+    remote_user: str | None = None
+    """As whom the agent CLI is started in a running container, by its name or id there; else by what that says."""
     accepts_exposure: bool = False
     """Whether the host's login may be in the container's reach."""
     sources: tuple[str, ...] = ()
@@ -292,6 +296,7 @@ class _Entry:
             sources=tuple(context.mirrored),
             home=self._path("home"),
             user=user,
+            remote_user=self._remote_user(),
             passwd_root=context.path(PASSWD_ROOT) if container.get("passwd") else None,
             former=former,
         )
@@ -398,6 +403,12 @@ class _Entry:
             raise self._fault("user", f"{user} is not numeric; write it as UID or UID:GID.")
         if user and any(len(part) > 10 or int(part) > _ID_LIMIT for part in user.split(":")):
             raise self._fault("user", f"{user} is no id that Linux has; write one up to {_ID_LIMIT}.")
+        return user
+
+    def _remote_user(self) -> str | None:
+        user: str | None = self.container.get("remote_user")
+        if user and not _REMOTE_USER.fullmatch(user):
+            raise self._fault("remote_user", f"{user} is neither a user's name nor UID or UID:GID; write one of them.")
         return user
 
     def _directory(self, mode: Mode, cli: AgentCli, login: str | None) -> tuple[str, str]:

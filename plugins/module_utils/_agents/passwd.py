@@ -10,6 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
+from .._base.paths import is_below
 from .._engine.mounts import MountSpec
 from .config import AgentSpec
 
@@ -64,6 +65,20 @@ def find_container_user(user: str, passwd: str) -> ContainerUser | None:
             return ContainerUser(uid, gid, fields[5] or "/")
     uid = numeric_id(name)
     return None if uid is None else ContainerUser(uid, numeric_id(group) or 0, "/", has_entry=False)
+
+
+def owner_by_home(path: str, passwd: str, user: ContainerUser | None) -> tuple[int, int]:
+    """Whose a file in a container should be: the user's in whose home it lies, else the container's own user's."""
+    homes = []
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        ids = [numeric_id(field) for field in fields[2:4]]
+        if len(fields) > 5 and None not in ids and fields[5] not in ("", "/") and is_below(path, fields[5]):
+            homes.append((len(fields[5]), ids))
+    if user is not None and user.home not in ("", "/") and is_below(path, user.home):
+        return user.uid, user.gid
+    uid, gid = max(homes, default=(0, [user.uid, user.gid] if user else [0, 0]), key=lambda home: home[0])[1]
+    return uid or 0, gid or 0
 
 
 def numeric_id(text: str) -> int | None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterable, Mapping
 
 from .._base.paths import is_below, normalise
@@ -27,10 +27,10 @@ class Desired:
     mount: MountSpec
     variable: str | None
     """Environment variable that is set to the mount's target, or to ``variable_value``."""
-    link: str | None
-    """Path in the container that must be a symbolic link to :meth:`link_target`.
+    links: tuple[str, ...]
+    """Paths in the container that must be symbolic links to :meth:`link_target`, that of its user first.
 
-    ``None`` where the placement needs none or its place cannot be known.
+    None where the placement needs none or no place is known.
     """
     home: str | None = None
     """The value to set ``HOME`` to."""
@@ -77,13 +77,19 @@ def desired_state(
         return _desired_shared(spec, directory, passwd)
     if spec.placement == "config_dir":
         target = spec.target or directory
-        return Desired(_mount(spec, target), None, None, spec.home, passwd) if target else None
+        return Desired(_mount(spec, target), None, (), spec.home, passwd) if target else None
     target = spec.target or posixpath.join(STORE_TARGETS, spec.cli.name)
-    link = posixpath.join(directory, spec.cli.credential) if directory else None
-    if link and (directory == target or is_below(link, target)):
-        link = None
     variable = spec.cli.store_variable if spec.placement == "store" else None
-    return Desired(_mount(spec, target), variable, link, spec.home, passwd)
+    desired = Desired(_mount(spec, target), variable, (), spec.home, passwd)
+    return with_links(desired, spec, [posixpath.join(directory, spec.cli.credential)] if directory else [])
+
+
+def with_links(desired: Desired, spec: AgentSpec, paths: Iterable[str]) -> Desired:
+    """The same with more links, where the agent CLI leaves a link in place; what is in the mount needs none."""
+    if spec.is_shared or "link" not in spec.cli.placements:
+        return desired
+    outside = [path for path in paths if path.startswith("/") and not is_below(path, desired.mount.target)]
+    return replace(desired, links=tuple(dict.fromkeys((*desired.links, *outside))))
 
 
 def _desired_shared(spec: AgentSpec, directory: str | None, passwd: Passwd | None) -> Desired | None:
@@ -94,10 +100,10 @@ def _desired_shared(spec: AgentSpec, directory: str | None, passwd: Passwd | Non
     variable, suffix = spec.cli.config_dir_variable, spec.cli.config_dir_suffix
     if variable is None:
         target = spec.target or directory
-        return Desired(_mount(spec, target), None, None, spec.home, passwd) if target else None
+        return Desired(_mount(spec, target), None, (), spec.home, passwd) if target else None
     root = spec.target or posixpath.join(SHARED_TARGETS, spec.cli.name)
     target = root if spec.cli.shared_dir else normalise(posixpath.join(root, suffix))
-    return Desired(_mount(spec, target), variable, None, spec.home, passwd, root)
+    return Desired(_mount(spec, target), variable, (), spec.home, passwd, root)
 
 
 def _mount(spec: AgentSpec, target: str) -> MountSpec:
@@ -108,6 +114,14 @@ def is_our_target(path: str, cli: AgentCli) -> bool:
     """Whether a path of a container is where this collection mounts something of the CLI."""
     roots = (f"{top}/{cli.name}" for top in (STORE_TARGETS, SHARED_TARGETS))
     return any(path == root or is_below(path, root) for root in roots)
+
+
+def is_our_link(target: str, mounts: Iterable[MountSpec]) -> bool:
+    """Whether a link that leads there is one that this collection makes: into a mount of it, or where one was."""
+    directory = posixpath.dirname(target)
+    return any(is_below(target, top) for top in (STORE_TARGETS, SHARED_TARGETS)) or any(
+        mount.type == "bind" and mount.read_only and mount.target == directory for mount in mounts
+    )
 
 
 def earlier_targets(cli: AgentCli, desired: Desired, mounts: Iterable[MountSpec]) -> tuple[str, ...]:
@@ -133,7 +147,7 @@ def is_file_mount(mount: MountSpec, spec: AgentSpec, desired: Desired | None) ->
     """Whether ``mount`` shows the credential as a file, which pins the file's inode."""
     cli = spec.cli
     usual = f"/{cli.config_dir}/{cli.credential}"
-    places = [posixpath.join(desired.mount.target, cli.file), desired.link] if desired else []
+    places = [posixpath.join(desired.mount.target, cli.file), *desired.links] if desired else []
     return mount.type == "bind" and (
         mount.source in spec.old_login_files or mount.target.endswith(usual) or mount.target in places
     )

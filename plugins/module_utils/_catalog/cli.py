@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import shlex
@@ -59,6 +60,21 @@ class MirrorRules:
     # Its environment; ``{store}`` is the directory of the login, ``{empty}`` a new empty one.
     keep_warm_variables: Mapping[str, str] = field(default_factory=dict)
 
+    def other_keys(self, content: bytes | None) -> tuple[str, ...]:
+        """What else than the login the client keeps in its file, by the names of the keys at its top.
+
+        None where the login itself has its parts there.
+        """
+        try:
+            document: Any = json.loads(content or b"")
+        except (ValueError, RecursionError):
+            return ()
+        tops = {path.lstrip(".").split(".")[0] for path in (*self.require, *self.keep)}
+        is_one_of_several = all("." in path.lstrip(".") for path in self.require) and "*" not in tops
+        if not isinstance(document, dict) or not is_one_of_several:
+            return ()
+        return tuple(str(key) for key, value in document.items() if key not in tops and value)
+
 
 @dataclass(frozen=True)
 class VersionLimit:
@@ -88,8 +104,9 @@ class AgentCli:
     # The environment variable that moves the config directory: to its value itself, plus config_dir_suffix.
     config_dir_variable: str | None = None
     config_dir_suffix: str = ""
-    # The environment variable that moves the credential file alone.
+    # The environment variable that moves the credential file alone, and the lowest version that knows it.
     store_variable: str | None = None
+    store_variable_since: str | None = None
     # The placements that were measured to work, the default first, and the versions that fail with one.
     placements: tuple[Placement, ...] = ("link",)
     limits: tuple[VersionLimit, ...] = ()

@@ -140,6 +140,7 @@ _ROW: dict[str, _Converter] = {
     "config_dir_variable": _string_or_none,
     "config_dir_suffix": _string,
     "store_variable": _string_or_none,
+    "store_variable_since": _string_or_none,
     "placements": _strings,
     "limits": _limits,
     "reload": _string,

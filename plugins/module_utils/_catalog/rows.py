@@ -26,6 +26,7 @@ CATALOG: dict[str, AgentCli] = {
             config_dir_variable="CLAUDE_CONFIG_DIR",
             config_dir_suffix="",
             store_variable="CLAUDE_SECURESTORAGE_CONFIG_DIR",
+            store_variable_since="2.1.145",
             placements=("store", "link", "config_dir"),
             limits=(VersionLimit("config_dir", "2.1.175", "it ends with status 0 and without any output, or crashes"),),
             reload="request",

@@ -15,6 +15,8 @@ from .._catalog.rows import CATALOG
 from .exposure import exposed
 from .link import link_obstacle
 from .observed import Observed, ObservedContainer
+from .verdict import Diagnosis
+from .ways import Way
 
 
 def warnings(observed: Observed) -> tuple[str, ...]:
@@ -29,16 +31,21 @@ def warnings(observed: Observed) -> tuple[str, ...]:
         )
     if container.host_ids is not None:
         found += reader_warnings(spec, observed.directory, *container.host_ids, " of this host")
-    obstacle = link_obstacle(observed)
-    if obstacle:
-        effect = (
-            f"versions of {spec.cli.name} that do not know {observed.desired.variable} will not find the login"
-            if observed.desired and observed.desired.variable
-            else f"{spec.cli.name} will not find the login"
-        )
-        found.append(f"{spec.name}: the link is left out, for {obstacle}: {effect}.")
+    effect = (
+        f"versions of {spec.cli.name} that do not know {observed.desired.variable} will not find the login"
+        if observed.desired and observed.desired.variable
+        else f"{spec.cli.name} will not find the login there"
+    )
+    obstacles = [link_obstacle(observed, link) for link in (observed.desired.links if observed.desired else ())]
+    found += [f"{spec.name}: the link is left out, for {obstacle}: {effect}." for obstacle in obstacles if obstacle]
     found += [f"{spec.name}: {exposed(reach)}." for reach in container.exposures if not spec.accepts_exposure]
     found += _power_warnings(spec, container)
+    if container.other_secrets:
+        found.append(
+            f"{spec.name}: the login file in the container holds {', '.join(container.other_secrets)}, too: secrets "
+            f"that {spec.cli.name} keeps there (of MCP servers or plugins) are not mirrored, and are gone with the "
+            f"file mount."
+        )
     return (
         *found,
         *_passwd_warnings(spec, container),
@@ -93,3 +100,16 @@ def _masking_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str
         for variable in spec.cli.masking_variables
         if environment.get(variable)
     ]
+
+
+def way_advice(diagnosis: Diagnosis, observed: Observed, way: Way, path: str) -> str:
+    """How an agent CLI that opens another file than the published login comes to open that."""
+    cli, desired = observed.spec.cli, observed.desired
+    if diagnosis.remedy is not None:
+        return "run agentops.credentials.site"
+    if path == way.store_file:
+        return f"start it without {cli.store_variable} of its own"
+    obstacle = link_obstacle(observed, path) if desired and path in desired.links else None
+    if obstacle:
+        return f"no link is made, for {obstacle}; move that away, or have it look elsewhere"
+    return "make that file's directory, as its reader's own, and run agentops.credentials.site"

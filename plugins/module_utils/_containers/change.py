@@ -19,14 +19,14 @@ from .isolation import Failures, bound
 from .leftovers import interrupted, left_probe, recover
 from .observe import observe, observe_all
 from .observed import Observed
-from .options import Options, Request
+from .options import Request
 from .plan import AgentPlan, Operation, Outcome, Plan, RetireOnHost
 from .planner import plan_agent
 from .ports import ContainerList, ReadingEngine, Session
 from .probe import untried
 from .recovery import Interrupted, in_order_of_need, plan_recovery, removed_by
 from .settled import former_places, preparations
-from .together import as_one, shared_options
+from .together import as_one
 from .verdict import Verdict, diagnose
 
 
@@ -155,9 +155,8 @@ def _plan_container(
     """
     found = []
     for observed in together:
-        options = shared_options(request.options, observed, together)
         plan = failures.attempt(
-            observed.spec.name, bound(_plan_agent, request, session, containers, observed, options, replaced or {})
+            observed.spec.name, bound(_plan_agent, request, session, containers, observed, replaced or {})
         )
         found += [plan] if plan is not None else []
     if len(found) > 1:
@@ -170,9 +169,9 @@ def _plan_agent(
     session: Session,
     containers: ContainerList,
     observed: Observed,
-    options: Options,
     replaced: Mapping[str, str],
 ) -> AgentPlan:
+    options = request.options
     diagnosis = diagnose(observed, options)
     inquiry = ContainerInquiry(session.engine, session.host, containers, observed, replaced)
     plan = plan_agent(observed, diagnosis, options, inquiry)

@@ -34,16 +34,28 @@ class Proof:
     """The state file of the mirror."""
     readers: tuple[ProvedReader, ...] = ()
     """Who reads the login in the container; nobody where that may not be looked at."""
+    others: tuple[int, ...] = ()
+    """Uids of its other processes that cannot read it."""
+    idle_status: int | None = None
+    """Of its idle command, where a run would ask it."""
 
 
 @dataclass(frozen=True)
 class ProvedReader:
-    """A reader in the host's numbers, why it cannot read the login, and the fix."""
+    """A reader in the host's numbers, the file that its agent CLI opens, why it cannot use the login, and the fix."""
 
     uid: int
     gid: int
     command: str
+    """Empty for one that would be started."""
+    path: str
+    """In the container."""
+    found: str | None
+    """What is there, where it is not the published login."""
+    masks: tuple[str, ...]
+    """Variables that mask the login."""
     obstacle: str | None
+    """Why it cannot read that."""
     advice: str | None
 
 
@@ -77,10 +89,19 @@ def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, An
         "published": published,
         "inside": proof.inside,
         "readers": [asdict(reader) for reader in proof.readers],
-        "fresh": is_fresh(agent, published, proof.inside),
+        "asked_uid": container.asked_uid if container else None,
+        "fresh": is_fresh(agent, published, proof),
+        "idle_status": proof.idle_status,
         "mirror": proof.mirror,
-        "warnings": list(agent.warnings),
+        "warnings": [*agent.warnings, *_other_readers(spec.name, proof.others)],
     }
+
+
+def _other_readers(agent: str, uids: Sequence[int]) -> list[str]:
+    if not uids:
+        return []
+    listed = ", ".join(map(str, uids))
+    return [f"{agent}: other processes of the container cannot read the login; they run as uid {listed} of the host."]
 
 
 def credential_path(agent: AgentPlan) -> str:
@@ -91,20 +112,19 @@ def credential_path(agent: AgentPlan) -> str:
     return files[0] if files else posixpath.join(root, spec.credential)
 
 
-def is_fresh(agent: AgentPlan, published: Document, inside: Document | None) -> bool | None:
-    """Whether the process sees the published credential; ``None`` where that is not proven."""
+def is_fresh(agent: AgentPlan, published: Document, proof: Proof) -> bool | None:
+    """Whether the agent CLI opens the published credential; ``None`` where that is not proven."""
+    inside, diagnosis = proof.inside, agent.diagnosis
     if inside is None:
         return None
-    diagnosis, desired = agent.diagnosis, agent.observed.desired
-    if agent.observed.spec.is_shared:
-        # Whether somebody has logged in there is the containers' business.
-        return diagnosis.verdict is Verdict.OK
-    # A container that a launcher started has the variable, but no link: that is for older versions.
-    lacks_only_link = diagnosis.remedy is Remedy.LINK and desired is not None and desired.variable is not None
+    if any(reader.masks for reader in proof.readers):
+        return False
+    # Where a link is missing, who reads may have another way: the variable, which older versions do not know.
     return (
-        (diagnosis.verdict is Verdict.OK or lacks_only_link)
+        (diagnosis.verdict is Verdict.OK or diagnosis.remedy is Remedy.LINK)
         and published["fingerprint"] is not None
         and all(inside[key] == published[key] for key in ("inode", "fingerprint"))
+        and all(reader.found is None for reader in proof.readers)
     )
 
 

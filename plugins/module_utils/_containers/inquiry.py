@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 from dataclasses import dataclass, field, replace
-from typing import Iterable, Iterator, Mapping
+from typing import Iterable, Iterator, Mapping, Sequence
 
+from .._agents.placement import is_our_link
 from .._base.paths import normalise
 from .._catalog.cli import version_of
 from .._catalog.rows import CATALOG
@@ -55,8 +57,10 @@ class ContainerInquiry:
             Dependent(ways, breaks, _facts(self.engine, steady(self.engine, one.id), everyone))
             for one, ways, breaks in dependents(container, everyone)
         ]
-        facts = replace(_facts(self.engine, container, everyone, self._homes), dependents=tuple(found))
-        target = self.observed.desired.mount.target if self.observed.desired else None
+        desired = self.observed.desired
+        links = desired.links if desired else ()
+        facts = replace(_facts(self.engine, container, everyone, self._homes, links), dependents=tuple(found))
+        target = desired.mount.target if desired else None
         return with_start_conditions(self.engine, self.host, facts, self.containers.ids, target)
 
     def _image_labels(self, container: Container) -> Mapping[str, str]:
@@ -83,7 +87,11 @@ def _still_there(engine: ReadingEngine, ids: Iterable[str]) -> Iterator[Containe
 
 
 def _facts(
-    engine: ReadingEngine, container: Container, everyone: Everyone, homes: Iterable[str | None] = ()
+    engine: ReadingEngine,
+    container: Container,
+    everyone: Everyone,
+    homes: Iterable[str | None] = (),
+    links: Sequence[str] = (),
 ) -> RecreationFacts:
     tag = engine.inspect_image(container.image_name)
     changed = engine.changed_paths(container.id)
@@ -101,7 +109,22 @@ def _facts(
         layer_obstacle=obstacle,
         committed_before=committed(engine, container.name, container.id) if obstacle else None,
         unknown=unknown_fields(engine.inspect_in_full(container.id)),
+        own_links=_own_links(engine, container, changed, links),
     )
+
+
+def _own_links(
+    engine: ReadingEngine, container: Container, changed: Iterable[str], wanted: Sequence[str]
+) -> dict[str, str | None]:
+    """The links that earlier runs have made in the writable layer."""
+    names = {cli.file for cli in CATALOG.values()} | {posixpath.basename(link) for link in wanted}
+    found: dict[str, str | None] = {}
+    for path in changed:
+        if posixpath.basename(path) in names:
+            target = engine.link_target(container.id, path)
+            if is_our_link(target or "", container.mounts) or (target is None and path in wanted):
+                found[path] = target
+    return found
 
 
 def _homes(container: Container, homes: Iterable[str | None]) -> tuple[str, ...]:

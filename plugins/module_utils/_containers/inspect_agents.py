@@ -34,7 +34,8 @@ class Inspection:
 def inspect_agents(request: Request, engine: ReadingEngine, host: Host) -> Inspection:
     """Look at every agent, and plan nothing."""
     failures = Failures()
-    agents, _notes = checked_agents(request, host, failures)
+    # A directory that its mirror has not made yet is no fault of the agent: nothing is published there.
+    agents, _notes = checked_agents(replace(request, check_mode=True), host, failures)
     containers = ContainerList.of(engine)
 
     def inspect(spec: AgentSpec) -> AgentPlan:
@@ -45,6 +46,21 @@ def inspect_agents(request: Request, engine: ReadingEngine, host: Host) -> Inspe
     plans = [plan for plan in looked_at if plan is not None]
     logins = failures.gather((plan.agent, bound(observed_logins, plan.observed)) for plan in plans)
     return Inspection(tuple(_warned(plan, logins) for plan in plans), shared_logins.sharers(logins), failures)
+
+
+def asked_readers(agents: Sequence[AgentPlan], host: Host, owner: int) -> dict[str, list[int]]:
+    """The uids of those whom the operator has said to start agent CLIs as, and who may read the logins already.
+
+    A container that is away for a while must find what it had. Whoever else of the host has such an id would get the
+    right, too: then it is left out, and verify says why.
+
+    :param owner: the uid of the user whose login it is.
+    """
+    seen = [plan.observed for plan in agents if not plan.observed.spec.is_shared]
+    asked = {one.container.asked_uid for one in seen if one.container}
+    uids = {uid for one in seen for uid in one.directory.acl_uids} | {uid for uid in asked if uid is not None}
+    gids = {gid for one in seen for gid in one.directory.acl_gids}
+    return {"uids": sorted(uid for uid in uids - {owner} if host.whose_id(uid) is None), "gids": sorted(gids)}
 
 
 def _warned(plan: AgentPlan, logins: Sequence[shared_logins.WritableLogin]) -> AgentPlan:

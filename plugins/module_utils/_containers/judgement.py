@@ -11,7 +11,6 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-_RUNNING = ("running", "paused", "restarting")
 _REPAIR = "run agentops.credentials.site"
 
 
@@ -21,6 +20,7 @@ class Standing(enum.Enum):
     WORKS = "works"
     FAILS = "fails"
     NOT_PROVEN = "not_proven"
+    DEFERRED = "deferred"
     STOPPED = "stopped"
     ABSENT = "absent"
 
@@ -46,11 +46,22 @@ def judge(agent: Mapping[str, Any], now: datetime.datetime) -> Judgement:
     container, mirror = agent["container"], agent["mirror"]
     if agent["verdict"] == "absent":
         return Judgement(Standing.ABSENT, f"there is no container named {container}: start it, or correct its name")
-    if agent["state"] not in _RUNNING:
+    if agent["state"] == "restarting":
+        return Judgement(
+            Standing.FAILS, f"the container {container} ends again and again: look at docker logs {container}"
+        )
+    if agent["state"] != "running":
         return Judgement(Standing.STOPPED, f"the container {container} is {agent['state']}")
     if agent["fresh"] is None:
         return Judgement(
             Standing.NOT_PROVEN, f"what {container} sees could not be looked at: run as root, on the engine's own host"
+        )
+    if agent["idle_status"]:
+        reasons = "; ".join(agent["reasons"])
+        return Judgement(
+            Standing.DEFERRED,
+            f"{reasons}; {container} is not idle now (only_when_idle ended with status {agent['idle_status']}), and a "
+            f"later run of agentops.credentials.site serves it",
         )
     problem = _problem(agent, now)
     if problem:
@@ -68,16 +79,21 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
             f" and {_REPAIR}"
         )
     if not agent["fresh"]:
+        if published["fingerprint"] is None and agent["mode"] == "shared" and not agent["reasons"]:
+            return (
+                f"nobody has logged in in {agent['directory']} yet: log in with {agent['cli']} in {agent['container']}"
+            )
         if published["fingerprint"] is None:
             return f"no login is published in {agent['directory']}: log in on the host, and {_REPAIR}"
-        reasons = "; ".join(agent["reasons"]) or "it reads another login than the published one"
-        return f"{reasons}: {_REPAIR}"
+        if agent["reasons"]:
+            return f"{'; '.join(agent['reasons'])}: {_REPAIR}"
+        strays = [_stray(agent, reader) for reader in agent["readers"] if reader["masks"] or reader["found"]]
+        return strays[0] if strays else f"it reads another login than the published one: {_REPAIR}"
     for reader in agent["readers"]:
         if reader["obstacle"]:
-            return (
-                f"{reader['command'] or 'its process'} runs as uid {reader['uid']} and cannot read the login"
-                f" ({reader['obstacle']}): {reader['advice']}"
-            )
+            return f"{_who(agent, reader)} and cannot read the login ({reader['obstacle']}): {reader['advice']}"
+    if agent["mode"] == "shared":
+        return _exposure(agent)  # its containers renew the login
     if life.get("state") == "ended" or _is_over(published["expires_at"], now):
         how = life.get("sentence") if life.get("state") == "ended" else f"ended at {published['expires_at']}"
         return f"the login {how}; until somebody logs in on the host the agent is answered 401"
@@ -85,7 +101,27 @@ def _problem(agent: Mapping[str, Any], now: datetime.datetime) -> str | None:
     if refusal:
         reason = refusal.get("reason") if isinstance(refusal, dict) else refusal
         return f"the mirror keeps an earlier login, for {reason}: log in again on the host, and see creds-mirror status"
+    return _exposure(agent)
+
+
+def _exposure(agent: Mapping[str, Any]) -> str | None:
     return "; ".join(agent["exposed"]) if agent["exposed"] and not agent["accept_exposure"] else None
+
+
+def _who(agent: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
+    command, uid = reader["command"], reader["uid"]
+    return f"{command} runs as uid {uid}" if command else f"{agent['cli']} would run as uid {uid}"
+
+
+def _stray(agent: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
+    """Why a reader's agent CLI does not come to the published login."""
+    who = _who(agent, reader)
+    if reader["masks"]:
+        return (
+            f"{who} with {' and '.join(reader['masks'])} in its environment, which masks the mirrored login: start it "
+            f"without"
+        )
+    return f"{who} and opens {reader['path']}, but {reader['found']}: {reader['advice']}"
 
 
 def _life(mirror: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -103,6 +139,7 @@ def _is_over(expires_at: str | None, now: datetime.datetime) -> bool:
 _PLACES = {
     Standing.FAILS: "cannot",
     Standing.NOT_PROVEN: "not proven",
+    Standing.DEFERRED: "deferred",
     Standing.STOPPED: "stopped",
     Standing.ABSENT: "absent",
 }

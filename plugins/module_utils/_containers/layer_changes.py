@@ -38,33 +38,31 @@ _UNLESS_STOPPED = f"-{UNLESS_STOPPED}"
 _STATES = ("", _STOPPED, _UNLESS_STOPPED)
 
 
-def lost_files(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
+def lost_files(facts: RecreationFacts, options: Options) -> tuple[str, ...]:
     """What the container has written that a recreation would lose, and somebody would miss."""
-    lost, _dropped = _written(facts, link, options)
+    lost, _dropped = _written(facts, options)
     return lost
 
 
-def dropped_files(facts: RecreationFacts, link: str | None, options: Options) -> tuple[str, ...]:
+def dropped_files(facts: RecreationFacts, options: Options) -> tuple[str, ...]:
     """What else it has written: the option says that it need not be kept."""
-    _lost, dropped = _written(facts, link, options)
+    _lost, dropped = _written(facts, options)
     return dropped
 
 
-def is_carried(facts: RecreationFacts, link: str | None, options: Options, is_alone: bool) -> bool:
+def is_carried(facts: RecreationFacts, options: Options, is_alone: bool) -> bool:
     """Whether the writable layer is to be kept. With it comes what need not be kept, where that is not refused."""
-    lost, dropped = _written(facts, link, options)
+    lost, dropped = _written(facts, options)
     can_be = is_alone or not facts.layer_obstacle
     return options.writable_layer == "carry" and bool(lost or (dropped and can_be))
 
 
-def _written(facts: RecreationFacts, link: str | None, options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _written(facts: RecreationFacts, options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ignored = [place for path in options.writable_layer_ignore for place in _places(normalise(path))]
     kept = [place for path in (*_SECRETS, *facts.homes) for place in _places(path)]
     lost: list[str] = []
     dropped: list[str] = []
-    for path in layer_changes(facts.container, facts.changed_paths, link):
-        if path in options.other_links:
-            continue
+    for path in layer_changes(facts.container, facts.changed_paths, facts.own_links):
         is_ignored = _is_ignored(path, ignored, kept, facts.kinds.get(path))
         (dropped if is_ignored else lost).append(path)
     return tuple(lost), tuple(dropped)
@@ -100,20 +98,20 @@ def looked_at(container: Container, changed_paths: Iterable[str]) -> tuple[str, 
     """
     is_of_compose = "com.docker.compose.service" in container.labels
     places = (*RUNTIME, *_TEMPORARY) if is_of_compose else RUNTIME
-    found = [path for path in layer_changes(container, changed_paths, None) if any(_is_in(path, one) for one in places)]
+    found = [path for path in layer_changes(container, changed_paths, ()) if any(_is_in(path, one) for one in places)]
     return tuple(path for path in found if not _is_lock(path))[:_MOST_LOOKS]
 
 
-def layer_changes(container: Container, changed_paths: Iterable[str], link: str | None) -> tuple[str, ...]:
+def layer_changes(container: Container, changed_paths: Iterable[str], links: Iterable[str]) -> tuple[str, ...]:
     """Those of ``changed_paths`` that a recreation would lose.
 
-    Mount points, the link of the placement and their parent directories do not count, and no working directory that is
-    empty: the engine makes it where the image has none.
+    Mount points, links of ours and their parent directories do not count, and no working directory that is empty: the
+    engine makes it where the image has none.
     """
-    ours = [mount.target for mount in (*container.mounts, *container.memory_mounts)] + ([link] if link else [])
+    ours = [mount.target for mount in (*container.mounts, *container.memory_mounts)]
     made = container.working_directory
     paths = set(changed_paths)
-    ours = [place for path in (*_ENGINE_FILES, *ours) for place in _places(path)]
+    ours = [place for path in (*_ENGINE_FILES, *ours, *links) for place in _places(path)]
     parents = {parent for path in (*paths, *ours, made) for parent in _parents(path)}
     return tuple(sorted(path for path in paths - parents - {made} if not any(_is_in(path, root) for root in ours)))
 

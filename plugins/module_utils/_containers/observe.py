@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 from typing import Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container
-from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd
-from .._agents.placement import Desired, config_directory, desired_state, is_file_mount, is_our_target
+from .._agents.passwd import PASSWD, ContainerUser, find_container_user, needed_passwd, numeric_id, owner_by_home
+from .._agents.placement import Desired, desired_state, is_file_mount, is_our_link, with_links
 from .._agents.shared_logins import WritableLogin, writable_logins
 from .._base.paths import normalise
 from .._engine.documents import Container
@@ -20,12 +21,15 @@ from .._engine.mounts import path_binds
 from .._host.bounded import LOOK_SECONDS, NoAnswerError, within
 from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Mount
-from .._host.process_root import ContainerRoot, NotProven
+from .._host.process_root import MISSING, ContainerRoot, NotProven
+from .._host.reader import MAY_READ_ALL, Processes
 from .._host.reading import fingerprint
+from .._host.users import FIRST_PERSON
 from .exposure import exposures
 from .isolation import Failures, bound
 from .observed import LinkState, Observed, ObservedContainer
 from .ports import NOT_HERE, ContainerList, Host, ReadingEngine, Session
+from .ways import Way, variables, ways
 
 
 def observe_all(
@@ -75,17 +79,20 @@ def _observed(
     proof_obstacle: str | None = None,
 ) -> Observed:
     """:param root: what the container's process sees; ``None`` if there is none, or it may not be looked at."""
-    passwd = root.read(PASSWD, _is_mounted(container, PASSWD)) or b"" if root else _passwd(engine, host, container)
-    user, desired = _desired(spec, container, passwd)
+    passwd_file = root.read(PASSWD, _is_mounted(container, PASSWD)) or b"" if root else _passwd(engine, host, container)
+    passwd = (passwd_file or b"").decode("utf-8", "replace")
+    user, desired = _desired(spec, container, passwd_file)
     source = _bind_source(container, desired)
     # The link that is left at a former place is the user's: a mount by it is not the mount that is wanted.
     real = source if source is None or normalise(source) == spec.former else host.realpath(source)
-    seen, link_state, former_link = None, None, None
+    processes = host.processes(container.pid, variables(spec.cli)) if root is not None else None
+    readers = ways(spec, container, passwd, processes)
+    desired = _with_links(desired, spec, container, root, readers)
+    seen, states = None, {}
     if root is not None and desired is not None:
         view = root.stat(desired.mount.target)
         seen = view.identity if view.kind == "directory" and view.identity else (0, 0)
-        link_state = _link_state(root, spec, container, desired)
-        former_link = _former_link(root, spec, container, user) if desired.link is None else None
+        states = {link: _link_state(root, spec, container, desired, link) for link in desired.links}
     return Observed(
         spec,
         directory,
@@ -96,12 +103,74 @@ def _observed(
             host.ids(container.pid, user.uid, user.gid) if user and engine.is_local and container.pid else None,
             real,
             seen,
-            link_state,
+            states,
             proof_obstacle,
-            former_link,
-            exposures(spec, desired, container, [host.realpath(one) for one in spec.sources], *_mounts(host, root)),
+            ways=readers,
+            asked_uid=_asked_uid(engine, spec, container, passwd, processes),
+            link_owners={link: owner_by_home(link, passwd, user) for link in (desired.links if desired else ())},
+            other_secrets=_other_secrets(spec, desired, container, root),
+            exposures=exposures(
+                spec, desired, container, [host.realpath(one) for one in spec.sources], *_mounts(host, root)
+            ),
         ),
     )
+
+
+def _with_links(
+    desired: Desired | None,
+    spec: AgentSpec,
+    container: Container,
+    root: ContainerRoot | None,
+    readers: Sequence[Way],
+) -> Desired | None:
+    """What is desired, with a link at each place where the agent CLI looks or had its login.
+
+    Where a file mount is taken away the link belongs at its target: somebody has found the login there. Where a
+    process looks is the container's word: a link is made in what is its reader's own, as it could itself.
+    """
+    if desired is None:
+        return None
+    files = [mount.target for mount in container.mounts if is_file_mount(mount, spec, desired)]
+    looked_at = [way for way in readers if way.config_file and root and _is_its_own(root, way)]
+    return with_links(desired, spec, [*files, *(str(way.config_file) for way in looked_at)])
+
+
+def _is_its_own(root: ContainerRoot, way: Way) -> bool:
+    directory = root.stat(posixpath.dirname(way.config_file or "/"))
+    return directory.kind == "directory" and way.reader.uid in (directory.uid, way.root)
+
+
+def _asked_uid(
+    engine: ReadingEngine, spec: AgentSpec, container: Container, passwd: str, processes: Processes | None
+) -> int | None:
+    """The uid on this host of whom the operator has said to start the agent CLI as, by its entry or ``Config.User``.
+
+    Where ids are mapped that is known of a container that runs. Root needs no right unless it has lost its own. What a
+    name means is the container's word, so it does not mean an account of the host's system.
+    """
+    named = spec.remote_user or container.user
+    user = find_container_user(named, passwd)
+    if user is None:
+        return None
+    uid: int | None = None
+    if processes is not None:
+        asked = processes.beside(user.uid, user.gid, {})
+        uid = None if asked.capabilities & MAY_READ_ALL else asked.uid
+    elif not container.is_running and user.uid != 0 and engine.is_local and not engine.maps_ids():
+        uid = user.uid
+    is_number = numeric_id(named.partition(":")[0] or "0") is not None
+    return uid if uid is None or is_number or uid >= FIRST_PERSON else None
+
+
+def _other_secrets(
+    spec: AgentSpec, desired: Desired | None, container: Container, root: ContainerRoot | None
+) -> tuple[str, ...]:
+    """What else the CLI keeps in the file that a file mount shows: it has no place to go when that is taken away."""
+    found: set[str] = set()
+    for mount in container.mounts:
+        if root is not None and is_file_mount(mount, spec, desired):
+            found |= set(spec.cli.mirror.other_keys(root.read(mount.target, is_mounted=True)))
+    return tuple(sorted(found))
 
 
 def _mounts(host: Host, root: ContainerRoot | None) -> tuple[Sequence[Mount], Sequence[Mount]]:
@@ -149,36 +218,27 @@ def _bind_source(container: Container, desired: Desired | None) -> str | None:
     return at_target[0].source if at_target and at_target[0].type == "bind" else None
 
 
-def _former_link(root: ContainerRoot, spec: AgentSpec, container: Container, user: ContainerUser | None) -> str | None:
-    """The link that the placement of another mode has made, if it still is what we made."""
-    variables = {name: value for name, value in container.environment.items() if not is_our_target(value, spec.cli)}
-    directory = config_directory(spec.cli, variables, user.home if user else None)
-    path = f"{directory}/{spec.cli.credential}"
-    view = root.lstat(path) if directory else None
-    is_ours = view is not None and view.kind == "link" and is_our_target(view.link_target or "", spec.cli)
-    return path if is_ours else None
-
-
-def _link_state(root: ContainerRoot, spec: AgentSpec, container: Container, desired: Desired) -> LinkState | None:
-    if desired.link is None:
-        return None
-    if _is_mounted(container, desired.link):
-        return LinkState.MISSING
-    view = root.lstat(desired.link)
-    if view.kind == "link" and view.link_target == desired.link_target(spec.cli):
-        return LinkState.OK
-    if view.kind == "link" and not is_our_target(view.link_target or "", spec.cli):
-        return LinkState.LINK
-    if view.kind in ("directory", "other"):
-        return LinkState.OTHER
-    # An empty file is what the engine leaves where a file mount was.
-    if view.kind == "file" and view.fingerprint != fingerprint(b""):
-        return LinkState.FILE
+def _link_state(root: ContainerRoot, spec: AgentSpec, container: Container, desired: Desired, link: str) -> LinkState:
+    if not _is_mounted(container, link):
+        view = root.lstat(link)
+        if view.kind == "link":
+            target = view.link_target or ""
+            if target == desired.link_target(spec.cli):
+                return LinkState.OK
+            if not is_our_link(target, container.mounts):
+                return LinkState.LINK
+        if view.kind in ("directory", "other"):
+            return LinkState.OTHER
+    else:
+        view = MISSING
     # The container's own links decide where it would land; on a bind mount that is the host.
     kept = {mount.target: mount for mount in container.mounts if not is_file_mount(mount, spec, desired)}
-    holder = root.holder(desired.link, kept)
-    is_safe = holder == "/" or (holder in kept and kept[holder].type == "volume" and not kept[holder].read_only)
-    return LinkState.MISSING if is_safe else LinkState.ELSEWHERE
+    holder = root.holder(link, kept)
+    if holder != "/" and not (holder in kept and kept[holder].type == "volume" and not kept[holder].read_only):
+        return LinkState.ELSEWHERE
+    # An empty file is what the engine leaves where a file mount was.
+    is_own = view.kind == "file" and view.fingerprint != fingerprint(b"")
+    return LinkState.FILE if is_own else LinkState.MISSING
 
 
 def observed_logins(observed: Observed) -> list[WritableLogin]:

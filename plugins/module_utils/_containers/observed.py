@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Mapping
 
 from .._agents.config import AgentSpec
 from .._agents.passwd import ContainerUser
@@ -16,6 +17,7 @@ from .._engine.documents import Container
 from .._engine.mounts import MountSpec
 from .._host.filesystem import DirectoryFacts
 from .._host.mountinfo import Reach
+from .ways import Way
 
 
 class LinkState(enum.Enum):
@@ -46,12 +48,18 @@ class ObservedContainer:
     """Real path of the source of the bind at the desired target, if there is one."""
     seen_directory: tuple[int, int] | None
     """Identity of the directory that the process sees at the target; ``None`` if not proven."""
-    link_state: LinkState | None
-    """``None`` if there is no link, or it is not known."""
+    link_states: Mapping[str, LinkState]
+    """Path of each wanted link → what stands there; empty if that is not known."""
     proof_obstacle: str | None
     """Why the two above are not known, for a running container."""
-    former_link: str | None = None
-    """A link that an earlier mode of ours has made, and no longer wants."""
+    ways: tuple[Way, ...] = ()
+    """Where those look who read in it; none if that is not known."""
+    asked_uid: int | None = None
+    """On this host, the uid of whom the operator has said to start it as; ``None`` if that is not known."""
+    link_owners: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Path of each wanted link → whose it is to be, by the container's numbers."""
+    other_secrets: tuple[str, ...] = ()
+    """Keys, beside the login, of the file that a file mount shows."""
     exposures: tuple[Reach, ...] = ()
     """Where the logins of the host themselves are in its reach."""
 
@@ -62,6 +70,10 @@ class ObservedContainer:
     @property
     def mounts(self) -> tuple[MountSpec, ...]:
         return self.inspected.mounts
+
+    def link_owner(self, path: str) -> tuple[int, int]:
+        """Whose a link is to be, by the container's numbers."""
+        return self.link_owners.get(path) or ((self.user.uid, self.user.gid) if self.user else (0, 0))
 
 
 @dataclass(frozen=True)
@@ -74,12 +86,6 @@ class Observed:
     """What its container must have; ``None`` if the place for the directory is not known."""
     container: ObservedContainer | None
     """``None`` if there is none of its name."""
-
-    @property
-    def link(self) -> str | None:
-        """The link of ours, wanted or not any more: no file that a recreation would lose."""
-        wanted = self.desired.link if self.desired else None
-        return wanted or (self.container.former_link if self.container else None)
 
     @property
     def state(self) -> str:

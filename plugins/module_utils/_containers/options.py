@@ -23,8 +23,6 @@ class Options:
     state: State = "present"
     writable_layer: WritableLayer = "refuse"
     writable_layer_ignore: tuple[str, ...] = ()
-    other_links: tuple[str, ...] = ()
-    """The links of the container's other agents, which are made again."""
     recreate_stopped: bool = False
     recreate_dependents: bool = False
     accept_replaced_files: bool = False

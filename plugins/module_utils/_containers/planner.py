@@ -46,7 +46,7 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
         return plan
     if diagnosis.remedy is Remedy.LINK:
         return replace(
-            plan, operations=(recreation.make_link(observed, Target(observed.spec.container, container.id)),)
+            plan, operations=tuple(recreation.make_links(observed, Target(observed.spec.container, container.id)))
         )
     if container.inspected.is_stopped and not options.recreate_stopped:
         note = (

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Iterable
 
-from .._base.errors import EngineError
+from .._base.errors import EngineError, LateError
 from .._base.names import SUFFIX_PROBE
 from .._engine.documents import NO_RESTART, Container, Document
 from .operations import ContainerOperation, CreateContainer, RemoveContainer
@@ -31,6 +31,29 @@ _HELD_AT_ENDPOINT = ("IPAMConfig", "MacAddress", "Aliases")
 
 _TAKEN = ("no available", "busy", "already in use", "already allocated")
 """The engine's words for what one alone can have of a network: an address of a small pool, a device passed through."""
+
+
+def _refusal(words: str, original: str) -> EngineError:
+    return EngineError(
+        f"{words.rstrip('.')}; as things are the engine could not start {original} again, so it is not stopped: put "
+        f"that right, then run again"
+    )
+
+
+@dataclass(frozen=True)
+class CreateProbe(CreateContainer):
+    """Create the probe: the engine looks for the sources of mounts, for networks, and at the request itself."""
+
+    original: str = ""
+    """The name of the container that it stands for."""
+
+    def perform(self, effects: Effects) -> None:
+        try:
+            super().perform(effects)
+        except LateError:
+            raise
+        except EngineError as error:
+            raise _refusal(str(error), self.original) from error
 
 
 @dataclass(frozen=True)
@@ -53,10 +76,7 @@ class TryStart(ContainerOperation):
             effects.create(self.container.created_as, self.offline)
             words = self._start(effects)
         if words and PROGRAM not in words:
-            raise EngineError(
-                f"{words.rstrip('.')}; as things are the engine could not start {self.original} again, so it is not "
-                f"stopped: put that right, then run again"
-            )
+            raise _refusal(words, self.original)
 
     def _start(self, effects: Effects) -> str:
         """The engine's words. With docker-init as its first process it starts, and ends at once."""
@@ -75,12 +95,13 @@ def probe(agent: str, facts: RecreationFacts, body: Document) -> tuple[Operation
     """
     if not facts.container.is_running:
         return ()
-    name = facts.container.name + SUFFIX_PROBE
+    original = facts.container.name
+    name = original + SUFFIX_PROBE
     container = Target(name, created_as=name)
     tried = probe_body(body)
     return (
-        CreateContainer(agent, f"to see that {facts.container.name} can start again", name, tried),
-        TryStart(agent, "", container, facts.container.name, _offline(tried)),
+        CreateProbe(agent, f"to see that {original} can start again", name, tried, original=original),
+        TryStart(agent, "", container, original, _offline(tried)),
         RemoveContainer(agent, "", container, force=True),
     )
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping, Sequence
 
-from .._agents.passwd import ContainerUser
 from .._base.names import SUFFIX_NEW, SUFFIX_OLD
 from .._engine.documents import ALWAYS, NO_RESTART, UNLESS_STOPPED
 from .._engine.mounts import MountSpec
 from .create_request import CreateRequest, Overrides, create_request
 from .layer_changes import committed_image, dropped_files, is_carried, lost_files
-from .link import link_holder, link_obstacle
+from .link import link_holder, link_obstacle, links_to_make
 from .observed import LinkState, Observed
 from .operations import (
     CommitContainer,
@@ -49,21 +48,33 @@ _LONG = 30
 """Seconds that a stop may take without a word."""
 
 
-def make_link(observed: Observed, container: Target) -> MakeLink:
-    """Make the link of the placement."""
-    desired = observed.desired
-    if desired is None or desired.link is None:
-        raise ValueError("this placement has no link")
-    user = (observed.container and observed.container.user) or ContainerUser(0, 0, "/")
-    return MakeLink(
-        observed.spec.name,
-        "for versions that look there" if desired.variable else "the agent CLI looks there",
-        container,
-        path=desired.link,
-        link_target=desired.link_target(observed.spec.cli),
-        uid=user.uid,
-        gid=user.gid,
-    )
+def make_links(observed: Observed, container: Target, also: Sequence[str] = ()) -> list[MakeLink]:
+    """Make the links of the placement that are not there.
+
+    :param also: those that a replacement has not, whatever is in the container.
+    """
+    desired, seen = observed.desired, observed.container
+    if desired is None or seen is None:
+        return []
+    return [
+        MakeLink(
+            observed.spec.name,
+            _cause_of_link(path, observed),
+            container,
+            path,
+            desired.link_target(observed.spec.cli),
+            *seen.link_owner(path),
+        )
+        for path in dict.fromkeys((*links_to_make(observed), *also))
+        if link_obstacle(observed, path) is None
+    ]
+
+
+def _cause_of_link(path: str, observed: Observed) -> str:
+    desired, seen = observed.desired, observed.container
+    if seen is not None and seen.link_states.get(path) is LinkState.FILE:
+        return "a file of the container's own is there, which is kept beside it"
+    return "for versions that look there" if desired and desired.variable else "the agent CLI looks there"
 
 
 def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, options: Options) -> AgentPlan:
@@ -76,8 +87,7 @@ def restart(observed: Observed, diagnosis: Diagnosis, facts: RecreationFacts, op
         RestartContainer(agent, diagnosis.cause, container, facts.container.stop_timeout),
         _verify(observed, facts, options, container),
     ]
-    if observed.container and observed.container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
-        steps.append(make_link(observed, container))
+    steps += make_links(observed, container)
     steps += _paused_again(agent, facts)
     for one in running:
         cause = f"it uses {container.name}"
@@ -102,8 +112,7 @@ def recreate(
 
     :param companions: the other agents of the same container, each with a directory of its own.
     """
-    link = observed.link
-    carries = is_carried(facts, link, options, not recreated_with(facts, options))
+    carries = is_carried(facts, options, not recreated_with(facts, options))
     everyone = [(observed, diagnosis), *companions]
     overrides = _overrides(everyone, options)
     others: list[Replacement] = []
@@ -117,7 +126,7 @@ def recreate(
         request=request,
         cause=diagnosis.cause,
         copies_layer=carries and image is None,
-        links=tuple(link for one, _why in everyone for link in _link_of_replacement(one, facts, options)),
+        links=tuple(link for one, _why in everyone for link in _links_of_replacement(one, facts, options)),
         # In the replacement's own layer the link can be made while the original runs. On a volume the original would
         # see it, and a carried layer would put the original's file over it.
         is_linked_early=not (carries and image is None)
@@ -140,8 +149,8 @@ def recreate(
     dependents = tuple((one.name, one.facts.container.status) for one in others)
     differences = request.differences
     if not carries:
-        differences += _told(dropped_files(facts, link, options), "writable_layer_ignore")
-        differences += _told(lost_files(facts, link, options), "writable_layer")
+        differences += _told(dropped_files(facts, options), "writable_layer_ignore")
+        differences += _told(lost_files(facts, options), "writable_layer")
     return AgentPlan(observed, diagnosis, sequence, differences=differences, dependents=dependents, body=request.body)
 
 
@@ -329,17 +338,21 @@ def _of_image(overrides: Overrides, image: str | None) -> Overrides:
     return Overrides(overrides.mounts, overrides.unmounted, overrides.variables, image=image)
 
 
-def _link_of_replacement(observed: Observed, facts: RecreationFacts, options: Options) -> Sequence[MakeLink]:
+def _links_of_replacement(observed: Observed, facts: RecreationFacts, options: Options) -> list[MakeLink]:
     desired = observed.desired
-    if not options.is_present or desired is None or desired.link is None or link_obstacle(observed) is not None:
-        return ()
-    return [make_link(observed, _replacement(facts, facts.container.name + SUFFIX_NEW))]
+    if not options.is_present or desired is None:
+        return []
+    target = desired.link_target(observed.spec.cli)
+    also = [path for path, leads_to in facts.own_links.items() if leads_to == target]
+    replacement = _replacement(facts, facts.container.name + SUFFIX_NEW)
+    return make_links(observed, replacement, (*desired.links, *also))
 
 
 def _is_link_on_a_volume(observed: Observed) -> bool:
-    if observed.container is None or observed.desired is None:
+    container, desired, spec = observed.container, observed.desired, observed.spec
+    if container is None or desired is None:
         return False
-    return link_holder(observed.container.inspected, observed.spec, observed.desired) is not None
+    return any(link_holder(container.inspected, spec, desired, link) is not None for link in desired.links)
 
 
 def _verify(observed: Observed, facts: RecreationFacts, options: Options, container: Target) -> VerifyContainer:
@@ -383,7 +396,7 @@ def _dependent_replacement(
         facts=facts,
         request=create_request(facts, Overrides(replaced=replaced)),
         cause=f"it uses {owner.container.name}",
-        copies_layer=is_carried(facts, None, options, is_alone=False),
+        copies_layer=is_carried(facts, options, is_alone=False),
         links=(),
         is_linked_early=False,
         verifications=(VerifyContainer(agent, "", container, expectation),),

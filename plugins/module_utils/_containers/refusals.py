@@ -11,6 +11,7 @@ from .._agents.placement import SHARED_TARGETS, STORE_TARGETS
 from .._base.paths import is_below
 from .._engine.mounts import MountSpec
 from .layer_changes import lost_files
+from .link import link_obstacle
 from .observed import Observed, ObservedContainer
 from .options import Options
 from .recreation_facts import RecreationFacts, recreated_with
@@ -22,17 +23,16 @@ def refuse_recreation(
 ) -> tuple[str, ...]:
     """Every reason why the container may not be recreated."""
     name = observed.spec.name
-    link = observed.link
     has_dependents = bool(recreated_with(facts, options))
     found = [
         *refuse_dependents(name, facts, options),
-        *_refuse_container(f"{name}: the container", facts, link, options, has_dependents),
+        *_refuse_container(f"{name}: the container", facts, options, has_dependents),
     ]
     if options.is_present:
         found += _refuse_target(observed, diagnosis)
     for dependent in recreated_with(facts, options):
         what = f"{name}: the dependent container {dependent.facts.container.name}"
-        found += _refuse_container(what, dependent.facts, None, options, True)
+        found += _refuse_container(what, dependent.facts, options, True)
     return tuple(found)
 
 
@@ -47,9 +47,7 @@ def refuse_dependents(name: str, facts: RecreationFacts, options: Options) -> li
     ]
 
 
-def _refuse_container(
-    what: str, facts: RecreationFacts, link: str | None, options: Options, is_one_of_several: bool
-) -> list[str]:
+def _refuse_container(what: str, facts: RecreationFacts, options: Options, is_one_of_several: bool) -> list[str]:
     container = facts.container
     found = []
     if not container.is_running and not container.is_stopped:
@@ -67,7 +65,7 @@ def _refuse_container(
             f"{what} has fields that this version does not know how to keep ({', '.join(facts.unknown)}); "
             f"update agentops.credentials or recreate the container by hand."
         )
-    lost = lost_files(facts, link, options)
+    lost = lost_files(facts, options)
     if lost and options.writable_layer == "refuse":
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
         found.append(
@@ -86,7 +84,7 @@ def _refuse_target(observed: Observed, diagnosis: Diagnosis) -> list[str]:
     desired, container, name = observed.desired, observed.container, observed.spec.name
     if desired is None or container is None:
         return []
-    found = _refuse_passwd(observed, container)
+    found = [*_refuse_passwd(observed, container), *_refuse_lost_way(observed, diagnosis)]
     target = desired.mount.target
     found += [
         f"{name}: container.target {target} has another mount below it ({mount.target}); choose another."
@@ -101,6 +99,20 @@ def _refuse_target(observed: Observed, diagnosis: Diagnosis) -> list[str]:
             f"{at_target.source}), which would be lost; choose another target."
         )
     return found
+
+
+def _refuse_lost_way(observed: Observed, diagnosis: Diagnosis) -> list[str]:
+    """Where a file mount is taken away and no other way to the login can be made, the agent keeps what it has."""
+    desired, spec = observed.desired, observed.spec
+    if desired is None or desired.variable is not None:
+        return []
+    obstacles = [link_obstacle(observed, link) for link in desired.links if link in diagnosis.unmounted]
+    return [
+        f"{spec.name}: {spec.cli.name} would lose its login with the file mount, for no link can take its place: "
+        f"{obstacle}; start the container without that mount, or set container.mode: shared."
+        for obstacle in obstacles
+        if obstacle
+    ]
 
 
 def _refuse_passwd(observed: Observed, container: ObservedContainer) -> list[str]:

@@ -11,17 +11,10 @@ from typing import Sequence
 
 from .._base.paths import is_below
 from . import recreation
-from .observed import Observed
 from .operations import MakeLink, VerifyContainer
 from .options import Options
 from .plan import AgentPlan
 from .verdict import Remedy
-
-
-def shared_options(options: Options, observed: Observed, everyone: Sequence[Observed]) -> Options:
-    """The options for one agent of a container: the links of the others are made again, so nobody misses them."""
-    others = [one.desired.link for one in everyone if one is not observed and one.desired and one.desired.link]
-    return replace(options, other_links=tuple(others))
 
 
 def as_one(plans: Sequence[AgentPlan], options: Options) -> list[AgentPlan]:
@@ -38,8 +31,7 @@ def as_one(plans: Sequence[AgentPlan], options: Options) -> list[AgentPlan]:
     others = [plan for plan in plans if plan is not leader]
     if leader.facts is not None:
         companions = [(plan.observed, plan.diagnosis) for plan in others]
-        choices = shared_options(options, leader.observed, [plan.observed for plan in plans])
-        made = recreation.recreate(leader.observed, leader.diagnosis, leader.facts, choices, companions)
+        made = recreation.recreate(leader.observed, leader.diagnosis, leader.facts, options, companions)
         told = tuple(dict.fromkeys((*made.differences, *leader.differences)))
         whole = replace(leader, operations=made.operations, body=made.body, differences=told)
     else:

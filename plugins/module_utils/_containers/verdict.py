@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from .._agents.passwd import PASSWD
 from .._agents.placement import earlier_targets, earlier_variables, is_file_mount
 from .._base.paths import is_below
-from .link import link_obstacle
-from .observed import LinkState, Observed
+from .link import links_to_make
+from .observed import Observed
 from .options import Options
 
 
@@ -99,8 +99,11 @@ def diagnose(observed: Observed, options: Options) -> Diagnosis:
         return Diagnosis(
             Verdict.STALE, (f"{target} is another directory than {observed.directory.path} now",), Remedy.RESTART
         )
-    if container.link_state is LinkState.MISSING and link_obstacle(observed) is None:
-        return Diagnosis(Verdict.MISSING, (f"{desired.link} is not a link to the directory",), Remedy.LINK)
+    links = links_to_make(observed)
+    if links:
+        return Diagnosis(
+            Verdict.MISSING, tuple(f"{link} is not a link to the directory" for link in links), Remedy.LINK
+        )
     return Diagnosis(Verdict.OK)
 
 

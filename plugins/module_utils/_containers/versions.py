@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from .._catalog.cli import is_below
+from .link import link_obstacle
 from .observed import Observed
 from .options import Options
 from .verdict import Diagnosis, Remedy
@@ -16,8 +17,18 @@ def matters(observed: Observed, diagnosis: Diagnosis, options: Options) -> bool:
     """Whether the plan depends on the version."""
     spec, cli = observed.spec, observed.spec.cli
     is_limited = bool(cli.reload_since) or any(limit.placement == spec.placement for limit in cli.limits)
+    is_limited = is_limited or _has_no_link(observed) is not None
     is_placed_now = diagnosis.remedy is Remedy.RECREATE and options.is_present and observed.state == "running"
     return is_placed_now and is_limited and bool(cli.commands) and not spec.is_shared and not spec.force_placement
+
+
+def _has_no_link(observed: Observed) -> str | None:
+    """Why older versions, which do not know the CLI's variable for the login, would not find it either."""
+    desired = observed.desired
+    if desired is None or desired.variable is None or observed.spec.cli.store_variable_since is None:
+        return None
+    obstacles = [link_obstacle(observed, link) for link in desired.links]
+    return obstacles[0] if obstacles and all(obstacles) else None
 
 
 def judge_version(observed: Observed, version: str | None) -> tuple[list[str], list[str]]:
@@ -38,6 +49,12 @@ def judge_version(observed: Observed, version: str | None) -> tuple[list[str], l
         for limit in limits
         if is_below(version, limit.minimum)
     ]
+    obstacle = _has_no_link(observed)
+    if obstacle and cli.store_variable_since and is_below(version, cli.store_variable_since):
+        refusals.append(
+            f"{spec.name}: {cli.name} {version} does not know {cli.store_variable} (as {cli.store_variable_since} "
+            f"does), and would not find the login by a link, for {obstacle}; install a newer one in the image."
+        )
     if cli.reload_since and is_below(version, cli.reload_since):
         return refusals, [
             f"{spec.name}: {cli.name} {version} in the container uses a new login only in a new process; update it to "

@@ -197,6 +197,11 @@ class Engine:
         """What is unique in the engine, whatever the socket by which it is reached."""
         return str(self._info.get("ID") or self._api.base_url)
 
+    def maps_ids(self) -> bool:
+        """Whether what is a uid in its containers is another one on this host."""
+        options = self._info.get("SecurityOptions") or ()
+        return any(option.startswith(("name=userns", "name=rootless")) for option in options)
+
     @_mapped
     def product(self) -> str:
         """What the engine calls itself: ``Engine`` is Docker's, ``Podman Engine`` podman's."""
@@ -285,6 +290,19 @@ class Engine:
         mode = int(status["mode"])
         kind = next((kind for bit, kind in _KINDS.items() if mode & bit), None)
         return kind or ("file" if mode & 0o222 else "fixed")
+
+    @_mapped
+    def link_target(self, container: str, path: str) -> str | None:
+        """Where a link in a container's writable layer leads; empty if it is none, ``None`` where :meth:`kind` may not
+        look either."""
+        upper = self.layer_directory(container)
+        if upper is not None:
+            return self.with_its_rights(self._timeout, _in_layer, upper, path, os.readlink) or ""
+        sources = path_binds(self.inspect(container).host_config)
+        if not self.is_local or not all(os.path.exists(source) for source in sources):
+            return None
+        status = self._path_status(container, path) or {}
+        return str(status.get("linkTarget") or "")
 
     @_mapped
     def execute(self, container: str, command: Sequence[str]) -> int:
@@ -477,7 +495,21 @@ def _entry(name: str, kind: bytes, mode: int, uid: int, gid: int) -> tarfile.Tar
 
 
 def _kind_in_layer(upper: str, path: str) -> str:
-    """No link is followed: one of the container's would lead to the host's own files."""
+    status = _in_layer(upper, path, os.lstat)
+    mode = status.st_mode if status else None
+    if mode is None:
+        return "gone"
+    for is_kind, kind in _TESTS.items():
+        if is_kind(mode):
+            return kind
+    return "file" if mode & 0o222 else "fixed"
+
+
+def _in_layer(upper: str, path: str, look: Callable[..., Any]) -> Any:
+    """What ``look`` finds at a path of a layer; ``None`` if nothing of the kind is there.
+
+    No link is followed: one of the container's would lead to the host's own files.
+    """
     *parents, name = path.strip("/").split("/")
     with contextlib.ExitStack() as stack:
         try:
@@ -486,13 +518,9 @@ def _kind_in_layer(upper: str, path: str) -> str:
             for parent in parents:
                 descriptor = os.open(parent, _PASS, dir_fd=descriptor)
                 stack.callback(os.close, descriptor)
-            mode = os.lstat(name, dir_fd=descriptor).st_mode
+            return look(name, dir_fd=descriptor)
         except OSError:
-            return "gone"
-    for is_kind, kind in _TESTS.items():
-        if is_kind(mode):
-            return kind
-    return "file" if mode & 0o222 else "fixed"
+            return None
 
 
 def _bounded(chunks: Iterator[bytes]) -> bytes:

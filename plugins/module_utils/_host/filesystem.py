@@ -20,9 +20,9 @@ from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
 from .openat2 import O_PATH, UnsupportedError, open_beneath
 from .process_root import ContainerRoot, NamespacedRoot
-from .reader import Process, host_id, obstacle, obstacle_of, processes
+from .reader import Process, Processes, ProcessTable, host_id, obstacle, seen_from_inside
 from .reading import read_regular, reopened
-from .users import User, look_as, whose_id
+from .users import User, find_user, look_as, whose_id
 
 _FEW = 16
 """How many files of a directory are looked at: one that may be mounted holds one."""
@@ -63,14 +63,6 @@ class DirectoryFacts:
         return self.mode & 0o005 == 0o005
 
 
-@dataclass(frozen=True)
-class Reader:
-    """A process of a container, and why it cannot open the login; ``None`` if it can."""
-
-    process: Process
-    obstacle: str | None
-
-
 class Host:
     """The file system of the managed host. Each look ends within seconds.
 
@@ -79,6 +71,7 @@ class Host:
 
     def __init__(self, user: User | None = None) -> None:
         self._user = user if os.geteuid() == 0 and user is not None and user.uid != 0 else None
+        self._processes = ProcessTable()
 
     def directory(self, path: str) -> DirectoryFacts:
         """What is at ``path``, symbolic links resolved."""
@@ -131,18 +124,18 @@ class Host:
     def mounts(self) -> tuple[Mount, ...]:
         return mounts_of("self")
 
-    def readers(self, main: int, commands: Collection[str], path: str) -> tuple[Reader, ...]:
-        """Who reads a file in a container, by its path there; nobody is known where this process is neither root's nor
+    def processes(self, main: int, names: Collection[str]) -> Processes | None:
+        """The processes of a container, with these variables of each; ``None`` where this process is neither root's nor
         the user's whose engine it is."""
-        if os.geteuid() != 0 and not _is_in_users_namespace(main):
-            return ()
-        return tuple(Reader(process, self._obstacle(main, process, path)) for process in processes(main, commands))
+        may_look = os.geteuid() == 0 or _is_in_users_namespace(main)
+        return self._processes.of(main, names) if may_look else None
 
-    def _obstacle(self, main: int, process: Process, path: str) -> str | None:
-        if not _is_in_users_namespace(main):
+    def obstacle(self, process: Process, path: str) -> str | None:
+        """Why a process cannot read a file, by its own path for it; ``None`` if it can."""
+        if not _is_in_users_namespace(process.pid):
             return obstacle(process, path)
         try:
-            return in_user_namespace(main, LOOK_SECONDS, obstacle_of, process.pid, path)
+            return in_user_namespace(process.pid, LOOK_SECONDS, obstacle, seen_from_inside(process), path)
         except OSError as error:
             return f"it cannot be tried: {error}"
 
@@ -153,8 +146,12 @@ class Host:
         return host_id(pid, "uid_map", uid), host_id(pid, "gid_map", gid)
 
     def whose_id(self, uid: int) -> str | None:
-        """To whom else of this host a uid belongs; ``None`` if to nobody, or to the engine's own."""
-        return whose_id(uid, os.geteuid())
+        """To whom else of this host a uid belongs; ``None`` if to nobody, or to the user's or the engine's own."""
+        user = self._user
+        if user is None and os.geteuid() != 0:
+            with suppress(HostError):
+                user = find_user(None)
+        return whose_id(uid, user)
 
     def node(self, path: str) -> Node:
         """What stands at ``path``, symbolic links followed."""

@@ -18,7 +18,7 @@ import os
 import posixpath
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterable, TypeVar
 
 from .._base.namespace import in_user_namespace
@@ -26,6 +26,7 @@ from .bounded import LOOK_SECONDS
 from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, have_same_content, node_of
 from .openat2 import IN_ROOT, NO_SYMLINKS, O_PATH, UnsupportedError, mount_id, openat2
+from .reader import host_id
 from .reading import fingerprint, read_regular, reopened
 
 _KERNELS = frozenset(
@@ -49,6 +50,8 @@ class FileView:
     fingerprint: str | None = None
     """The first 12 hexadecimal digits of the content's SHA-256, for regular files."""
     link_target: str | None = None
+    uid: int | None = None
+    """Whose it is, for directories and files."""
 
 
 MISSING = FileView("missing")
@@ -105,10 +108,10 @@ class ContainerRoot:
             read_only = bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
             identity = (status.st_dev, status.st_ino)
             if stat.S_ISDIR(status.st_mode):
-                return FileView("directory", identity, read_only)
+                return FileView("directory", identity, read_only, uid=status.st_uid)
             if not stat.S_ISREG(status.st_mode):
                 return FileView("other", identity, read_only)
-            return FileView("file", identity, read_only, fingerprint(self._content(descriptor)))
+            return FileView("file", identity, read_only, fingerprint(self._content(descriptor)), uid=status.st_uid)
         finally:
             os.close(descriptor)
 
@@ -221,10 +224,14 @@ class NamespacedRoot(ContainerRoot):
             raise NotProven(f"the container's user namespace: {error}") from None
 
     def stat(self, path: str) -> FileView:
-        return self._within(self._seen.stat, path)
+        return self._on_host(self._within(self._seen.stat, path))
 
     def lstat(self, path: str) -> FileView:
-        return self._within(self._seen.lstat, path)
+        return self._on_host(self._within(self._seen.lstat, path))
+
+    def _on_host(self, view: FileView) -> FileView:
+        """A view whose uid is the host's."""
+        return view if view.uid is None else replace(view, uid=host_id(self._pid, "uid_map", view.uid))
 
     def node(self, path: str) -> Node:
         return self._within(self._seen.node, path)

@@ -16,14 +16,17 @@ import os
 import posixpath
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Collection, Mapping
 
 from .openat2 import O_PATH
 from .reading import reopened
 
-_MAY_READ_ALL = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+MAY_READ_ALL = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 _TRY_SECONDS = 10.0
+_PR_SET_KEEPCAPS = 8
+_ENVIRONMENT_LIMIT = 1 << 20
+_NOBODY = 65534
 
 
 @dataclass(frozen=True)
@@ -38,30 +41,74 @@ class Process:
     """Effective ones, as a bit mask; 0 where they mean nothing on this host."""
     command: str
     """The name of its program, as far as it says it."""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Those variables of its environment that were asked for."""
+    bounding: int = 0
+    """The capabilities that what is started beside it as root can have, likewise."""
 
 
-def processes(main: int, commands: Collection[str]) -> tuple[Process, ...]:
-    """Those processes of a container that run one of the commands; if there is none, the main one."""
-    found = [process for process in _processes(main) if process.command in commands]
-    return tuple(found or filter(None, [process_of(main)]))
+@dataclass(frozen=True)
+class Processes:
+    """The processes of a container: those in the mount namespace of its main one."""
+
+    main: Process
+    all: tuple[Process, ...]
+
+    @property
+    def root(self) -> int:
+        """The container's root."""
+        return host_id(self.main.pid, "uid_map", 0)
+
+    def running(self, commands: Collection[str]) -> tuple[Process, ...]:
+        """Those that run one of the commands."""
+        return tuple(process for process in self.all if process.command in commands)
+
+    def beside(self, uid: int, gid: int, variables: Mapping[str, str]) -> Process:
+        """What is started in the container as another user, by the container's numbers."""
+        main = self.main
+        uid, gid = host_id(main.pid, "uid_map", uid), host_id(main.pid, "gid_map", gid)
+        started = replace(main, command="", variables=variables)
+        if uid == main.uid:
+            return started
+        capabilities = main.bounding if uid == self.root else 0
+        return replace(started, uid=uid, gid=gid, groups=(gid,), capabilities=capabilities)
 
 
-def _processes(main: int) -> Iterator[Process]:
-    """All processes in the mount namespace of ``main``."""
-    try:
-        namespace = os.readlink(f"/proc/{main}/ns/mnt")
-    except OSError:
-        return
+class ProcessTable:
+    """The processes of this host by their mount namespaces, listed once for all containers that ran then."""
+
+    def __init__(self) -> None:
+        self._pids: dict[str, list[int]] = {}
+
+    def of(self, main: int, names: Collection[str]) -> Processes | None:
+        """The processes of a container; ``None`` if they may not be looked at.
+
+        :param main: the number of its main one.
+        :param names: the variables of their environments to look at.
+        """
+        first, namespace = process_of(main, names), _mount_namespace(main)
+        if first is None or namespace is None:
+            return None
+        if namespace not in self._pids:
+            self._pids = _listed()
+        found = (process_of(pid, names) for pid in self._pids.get(namespace, ()))
+        return Processes(first, tuple(filter(None, found)))
+
+
+def _listed() -> dict[str, list[int]]:
+    pids: dict[str, list[int]] = {}
     for name in os.listdir("/proc"):
-        if name.isdecimal():
-            with suppress(OSError):
-                if os.readlink(f"/proc/{name}/ns/mnt") == namespace:
-                    process = process_of(int(name))
-                    if process:
-                        yield process
+        namespace = _mount_namespace(int(name)) if name.isdecimal() else None
+        if namespace is not None:
+            pids.setdefault(namespace, []).append(int(name))
+    return pids
 
 
-_NOBODY = 65534
+def _mount_namespace(pid: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    except OSError:
+        return None
 
 
 def host_id(pid: int, name: str, inside: int) -> int:
@@ -77,20 +124,55 @@ def host_id(pid: int, name: str, inside: int) -> int:
     return _NOBODY
 
 
-def process_of(pid: int) -> Process | None:
+def seen_from_inside(process: Process) -> Process:
+    """A process in the numbers of its own user namespace. Groups that are not mapped there are left out."""
+    groups = (_inside_id(process.pid, "gid_map", group) for group in process.groups)
+    return replace(
+        process,
+        uid=_inside_id(process.pid, "uid_map", process.uid),
+        gid=_inside_id(process.pid, "gid_map", process.gid),
+        groups=tuple(group for group in groups if group != _NOBODY),
+    )
+
+
+def _inside_id(pid: int, name: str, outside: int) -> int:
+    """The other way round."""
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
+        for line in file:
+            inside, first, count = map(int, line.split())
+            if first <= outside < first + count:
+                return inside + outside - first
+    return _NOBODY
+
+
+def process_of(pid: int, names: Collection[str] = ()) -> Process | None:
     """A process; ``None`` if it has ended or may not be looked at."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
             fields = dict(line.rstrip("\n").partition(":\t")[::2] for line in file)
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(4096).decode("utf-8", "replace").split("\0")
-        is_here = os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user")
+        # Those in a user's own namespace hold over what is his; root looks for those that hold on this host.
+        is_own = os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user") or os.geteuid() != 0
         ids = [int(fields[key].split()[3]) for key in ("Uid", "Gid")]  # that for the file system
         groups = tuple(int(word) for word in fields["Groups"].split())
-        capabilities = int(fields["CapEff"], 16) if is_here else 0
+        capabilities, bounding = (int(fields[key], 16) if is_own else 0 for key in ("CapEff", "CapBnd"))
     except (OSError, KeyError, ValueError, IndexError):
         return None
-    return Process(pid, ids[0], ids[1], groups, capabilities, _command(words))
+    return Process(pid, ids[0], ids[1], groups, capabilities, _command(words), _variables(pid, names), bounding)
+
+
+def _variables(pid: int, names: Collection[str]) -> dict[str, str]:
+    """Variables with which its program was started. What it has set since is its own."""
+    if not names:
+        return {}
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            entries = file.read(_ENVIRONMENT_LIMIT).decode("utf-8", "replace").split("\0")
+    except OSError:
+        return {}
+    found = (entry.partition("=")[::2] for entry in entries)
+    return {name: value for name, value in found if name in names}
 
 
 def _command(words: list[str]) -> str:
@@ -104,10 +186,8 @@ def _command(words: list[str]) -> str:
 def obstacle(process: Process, path: str) -> str | None:
     """Why a process cannot open a file for reading, by its own path for it; ``None`` if it can.
 
-    As root. The child has lost every right of root before it looks at a path of the container's.
+    As root. The child has the process's rights and no other before it looks at a path of the container's.
     """
-    if process.capabilities & _MAY_READ_ALL:
-        return None
     child = os.fork()
     if child == 0:
         status = 255
@@ -124,27 +204,18 @@ def obstacle(process: Process, path: str) -> str | None:
     return None if ended == 0 else os.strerror(ended) if ended and ended < 255 else "it cannot be tried"
 
 
-def obstacle_of(pid: int, path: str) -> str | None:
-    """The same of a process by its number, whose ids are looked up where this process is now: in a user namespace they
-    are others than on the host."""
-    process = process_of(pid)
-    return obstacle(process, path) if process else "it has ended"
-
-
 def _become(process: Process) -> None:
     root = os.open(f"/proc/{process.pid}/root", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     os.fchdir(root)
     os.chroot(".")
     os.setgroups(process.groups)
     os.setresgid(process.gid, process.gid, process.gid)
+    library = ctypes.CDLL(None, use_errno=True)
+    library.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresuid(process.uid, process.uid, process.uid)
-    _drop_capabilities()
-
-
-def _drop_capabilities() -> None:
-    """As uid 0 they are not lost by the change of ids."""
+    low, high = process.capabilities & 0xFFFFFFFF, process.capabilities >> 32
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
-    if ctypes.CDLL(None, use_errno=True).capset(header, (ctypes.c_uint32 * 6)()):
+    if library.capset(header, (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)):
         raise OSError(ctypes.get_errno(), "capset")
 
 

@@ -68,22 +68,17 @@ def owner_of(home: str) -> User:
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid, home.rstrip("/"))
 
 
-_FIRST_PERSON = 1000
+FIRST_PERSON = 1000
 _SUBUID = "/etc/subuid"
 _REMAP = "dockremap"  # whose subordinate ids Docker's userns-remap gives to containers
 
 
-def whose_id(uid: int, engine_uid: int = 0) -> str | None:
-    """To whom of this host a uid belongs: a person, or a user's subordinate ids; ``None`` if to nobody.
-
-    :param engine_uid: whose program the engine is. His subordinate ids are those of his own containers.
-    """
-    own = {_REMAP, str(engine_uid)}
-    with contextlib.suppress(KeyError):
-        own.add(pwd.getpwuid(engine_uid).pw_name)
+def whose_id(uid: int, user: User | None = None) -> str | None:
+    """To whom else of this host a uid belongs: a person, or another user's subordinate ids; ``None`` if to nobody."""
+    own = (_REMAP, user.name) if user else (_REMAP,)
     with contextlib.suppress(KeyError):
         name = pwd.getpwuid(uid).pw_name
-        if uid >= _FIRST_PERSON and name != "nobody":
+        if uid >= FIRST_PERSON and name != "nobody" and (user is None or uid != user.uid):
             return name
     with contextlib.suppress(OSError), open(_SUBUID, encoding="utf-8", errors="replace") as file:
         for line in file:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from .._base.changes import Changes
 from .._base.errors import HostError
-from .._host.files import ensure_mode, status_of
+from .._host.files import content_of, ensure_mode, status_of
 from .._host.openat2 import O_PATH
 from .._host.systemd import Manager
 from .._host.users import may_use_engine
@@ -66,7 +66,45 @@ def require_guardable(spec: MirrorSpec) -> None:
         os.close(descriptor)
 
 
-def ensure_guard(changes: Changes, spec: MirrorSpec) -> None:
+def release(changes: Changes, spec: MirrorSpec) -> bool:
+    """As root: take away the mounts of a guard that holds the directory of the other place, for it cannot be moved so.
+
+    Returns whether there is one. What follows holds the directory again: :func:`ensure_guard`, or :func:`hold_again`.
+
+    :raises HostError: the guard is in use.
+    """
+    texts = guard_units(spec)
+    written = {name: content_of(f"{SYSTEM_UNITS}/{name}") for name in texts}
+    is_others = any(text is not None and _held(text) != _held(texts[name]) for name, text in written.items())
+    manager = Manager(spec.user, is_users=False)
+    if os.geteuid() != 0 or not is_others or not _is_mounted(manager, tuple(texts)):
+        return False
+    if not changes.check_mode:
+        _unmount(manager, spec, tuple(texts))
+    return True
+
+
+def hold_again(spec: MirrorSpec) -> None:
+    """As root: mount a guard again that was released in vain."""
+    Manager(spec.user, is_users=False).run("start", *guard_units(spec), check=False)
+
+
+def _held(text: str) -> str:
+    """What a mount unit mounts."""
+    return next((line for line in text.splitlines() if line.startswith("What=")), "")
+
+
+def _is_mounted(manager: Manager, names: tuple[str, ...]) -> bool:
+    return any(unit.get("ActiveState") == "active" for unit in manager.show(names).values())
+
+
+def _unmount(manager: Manager, spec: MirrorSpec, names: tuple[str, ...]) -> None:
+    manager.run("stop", *names, check=False)
+    if _is_mounted(manager, names):
+        raise HostError(f"{spec.directory}: its guard is in use and cannot be removed; end what uses it.")
+
+
+def ensure_guard(changes: Changes, spec: MirrorSpec, *, is_released: bool = False) -> None:
     """As root: mount what guards a mirror's directory, which is there."""
     texts = guard_units(spec)
     manager = Manager(spec.user, is_users=False)
@@ -78,9 +116,11 @@ def ensure_guard(changes: Changes, spec: MirrorSpec) -> None:
     if any(written) and not changes.check_mode:
         manager.run("daemon-reload")
     guard = list(texts)[-1]
+    if is_released and not changes.check_mode:
+        manager.run("start", guard)
     unit = manager.show((guard,))[guard]
     ensure_watching(changes, manager, guard, unit, rewritten=False)
-    if any(written) and unit.get("ActiveState") == "active" and not changes.check_mode:
+    if not is_released and any(written) and unit.get("ActiveState") == "active" and not changes.check_mode:
         manager.run("restart", *texts)
 
 
@@ -96,9 +136,7 @@ def remove_guard(changes: Changes, spec: MirrorSpec) -> None:
         raise HostError(f"{spec.directory}: only root can remove its guard; set become.")
     manager = Manager(spec.user, is_users=False)
     if not changes.check_mode:
-        manager.run("stop", *names, check=False)
-        if any(unit.get("ActiveState") == "active" for unit in manager.show(names).values()):
-            raise HostError(f"{spec.directory}: its guard is in use and cannot be removed; end what uses it.")
+        _unmount(manager, spec, names)
     remove_units(changes, manager, SYSTEM_UNITS, names)
     if not changes.check_mode:
         with suppress(OSError):

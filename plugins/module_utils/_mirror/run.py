@@ -94,12 +94,18 @@ def _install(specs: list[MirrorSpec], options: _Options, changes: Changes) -> di
         ensure_user_manager(changes, manager)  # first: where it may not, nothing else is touched
         sandbox = as_user(user, lambda own: install.can_sandbox(own, specs[0], manager), changes)
         specs = [replace(spec, sandbox=sandbox) for spec in specs]
-    place.ensure(changes, specs, options["foreign_files"], options["root"])
+    released = [spec for spec in specs if guard.release(changes, spec)]
+    try:
+        place.ensure(changes, specs, options["foreign_files"], options["root"])
+    except HostError:
+        for spec in released:
+            guard.hold_again(spec)
+        raise
     place.ensure_metrics(changes, specs)
     as_user(user, partial(_ensure_directories, specs, options), changes)
     for spec in specs:
         if options["guard_directory"]:
-            guard.ensure_guard(changes, spec)
+            guard.ensure_guard(changes, spec, is_released=spec in released)
         else:
             guard.remove_guard(changes, spec)
     if scope == "user":

@@ -16,7 +16,7 @@ from .._base.printable import printable
 FORMAT = 1
 """Of the JSON file; a file of another format is not merged."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-_STANDINGS = ("works", "fails", "not_proven", "stopped", "absent")
+_STANDINGS = ("works", "fails", "not_proven", "deferred", "stopped", "absent")
 _NEEDS_LOGIN = ("ended", "logged_out", "none", "log_in")
 _STATES = (*_NEEDS_LOGIN, "good", "ending")
 

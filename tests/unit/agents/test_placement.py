@@ -36,11 +36,11 @@ def test_placement(
     desired = desired_state(spec(**{"credentials_host_dir": "/c", **container}), environment, home)
     assert desired is not None
     assert desired.mount.read_only
-    assert (desired.mount.source, desired.mount.target, desired.variable, desired.link) == (
+    assert (desired.mount.source, desired.mount.target, desired.variable, desired.links) == (
         "/c",
         target,
         variable,
-        link,
+        (link,) if link else (),
     )
 
 
@@ -69,7 +69,7 @@ def test_the_config_directory_is_mounted_writable_where_its_variable_says(
     desired = desired_state(spec(cli=cli, mode="shared"), {}, None)
     assert desired is not None
     assert desired.mounts == (MountSpec("bind", f"{SHARED_ROOT}/{directory}", target, False),)
-    assert (desired.variables, desired.link) == ((variable,), None)
+    assert (desired.variables, desired.links) == ((variable,), ())
 
 
 @pytest.mark.parametrize(

@@ -261,10 +261,10 @@ def test_layer_changes_leave_out_mounts_and_the_link(boss: Any) -> None:
     boss["Mounts"] = [{"Type": "volume", "Name": "v", "Destination": target, "RW": True} for target in targets]
     boss["HostConfig"]["Tmpfs"] = {"/scratch/": ""}
     boss["Config"]["WorkingDir"] = "/made/by/engine"
-    lost = layer_changes(Container(boss), paths, "/home/claude/.claude/.credentials.json")
+    lost = layer_changes(Container(boss), paths, ["/home/claude/.claude/.credentials.json"])
     assert lost == ("/database", "/home/claude/notes", "/tmp/a", "/usr/bin/mine")
     written = [*paths, "/made/by/engine/file"]
-    assert "/made/by/engine/file" in layer_changes(Container(boss), written, None)
+    assert "/made/by/engine/file" in layer_changes(Container(boss), written, ())
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,7 @@ def test_any_state_file(content: bytes) -> None:
         "exposed": [],
         "accept_exposure": False,
         "mode": "mirror",
+        "idle_status": None,
         "reload": "watches",
         "started_at": None,
         "mirror": mirror,

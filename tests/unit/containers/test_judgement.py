@@ -26,7 +26,9 @@ def life(state: str, sentence: str) -> dict[str, Any]:
 
 
 MIRROR: dict[str, Any] = {"current": True, "refusal": None, "life": life("good", "good until T")}
-AGENT_READER: dict[str, Any] = {"uid": 1000, "command": "claude", "obstacle": None, "advice": None}
+READER: dict[str, Any] = {
+    "uid": 1000, "command": "claude", "path": "/home/a/x", "found": None, "masks": [], "obstacle": None, "advice": None
+}  # fmt: skip
 AGENT: dict[str, Any] = {
     "container": "boss-1",
     "state": "running",
@@ -35,8 +37,11 @@ AGENT: dict[str, Any] = {
     "directory": "/home/dev/.config/claude-hooks/claude-credentials",
     "fresh": True,
     "exposed": [],
-    "readers": [{"uid": 1000, "command": "claude", "obstacle": None, "advice": None}],
+    "cli": "claude",
+    "mode": "mirror",
+    "readers": [READER],
     "accept_exposure": False,
+    "idle_status": None,
     "published": {"fingerprint": "abc", "expires_at": "2026-11-28T15:00:00Z"},
     "mirror": MIRROR,
 }
@@ -48,7 +53,19 @@ def mirror(**changes: Any) -> dict[str, Any]:
 
 WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     "all is well": ({}, "works", ""),
-    "paused": ({"state": "paused"}, "works", ""),
+    "paused": ({"state": "paused"}, "stopped", "the container boss-1 is paused"),
+    "a crash loop": (
+        {"state": "restarting", "fresh": None},
+        "fails", "the container boss-1 ends again and again: look at docker logs boss-1",
+    ),
+    "nobody has logged in inside": (
+        {"mode": "shared", "mirror": None, "fresh": False, "published": {"fingerprint": None, "expires_at": None}},
+        "fails", "nobody has logged in in /home/dev/.config/claude-hooks/claude-credentials yet: log in with claude in boss-1",
+    ),
+    "a shared login whose token is renewed inside": (
+        {"mode": "shared", "mirror": None, "published": {"fingerprint": "abc", "expires_at": "2026-11-28T11:00:00Z"}},
+        "works", "",
+    ),
     "a directory without a mirror": ({"mirror": None}, "works", ""),
     "no known end": ({"published": {"fingerprint": "abc", "expires_at": None}, **mirror(life=None)}, "works", ""),
     "it ends soon": (mirror(life=life("ending", "ends in 4 min, renewal failed twice: REASON")), "works", "ends in 4 min, renewal failed twice: REASON"),
@@ -59,6 +76,18 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no container": ({"verdict": "absent", "state": "absent", "fresh": None}, "absent", "there is no container named boss-1: start it, or correct its name"),
     "stopped": ({"state": "exited", "fresh": None}, "stopped", "the container boss-1 is exited"),
     "not looked at": ({"fresh": None}, "not_proven", "what boss-1 sees could not be looked at: run as root, on the engine's own host"),
+    "deferred": (
+        {"fresh": False, "verdict": "file_mount", "reasons": ["/x is a file mount, which stays at one inode"], "idle_status": 1},
+        "deferred", "/x is a file mount, which stays at one inode; boss-1 is not idle now (only_when_idle ended with status 1), and a later run of agentops.credentials.site serves it",
+    ),
+    "a variable masks it": (
+        {"fresh": False, "readers": [{**READER, "masks": ["ANTHROPIC_API_KEY"]}]},
+        "fails", "claude runs as uid 1000 with ANTHROPIC_API_KEY in its environment, which masks the mirrored login: start it without",
+    ),
+    "it opens another file": (
+        {"fresh": False, "readers": [READER, {**READER, "command": "", "found": "nothing is there", "advice": "DO"}]},
+        "fails", "claude would run as uid 1000 and opens /home/a/x, but nothing is there: DO",
+    ),
     "a file mount": (
         {"fresh": False, "verdict": "file_mount", "reasons": ["/x is a file mount, which stays at one inode"]},
         "fails", "/x is a file mount, which stays at one inode: run agentops.credentials.site",
@@ -89,7 +118,7 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
         "fails", "the mirror keeps an earlier login, for it is empty: log in again on the host, and see creds-mirror status",
     ),
     "its reader is kept out": (
-        {"readers": [AGENT_READER, {**AGENT_READER, "uid": 12345, "obstacle": "Permission denied", "advice": "set X"}]},
+        {"readers": [READER, {**READER, "uid": 12345, "obstacle": "Permission denied", "advice": "set X"}]},
         "fails", "claude runs as uid 12345 and cannot read the login (Permission denied): set X",
     ),
     "the login itself is in reach": ({"exposed": ["x is", "y is"]}, "fails", "x is; y is"),

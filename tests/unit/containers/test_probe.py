@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import EngineError
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.create_request import (
     Overrides,
     create_request,
@@ -43,6 +45,22 @@ def test_what_the_engine_cannot_start_again_is_not_stopped(world: World, words: 
     assert world.engine.writes == ["create boss.am-probe", "start boss.am-probe", "remove boss.am-probe"]
     assert world.engine.named("boss")["State"] == before
     assert world.engine.names() == ["boss"]
+
+
+def test_what_the_engine_does_not_even_create_is_refused_with_its_words_and_the_container_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks for the sources of mounts then, also where this host cannot."""
+    words = 'invalid mount config for type "bind": bind source path does not exist: /srv/src'
+
+    def create(name: str, body: Any) -> str:
+        raise EngineError(words)
+
+    monkeypatch.setattr(world.engine, "create", create)
+    failure = world.failure()
+    assert f"could not create boss.am-probe: {words}; as things are the engine could not start boss again" in failure
+    assert world.engine.writes == []
+    assert world.engine.running() == ["boss"]
 
 
 @pytest.mark.parametrize(

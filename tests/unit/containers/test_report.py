@@ -117,4 +117,7 @@ def test_who_sees_the_published_credential(
     (agent,) = world.run(check_mode=True).plan.agents
     agent = dataclasses.replace(agent, diagnosis=Diagnosis(verdict, (), remedy))
     published = {"inode": 7, "fingerprint": "same"}
-    assert info.is_fresh(agent, published, {"inode": 7, "fingerprint": inside} if inside else None) is fresh
+    found = None if placement == "store" else "nothing is there"
+    reader = info.ProvedReader(1000, 1000, "claude", "/x", found, (), None, None)
+    proof = info.Proof(b"", 7, {"inode": 7, "fingerprint": inside} if inside else None, None, (reader,))
+    assert info.is_fresh(agent, published, proof) is fresh

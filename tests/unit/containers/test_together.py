@@ -186,6 +186,9 @@ def test_what_is_the_containers_is_stated_by_one(both: World) -> None:
     assert both.engine.links[both.engine.named("boss")["Id"]].keys() == {
         "/tmp/home/.claude/.credentials.json",
         "/tmp/home/.codex/auth.json",
+        # Where the file mounts were.
+        "/home/claude/.claude/.credentials.json",
+        "/home/claude/.codex/auth.json",
     }
     assert not both.run().changed
 

@@ -18,10 +18,12 @@ import pytest
 from ansible_collections.agentops.credentials.plugins.module_utils._host.acl import ACL_ACCESS, Readers
 from ansible_collections.agentops.credentials.plugins.module_utils._host.reader import (
     Process,
+    Processes,
+    ProcessTable,
     _command,
+    host_id,
     obstacle,
     process_of,
-    processes,
 )
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
@@ -31,7 +33,10 @@ OTHER = 12345
 @pytest.fixture
 def running() -> Iterator[Process]:
     """A process of another user, who has no capability."""
-    sleep = subprocess.Popen(["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", "sleep", "60"])
+    sleep = subprocess.Popen(
+        ["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", "sleep", "60"],
+        env={"PATH": os.environ["PATH"], "CODEX_HOME": "/x", "SECRET": "fake-token-1"},
+    )
     process = None
     end = time.monotonic() + 10
     while (process is None or process.capabilities or process.command != "sleep") and time.monotonic() < end:
@@ -102,14 +107,75 @@ def test_root_without_capabilities_cannot_read_what_is_anothers(running: Process
     assert obstacle(running, str(login)) is None
 
 
+def test_another_user_with_a_capability_can_read_it(running: Process, login: pathlib.Path) -> None:
+    login.chmod(0o600)
+    assert obstacle(running, str(login)) == "Permission denied"
+    assert obstacle(replace(running, capabilities=1 << 2), str(login)) is None
+    assert obstacle(replace(running, capabilities=1 << 2), "/nowhere/login") == "No such file or directory"
+
+
 def test_what_is_not_there_is_told(running: Process) -> None:
     assert obstacle(running, "/nowhere/login") == "No such file or directory"
     assert obstacle(replace(running, pid=2**22 + 1), "/x") == "No such file or directory"
 
 
-def test_the_processes_that_run_the_cli_are_meant_and_else_the_main_one(running: Process) -> None:
-    assert running.pid in [process.pid for process in processes(os.getpid(), ["sleep"])]
-    assert [process.pid for process in processes(os.getpid(), ["no-such-cli"])] == [os.getpid()]
+def test_the_processes_of_a_mount_namespace_are_found_by_their_program(running: Process) -> None:
+    found = ProcessTable().of(os.getpid(), ["CODEX_HOME"])
+    assert found is not None
+    assert found.main.pid == os.getpid()
+    (sleep,) = [process for process in found.running(["sleep"]) if process.pid == running.pid]
+    assert sleep.variables == {"CODEX_HOME": "/x"}
+    assert "/x" not in repr(sleep)
+    assert found.running(["no-such-cli"]) == ()
+    assert ProcessTable().of(2**22 + 1, ()) is None
+
+
+def test_a_table_is_made_anew_for_a_container_that_came_later(running: Process) -> None:
+    table = ProcessTable()
+    assert table.of(os.getpid(), ()) is not None
+    apart = subprocess.Popen(["unshare", "--mount", "sleep", "60"])
+    try:
+        end = time.monotonic() + 10
+        while os.readlink(f"/proc/{apart.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        found = table.of(apart.pid, ())
+        assert found is not None
+        assert [process.pid for process in found.all] == [apart.pid]
+    finally:
+        apart.kill()
+        apart.wait()
+
+
+def test_what_is_started_beside_has_the_ids_of_the_namespace(running: Process) -> None:
+    """As with userns-remap: uid 1001 in the container is another on the host."""
+    apart = subprocess.Popen(["unshare", "--user", "sleep", "60"])
+    try:
+        end = time.monotonic() + 10
+        while os.readlink(f"/proc/{apart.pid}/ns/user") == os.readlink("/proc/self/ns/user"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        for name in ("uid_map", "gid_map"):
+            pathlib.Path(f"/proc/{apart.pid}/{name}").write_text("0 165536 65536\n")
+        main = process_of(apart.pid)
+        assert main is not None
+        found = Processes(main, (main,))
+        assert (host_id(apart.pid, "uid_map", 1001), found.root) == (166537, 165536)
+        one = found.beside(1001, 100, {"HOME": "/h"})
+        assert (one.uid, one.gid, one.groups, one.capabilities, one.variables) == (
+            166537, 165636, (165636,), 0, {"HOME": "/h"}
+        )  # fmt: skip
+        assert found.beside(70000, 0, {}).uid == 65534, "who is not mapped is nobody"
+    finally:
+        apart.kill()
+        apart.wait()
+
+
+def test_roots_own_has_what_the_container_may_have(running: Process) -> None:
+    root = replace(running, bounding=1 << 1)
+    assert Processes(root, ()).beside(0, 0, {}).capabilities == 1 << 1
+    assert Processes(root, ()).beside(5, 5, {}).capabilities == 0
+    assert Processes(root, ()).beside(OTHER, OTHER, {}) == replace(root, command="")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.agentops.credentials.plugins.action.fleet_report import looked_at
 
-from .fleets import NOW, agent, looked
+from ..report.fleets import NOW, agent, looked
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
