@@ -134,7 +134,8 @@ def test_who_may_not_use_the_engine_has_no_guard_in_her_home(field: Field, eve: 
     assert foretold.result["changes"] == moved.result["changes"]
     view = "findmnt --noheadings --output SOURCE --target /run/creds-mirror/eve/claude/claude-credentials"
     assert "/var/lib/agentops-credentials/eve/claude-credentials" in field.root(view)
-    assert not field.host.file("/home/eve/.config/claude-hooks/claude-credentials").exists
+    left = field.host.file("/home/eve/.config/claude-hooks/claude-credentials")
+    assert left.is_symlink and left.linked_to == "/var/lib/agentops-credentials/eve/claude-credentials"
     assert "rmdir: " in field.host.run("rmdir /var/lib/agentops-credentials/eve/claude-credentials").stderr
     assert not mirror(field, guard_directory=True, place="system").result["changed"]
     assert not mirror(field, state="absent", place="system").refused

@@ -36,7 +36,10 @@ def test_the_collection_ships_nothing_that_cannot_work_in_it(tmp_path: pathlib.P
     assert names.isdisjoint(
         {"Makefile", "CLAUDE.md", "requirements.in", "requirements.txt", "pyproject.toml", "ansible.cfg"}
     )
-    assert not [member.name for member in members if member.issym() or member.islnk() or member.mode & 0o022]
+    files = {member.name for member in members if member.isfile()}
+    astray = [member.name for member in members if member.islnk() or (member.issym() and member.linkname not in files)]
+    assert astray == [], "a link leads out of the collection"
+    assert [member.name for member in members if not member.issym() and member.mode & 0o022] == []
 
 
 def test_the_readmes_table_has_each_variable_once() -> None:

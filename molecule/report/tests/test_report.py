@@ -103,12 +103,13 @@ def test_hosts_that_report_themselves_are_merged(host: testinfra.host.Host, tmp_
     """What docs/fleet.md says of ansible-pull, with its example as it is; one that is well ends with success."""
     for name, wanted in (("healthy", 0), ("out", 2)):
         repository = tmp_path / name
-        (repository / "host_vars").mkdir(parents=True)
+        repository.mkdir()
         shutil.copy(CHECKOUT / "examples/pull/report.yml", repository)
-        (repository / "host_vars/localhost.json").write_text(json.dumps(variables(host, USERS[name])))
+        inventory = {"all": {"hosts": {"localhost": variables(host, USERS[name])}}}
+        (repository / "hosts.yml").write_text(json.dumps(inventory))
         for command in ("init --quiet", "add .", "-c user.name=t -c user.email=t@t commit --quiet --message report"):
             subprocess.run(["git", *command.split()], cwd=repository, check=True)
-        pull = ["ansible-pull", "--url", str(repository), "--directory", f"{tmp_path}/of-{name}", "-i", "localhost,"]
+        pull = ["ansible-pull", "--url", str(repository), "--directory", f"{tmp_path}/of-{name}", "-i", "hosts.yml"]
         code, said = run(*pull, "report.yml", "-e", f"report_directory={tmp_path}/files/{name}")
         assert code == wanted, said
     merge = {"report_merge": [f"{tmp_path}/files/*/agent-logins.json"], "report_directory": f"{tmp_path}/all"}

@@ -23,7 +23,7 @@ def warnings(observed: Observed) -> tuple[str, ...]:
     """What to know about the agent as it is."""
     spec, container = observed.spec, observed.container
     if container is None:
-        return ()
+        return (f"{spec.name}: there is no container named {spec.container}; start it, or correct its name.",)
     found = []
     if container.proof_obstacle:
         found.append(
@@ -103,10 +103,15 @@ def _masking_warnings(spec: AgentSpec, container: ObservedContainer) -> list[str
 
 
 def way_advice(diagnosis: Diagnosis, observed: Observed, way: Way, path: str) -> str:
-    """How an agent CLI that opens another file than the published login comes to open that."""
+    """How an agent CLI that opens another file than the published login comes to open that.
+
+    :param path: the file; empty where it is not known.
+    """
     cli, desired = observed.spec.cli, observed.desired
     if diagnosis.remedy is not None:
         return "run agentops.credentials.site"
+    if not path:
+        return "set container.home"
     if path == way.store_file:
         return f"start it without {cli.store_variable} of its own"
     obstacle = link_obstacle(observed, path) if desired and path in desired.links else None

@@ -121,6 +121,8 @@ def _stray(agent: Mapping[str, Any], reader: Mapping[str, Any]) -> str:
             f"{who} with {' and '.join(reader['masks'])} in its environment, which masks the mirrored login: start it "
             f"without"
         )
+    if not reader["path"]:
+        return f"{who} and where it looks is not known, for {reader['found']}: {reader['advice']}"
     return f"{who} and opens {reader['path']}, but {reader['found']}: {reader['advice']}"
 
 

@@ -83,8 +83,8 @@ def _readers(
     for way in container.ways if container else ():
         reader, command = way.reader, way.reader.command if way.is_running else ""
         path = _opened(engine, root, agent, way, published)
-        is_published = _seen(root, path) == published
-        found = None if is_published else _what(root, path)
+        is_published = bool(path) and _seen(root, path) == published
+        found = None if is_published else _what(root, path) if path else "it has no HOME"
         obstacle = host.obstacle(reader, path) if is_published else None
         advice = None
         if obstacle and observed.spec.is_shared:
@@ -103,12 +103,15 @@ def _opened(
     way: Way,
     published: tuple[int | None, str | None],
 ) -> str:
-    """The file that a reader's agent CLI opens. Its version matters where both places hold something else."""
+    """The file that a reader's agent CLI opens; empty where that is not known.
+
+    Its version matters where both places hold something else.
+    """
     observed, cli = agent.observed, agent.observed.spec.cli
     if "link" not in cli.placements and not cli.store_variable:
         return credential_path(agent)  # what starts the CLI reads it there
     if way.store_file is None or way.config_file is None:
-        return way.store_file or way.config_file or credential_path(agent)
+        return way.store_file or way.config_file or ""
     if cli.store_variable_since is None or _seen(root, way.config_file) == published:
         return way.store_file
     container = observed.container

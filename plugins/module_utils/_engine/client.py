@@ -39,6 +39,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Value = TypeVar("_Value")
 
 _READ_LIMIT = 1 << 20
+_MOST_KEPT = 20
 _OUTPUT_SECONDS = 15.0
 _ENDLESS_SECONDS = 300.0
 """How long to wait for what has no end of its own: a program that is never killed, the commit of a large layer."""
@@ -432,8 +433,13 @@ class Engine:
 
         Missing parent directories are made with mode 0700 and the owner given. A file that is not
         empty is kept next to the link: it may be a login of the container's own.
+
+        :raises EngineError: it is too large for a login, or too many were kept.
         """
         own = self.read_file(container, path)
+        if own is not None and len(own) >= _READ_LIMIT:
+            raise EngineError(f"{path} is too large for a login; move it away")
+        kept = self._free_name(container, path + SAVED_SUFFIX) if own else ""
         base, missing = posixpath.dirname(path), []
         while base != "/" and not self.has_path(container, base):
             missing.append(base)
@@ -443,13 +449,21 @@ class Engine:
             for directory in reversed(missing):
                 archive.addfile(_entry(posixpath.relpath(directory, base), tarfile.DIRTYPE, 0o700, uid, gid))
             if own:
-                saved = _entry(posixpath.basename(path) + SAVED_SUFFIX, tarfile.REGTYPE, 0o600, uid, gid)
+                saved = _entry(posixpath.basename(kept), tarfile.REGTYPE, 0o600, uid, gid)
                 saved.size = len(own)
                 archive.addfile(saved, io.BytesIO(own))
             entry = _entry(posixpath.relpath(path, base), tarfile.SYMTYPE, 0o777, uid, gid)
             entry.linkname = target
             archive.addfile(entry)
         self._api.put_archive(container, base, stream.getvalue())
+
+    def _free_name(self, container: str, path: str) -> str:
+        """What is there already is kept, too."""
+        names = [path, *(f"{path}.{number}" for number in range(2, _MOST_KEPT + 1))]
+        free = next((name for name in names if not self.has_path(container, name)), None)
+        if free is None:
+            raise EngineError(f"{_MOST_KEPT} files are kept at {path}; move them away")
+        return free
 
     @_mapped
     def layer_directory(self, container: str) -> str | None:

@@ -57,6 +57,7 @@ OF_NOBODY = {
     "identity": "the engine's, or a path of the configuration",
     "containers": "one list of all",
     "is_local": "the engine's",
+    "maps_ids": "the engine's",
     "mounts": "those of the host",
     "inode": "asked for a proof only",
     "read": "asked for a proof only",

@@ -84,6 +84,10 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
         {"fresh": False, "readers": [{**READER, "masks": ["ANTHROPIC_API_KEY"]}]},
         "fails", "claude runs as uid 1000 with ANTHROPIC_API_KEY in its environment, which masks the mirrored login: start it without",
     ),
+    "nobody knows where it looks": (
+        {"fresh": False, "readers": [{**READER, "path": "", "found": "it has no HOME", "advice": "DO"}]},
+        "fails", "claude runs as uid 1000 and where it looks is not known, for it has no HOME: DO",
+    ),
     "it opens another file": (
         {"fresh": False, "readers": [READER, {**READER, "command": "", "found": "nothing is there", "advice": "DO"}]},
         "fails", "claude would run as uid 1000 and opens /home/a/x, but nothing is there: DO",

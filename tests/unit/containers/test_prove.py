@@ -160,6 +160,16 @@ def test_a_link_of_the_containers_own_is_left_and_told(served: World) -> None:
     )
 
 
+def test_where_it_is_not_known_where_a_cli_looks_nothing_is_proved(served: World) -> None:
+    served.container = {"placement": "link"}
+    served.run()
+    config = served.engine.named("boss")["Config"]
+    config.update(User="unknown", Env=[entry for entry in config["Env"] if not entry.startswith("HOME=")])
+    assert told(served, process(1000))[1] == (
+        "fails: claude would run as uid 1000 and where it looks is not known, for it has no HOME: set container.home"
+    )
+
+
 def test_who_cannot_read_is_told_and_others_are_only_told(served: World) -> None:
     served.host.closed_to = (1001, 1002)  # type: ignore[attr-defined]
     info, sentence = told(served, MAIN, claude(), process(1002, "other"))

@@ -214,3 +214,11 @@ def test_after_a_late_start_the_replacement_is_not_met_half_way(world: World, mo
     )
     assert world.engine.named("boss")["Id"] == BOSS
     assert world.engine.names() == world.engine.running() == ["boss"]
+
+
+def test_an_agent_whose_container_is_not_there_is_told(world: World) -> None:
+    """On 0.2.0 a run against the wrong engine ended without a word."""
+    world.engine.world.clear()
+    result = world.run()
+    assert not result.changed
+    assert result.warnings == ("boss: there is no container named boss; start it, or correct its name.",)

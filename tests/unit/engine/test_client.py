@@ -724,6 +724,26 @@ def test_a_login_in_the_place_of_a_link_is_kept(api: StubApi, engine: Engine) ->
     assert files.members() == [saved, link_entry("login.json")]
 
 
+def test_what_was_kept_before_is_kept_too(api: StubApi, engine: Engine) -> None:
+    kept = f"{LINK[0]}.before-agent-mounts"
+    files = Files(api, {"/home/agent/.claude"}, {LINK[0]: b"fake-token-own", kept: b"1", f"{kept}.2": b"2"})
+    engine.make_link("boss", *LINK)
+    assert [member[0] for member in files.members()] == ["login.json.before-agent-mounts.3", "login.json"]
+    files = Files(
+        api, {"/home/agent/.claude"}, {LINK[0]: b"x", kept: b"1", **{f"{kept}.{n}": b"" for n in range(2, 21)}}
+    )
+    with pytest.raises(EngineError, match="20 files are kept at"):
+        engine.make_link("boss", *LINK)
+    assert files.put == []
+
+
+def test_what_is_too_large_for_a_login_is_not_replaced(api: StubApi, engine: Engine) -> None:
+    files = Files(api, {"/home/agent/.claude"}, {LINK[0]: b"x" * (1 << 20)})
+    with pytest.raises(EngineError, match="too large for a login"):
+        engine.make_link("boss", *LINK)
+    assert files.put == []
+
+
 def test_an_empty_file_in_the_place_of_a_link_is_not_kept(api: StubApi, engine: Engine) -> None:
     files = Files(api, {"/home/agent/.claude"}, {LINK[0]: b""})
     engine.make_link("boss", *LINK)
