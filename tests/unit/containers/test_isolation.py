@@ -61,10 +61,17 @@ OF_NOBODY = {
     "mounts": "those of the host",
     "inode": "asked for a proof only",
     "read": "asked for a proof only",
-    "readers": "asked for a proof only",
+    "product": "the engine's",
+    "processes": "asked of a process",
+    "ids": "asked of a process",
+    "obstacle": "asked for a proof only",
     "whose_id": "asked for a proof only",
 }
 """The calls that a run makes for no single agent, and those of ``agent_mounts_info``, which has its own boundary."""
+
+
+def _own_link(world: World) -> None:
+    world.engine.layer = ("/home/claude/.claude/.credentials.json",)
 
 
 def _files(world: World) -> None:
@@ -158,6 +165,7 @@ ARRANGED: dict[str, Callable[[World], None]] = {
     "commit": _no_copy,
     "remove_image": _left_image,
     "copy_layer": _files,
+    "link_target": _own_link,
     "directory": _own_directory,
     "realpath": _own_mount,
     "node": _own_mount,
