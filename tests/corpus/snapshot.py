@@ -24,7 +24,7 @@ NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 _BY_NATURE = frozenset(
     """Id Created Name LogPath ResolvConfPath HostnamePath HostsPath ExecIDs GraphDriver SandboxID SandboxKey
     EndpointID NetworkID Pid StartedAt FinishedAt RestartCount Start End Log DNSNames
-    HairpinMode LinkLocalIPv6Address LinkLocalIPv6PrefixLen""".split()
+    HairpinMode LinkLocalIPv6Address LinkLocalIPv6PrefixLen ImageManifestDescriptor""".split()
 )
 # Addresses nobody asked for; those that somebody asked for stand in IPAMConfig.
 _DYNAMIC = frozenset(
