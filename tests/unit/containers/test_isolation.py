@@ -23,18 +23,19 @@ from ..world import World
 from .situations import TARGET, options
 from .test_faults import crew
 
-DEV = "1" * 64
+DEV, PID = "1" * 64, 4711
 OF_DEV = re.compile(r"^(agentops-carried:|/(former/)?of/)?dev\b")
 """Its names, its directory, its image."""
 FAULTS = [EngineError("the engine failed on purpose"), KeyError("fake-token-of-the-agent"), RecursionError()]
 
 
 def fails_for_dev(world: World, port: Any, method: str, error: Exception) -> None:
-    """Let a port fail whenever it is asked about dev, by its container or its directory."""
+    """Let a port fail whenever it is asked about dev, by its container, its process or its directory."""
     real: Callable[..., Any] = getattr(port, method)
 
     def call(*arguments: Any) -> Any:
         names = {identity: document["Name"][1:] for identity, document in world.engine.world.items()}
+        names[str(PID)] = "dev"
         words = [str(getattr(one, "agent", one)) for one in arguments if not isinstance(one, dict)]
         if any(OF_DEV.search(names.get(word, word)) for word in words):
             raise error
@@ -62,20 +63,19 @@ OF_NOBODY = {
     "inode": "asked for a proof only",
     "read": "asked for a proof only",
     "product": "the engine's",
-    "processes": "asked of a process",
-    "ids": "asked of a process",
     "obstacle": "asked for a proof only",
     "whose_id": "asked for a proof only",
 }
 """The calls that a run makes for no single agent, and those of ``agent_mounts_info``, which has its own boundary."""
 
 
-def _own_link(world: World) -> None:
-    world.engine.layer = ("/home/claude/.claude/.credentials.json",)
-
-
 def _files(world: World) -> None:
     world.engine.layer = ("/home/claude/notes",)
+    options(world, writable_layer="carry")
+
+
+def _own_link(world: World) -> None:
+    world.engine.layer = ("/home/claude/.claude/.credentials.json",)
     options(world, writable_layer="carry")
 
 
@@ -157,6 +157,9 @@ ARRANGED: dict[str, Callable[[World], None]] = {
     "inspect_volume": _volume,
     "kind": _runtime_files,
     "read_file": _stopped,
+    "link_target": _own_link,
+    "ids": lambda world: world.engine.named("dev")["State"].update(Pid=PID),
+    "processes": lambda world: world.engine.named("dev")["State"].update(Pid=PID),
     "execute": lambda world: _entry(world, only_when_idle=["true"]),
     "connect": _networks,
     "disconnect": _network_left,
@@ -165,7 +168,6 @@ ARRANGED: dict[str, Callable[[World], None]] = {
     "commit": _no_copy,
     "remove_image": _left_image,
     "copy_layer": _files,
-    "link_target": _own_link,
     "directory": _own_directory,
     "realpath": _own_mount,
     "node": _own_mount,
