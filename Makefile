@@ -54,6 +54,11 @@ test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake
 	@scripts/clients-image
 	@scripts/molecule clients
 
+.PHONY: test-rootless
+test-rootless: venv ## Rootless Docker and podman, on a host of Debian testing (scenarios rootless, podman; five minutes)
+	@scripts/host-image rootless
+	@AGENTOPS_HOSTS=rootless:rootless scripts/molecule rootless podman
+
 .PHONY: test-installed
 test-installed: venv ## What the archive does in an empty environment, by README and EXAMPLES as written, and on the oldest and newest ansible-core
 	@scripts/host-image
