@@ -45,7 +45,7 @@ molecule-full: venv ## The long forms of the scenarios that have one (more than 
 	@FULL=1 scripts/molecule attacks drift fidelity field_reports life power_cut
 
 .PHONY: test-attacks
-test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; about 40 minutes)
+test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; more than an hour)
 	@scripts/host-image
 	@FULL=1 scripts/molecule attacks
 
@@ -53,6 +53,11 @@ test-attacks: venv ## All that a hostile user or container tries (scenario attac
 test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake vendors (scenario clients; x86-64)
 	@scripts/clients-image
 	@scripts/molecule clients
+
+.PHONY: test-rootless
+test-rootless: venv ## Rootless Docker and podman, on a host of Debian testing (scenarios rootless, podman; five minutes)
+	@scripts/host-image rootless
+	@AGENTOPS_HOSTS=rootless:rootless scripts/molecule rootless podman
 
 .PHONY: test-installed
 test-installed: venv ## What the archive does in an empty environment, by README and EXAMPLES as written, and on the oldest and newest ansible-core

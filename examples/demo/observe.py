@@ -66,7 +66,8 @@ def main() -> None:
     inspect = subprocess.run(["docker", "inspect", *arguments.containers], check=True, stdout=subprocess.PIPE)
     containers = json.loads(inspect.stdout)
     # A process for each: none of them gets out of its container's root again.
-    with multiprocessing.Pool(len(containers), maxtasksperchild=1) as pool:
+    # By fork: this program comes by standard input, where another way to start has no file to read (Python 3.14).
+    with multiprocessing.get_context("fork").Pool(len(containers), maxtasksperchild=1) as pool:
         watched = [
             pool.apply_async(watch_inside, (container["State"]["Pid"], arguments.path_inside, arguments.wait))
             for container in containers

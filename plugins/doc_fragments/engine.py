@@ -107,9 +107,12 @@ options:
   docker_host:
     description:
       - Where the Docker engine listens.
-      - The environment variable E(DOCKER_HOST) is used if the option is not set.
+      - The environment variable E(DOCKER_HOST) is used if the option is not set. If that is not set either, it is the
+        engine of root, C(unix:///var/run/docker.sock); or where nobody listens there, or it is not open to the user who
+        runs the module, the rootless engine of the user whose home O(home) is, C(unix:///run/user/UID/docker.sock).
+      - What is done for an engine that a user runs is done with that user's rights, also if the module runs as root. It
+        must be the user whose home O(home) is.
     type: str
-    default: unix:///var/run/docker.sock
   tls:
     description:
       - Speak TLS to the engine without checking its certificate.

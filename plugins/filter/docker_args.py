@@ -25,11 +25,12 @@ options:
   form:
     description:
       - V(docker_container) gives the options C(mounts) and C(env) of M(community.docker.docker_container).
-      - V(run) gives the arguments of C(docker run), V(engine_api) a part of the body of C(POST /containers/create),
-        V(compose) a part of a compose file's service.
+      - V(run) gives the arguments of C(docker run) and C(podman run), V(engine_api) a part of the body of
+        C(POST /containers/create), V(compose) a part of a compose file's service, V(quadlet) the lines of a
+        C(.container) file of podman's.
       - V(devcontainer) gives a part of a C(devcontainer.json).
     type: str
-    choices: [docker_container, run, engine_api, compose, devcontainer]
+    choices: [docker_container, run, engine_api, compose, quadlet, devcontainer]
     default: docker_container
   home:
     description: The home directory on the host of the user whose login it is; C(~/) in paths stands for it.
@@ -63,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A list with O(form=run), else a dictionary.
+  description: A list with O(form=run) and O(form=quadlet), else a dictionary.
   type: raw
 """
 
@@ -129,9 +130,9 @@ def docker_args(
         return {"mounts": mounts, "env": dict(desired.variables)}
     if form == "devcontainer":
         return devcontainer_part(desired, agent["container"].get("user"))
-    if form not in ("run", "engine_api", "compose"):
+    if form not in ("run", "engine_api", "compose", "quadlet"):
         raise AnsibleFilterError(
-            f"docker_args: the form {form} is not known; use docker_container, run, engine_api, compose"
+            f"docker_args: the form {form} is not known; use docker_container, run, engine_api, compose, quadlet"
             " or devcontainer."
         )
     return fragments["docker_args" if form == "run" else form]

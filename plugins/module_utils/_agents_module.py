@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
-from typing import Any, Mapping
+from typing import Any, Callable, Collection, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 from ._agents import config
-from ._base.errors import ConfigError
+from ._base.changes import Changes
+from ._base.errors import ConfigError, EngineError, HostError, RunEnded
 from ._base.paths import is_below
 from ._catalog import mirror_paths
 from ._catalog.cli import AgentCli
@@ -22,9 +24,11 @@ from ._catalog.override import with_overrides
 from ._catalog.rows import CATALOG
 from ._containers.options import Options, Request
 from ._engine.client import SDK_MISSING, Engine
+from ._engine.owner import owner_of as owner_of_socket
+from ._engine.owner import socket_path
 from ._host.filesystem import Host
 from ._host.trust import read_configuration, redirectable
-from ._host.users import User, find_user, owner_of
+from ._host.users import User, as_user, find_user, owner_of
 
 _SOURCES = ("path", "agents")
 
@@ -46,11 +50,7 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
         "allowed_containers": {"type": "list", "elements": "str", "default": ["*"]},
         "allow_commands": {"type": "bool", "default": True},
         "trusted_writers": {"type": "list", "elements": "str", "default": []},
-        "docker_host": {
-            "type": "str",
-            "default": "unix:///var/run/docker.sock",
-            "fallback": (env_fallback, ["DOCKER_HOST"]),
-        },
+        "docker_host": {"type": "str", "fallback": (env_fallback, ["DOCKER_HOST"])},
         "tls": {"type": "bool", "default": False, "fallback": (env_fallback, ["DOCKER_TLS"])},
         "validate_certs": {
             "type": "bool",
@@ -67,13 +67,30 @@ def argument_spec(**more: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_module(**more: dict[str, Any]) -> AnsibleModule:
-    return AnsibleModule(
+    module = AnsibleModule(
         argument_spec=argument_spec(**more),
         mutually_exclusive=[_SOURCES],
         required_one_of=[_SOURCES],
         required_together=[("client_cert", "client_key")],
         supports_check_mode=True,
     )
+    module.params["docker_host"] = module.params["docker_host"] or usual_engine(module.params["home"])
+    return module
+
+
+ROOTS_SOCKET = "/var/run/docker.sock"
+RUNTIME = "/run/user"
+
+
+def usual_engine(home: str) -> str:
+    """Where the engine listens if nobody says it: root's, or where nobody listens there, or it is not open to who runs
+    this, the rootless one of the user."""
+    if owner_of_socket(ROOTS_SOCKET) is None:
+        with contextlib.suppress(HostError):
+            own = f"{RUNTIME}/{user_of(os.path.expanduser(home)).uid}/docker.sock"
+            if os.path.exists(own):
+                return f"unix://{own}"
+    return f"unix://{ROOTS_SOCKET}"
 
 
 def require_sdk(module: AnsibleModule) -> None:
@@ -185,15 +202,44 @@ def _mirrored(
     return {os.path.normpath(source): os.path.normpath(directory) for source, directory in absolute.items()}
 
 
-def socket_path(docker_host: str) -> str | None:
-    """Where an engine listens on this host, as the SDK reads it."""
-    scheme, _colon, path = docker_host.partition("://")
-    return f"/{path.lstrip('/')}" if scheme in ("unix", "http+unix") else None
-
-
 def host_of(home: str) -> Host:
     """The host's file system as root and the user whose home it is can look at it."""
     return Host(owner_of(home) if os.geteuid() == 0 else None)
+
+
+_RUN_SECONDS = 24 * 3600.0
+
+
+def with_rights_of_engine(
+    module: AnsibleModule, work: Callable[[], dict[str, Any]], signals: Collection[int] = ()
+) -> dict[str, Any]:
+    """What ``work`` returns, which is plain data; where a user runs the engine it is done with his rights alone.
+
+    Such an engine is that user's program: what it says of paths and processes is his word, which root believes in
+    nothing.
+
+    :raises ConfigError: the engine is another's than whose login it is.
+    """
+    where = module.params["docker_host"]
+    engine = owner_of_socket(socket_path(where) or "") if os.geteuid() == 0 else None
+    if engine is None or engine.uid == 0:
+        return work()
+    user = user_of(os.path.expanduser(module.params["home"]))
+    if engine.uid != user.uid:
+        raise ConfigError(
+            f"the engine at {where} is a program of uid {engine.uid}, and the login is that of {user.name} (uid "
+            f"{user.uid}); set docker_host to the engine of root or of {user.name}."
+        )
+
+    def in_child(_changes: Changes) -> dict[str, Any]:
+        os.environ["HOME"] = user.home
+        try:
+            return work()
+        except RunEnded as error:
+            raise EngineError(str(error)) from None
+
+    done: dict[str, Any] = as_user(user, in_child, Changes(module.check_mode), _RUN_SECONDS, signals)
+    return done
 
 
 def engine(module: AnsibleModule) -> Engine:

@@ -49,8 +49,8 @@ options:
   manifest:
     description:
       - Path of a file to write for launchers, with C(container), C(cli), C(mode), C(reload), C(start), C(directory),
-        C(target), C(docker_args), C(engine_api), C(compose) and C(devcontainer) of each agent that is served. V(~),
-        V(~user) and variables are expanded.
+        C(target), C(docker_args), C(engine_api), C(compose), C(quadlet) and C(devcontainer) of each agent that is
+        served. V(~), V(~user) and variables are expanded.
       - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
         directory is root's.
     version_added: 0.3.0
@@ -248,11 +248,15 @@ agents:
     compose:
       description: The same for a service of a compose file.
       type: dict
+    quadlet:
+      description: The same as lines of a C(.container) file of podman's, in the section C([Container]).
+      type: list
+      elements: str
     devcontainer:
       description: The same for a C(devcontainer.json), as C(mounts), C(containerEnv) and C(remoteUser).
       type: dict
     docker_args:
-      description: The arguments of C(docker run) that give a new container the same mount, for launchers.
+      description: The arguments of C(docker run), and C(podman run), that give a new container the same mount.
       type: list
       elements: str
       sample:
@@ -303,6 +307,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers i
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.owner import socket_path
 from ansible_collections.agentops.credentials.plugins.module_utils._host import lock
 
 _LOCK_TIMEOUT = 120  # seconds: a run on a few containers takes much less
@@ -316,12 +321,12 @@ def _end_run(number: int, frame: FrameType | None) -> None:
 
 
 def _locked(module: AnsibleModule, session: Session) -> contextlib.AbstractContextManager[None]:
-    socket = _agents_module.socket_path(module.params["docker_host"])
+    socket = socket_path(module.params["docker_host"])
     return lock.exclusive(_LOCK_TIMEOUT, session.engine.identity(), socket)
 
 
-def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[str, Any]]:
-    """What was done, and what to return of it."""
+def _run(module: AnsibleModule, options: Options) -> dict[str, Any]:
+    """What to return, and beside it the warnings, as plain data."""
     request = _agents_module.request(module, options)
     provider = Provider(request.context.home)
     if module.params["apply"]:
@@ -340,7 +345,10 @@ def _run(module: AnsibleModule, options: Options) -> tuple[run.RunResult, dict[s
         text = report.manifest(returned["agents"])
         write_manifest(module.params["manifest"], text, request.context.home, changes)
         returned["changed"] = returned["changed"] or bool(changes.changes)
-    return result, {**returned, "diff": provider.diff + report.diff(result) + changes.diff}
+    return {
+        "warnings": list(result.warnings),
+        "returned": {**returned, "diff": provider.diff + report.diff(result) + changes.diff},
+    }
 
 
 def main() -> None:
@@ -380,11 +388,14 @@ def main() -> None:
     for number in _SIGNALS:
         signal.signal(number, _end_run)
     try:
-        result, returned = _run(module, options if params["apply"] else Options())
+        if params["apply"]:
+            done = _agents_module.with_rights_of_engine(module, lambda: _run(module, options), _SIGNALS)
+        else:
+            done = _run(module, Options())
     except (AgentMountsError, RunEnded) as error:
         module.fail_json(msg=printable_data(str(error)))
-    returned = printable_data(returned)
-    for warning in result.warnings:
+    returned = printable_data(done["returned"])
+    for warning in done["warnings"]:
         module.warn(warning)
     message = isolation.failure_message(returned["agents"])
     if message:

@@ -262,6 +262,8 @@ import datetime
 import functools
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.agentops.credentials.plugins.module_utils import _agents_module
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable_data
@@ -273,16 +275,12 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.p
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.prove import prove, unused_logins
 
 
-def main() -> None:
-    module = _agents_module.make_module()
-    _agents_module.require_sdk(module)
-    try:
-        request = _agents_module.request(module, Options())
-        host = _agents_module.host_of(request.context.home)
-        api = _agents_module.engine(module)
-        seen = inspect_agents.inspect_agents(request, api, host)
-    except AgentMountsError as error:
-        module.fail_json(msg=printable_data(str(error)))
+def _look(module: AnsibleModule) -> dict[str, Any]:
+    """What to return, which is plain data."""
+    request = _agents_module.request(module, Options())
+    host = _agents_module.host_of(request.context.home)
+    api = _agents_module.engine(module)
+    seen = inspect_agents.inspect_agents(request, api, host)
 
     judged = {}
 
@@ -294,16 +292,23 @@ def main() -> None:
     agents = {plan.agent: seen.failures.attempt(plan.agent, functools.partial(look, plan)) for plan in seen.agents}
     user = _agents_module.user_of(request.context.home)
     failures = seen.failures.sentences
-    returned = printable_data(
-        {
-            "changed": False,
-            "agents": isolation.with_failures(agents, failures),
-            "unused_logins": unused_logins(host, request.context, request.config.agents),
-            "user": user.name,
-            "summary": summary(judged, len({*failures} - {*judged})),
-            "asked_readers": inspect_agents.asked_readers(seen.agents, host, user.uid),
-        }
-    )
+    return {
+        "changed": False,
+        "agents": isolation.with_failures(agents, failures),
+        "unused_logins": unused_logins(host, request.context, request.config.agents),
+        "user": user.name,
+        "summary": summary(judged, len({*failures} - {*judged})),
+        "asked_readers": inspect_agents.asked_readers(seen.agents, host, user.uid),
+    }
+
+
+def main() -> None:
+    module = _agents_module.make_module()
+    _agents_module.require_sdk(module)
+    try:
+        returned = printable_data(_agents_module.with_rights_of_engine(module, lambda: _look(module)))
+    except AgentMountsError as error:
+        module.fail_json(msg=printable_data(str(error)))
     message = isolation.failure_message(returned["agents"])
     if message:
         module.fail_json(msg=message, **returned)

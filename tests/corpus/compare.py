@@ -23,6 +23,7 @@ KINDS = {
     "exited": "exit status",
     "port": "another host port",
     "id-file": "goes on to hold the id of the old container",
+    "mac": "the engine chooses another MAC address in the network",
     "ignored": "",
     "discarded": "",
 }
@@ -99,6 +100,7 @@ _TESTS: dict[str, Callable[[str, Any, Any], bool]] = {
     "exited": lambda key, before, after: key.startswith("State."),
     "port": lambda key, before, after: bool(re.match(r"NetworkSettings\.Ports", key)),
     "id-file": lambda key, before, after: False,
+    "mac": lambda key, before, after: key.endswith(".MacAddress") and after == "the engine's own",
     "ignored": lambda key, before, after: key == "file /tmp/x",
     "discarded": lambda key, before, after: key == "file /srv-lost",
 }

@@ -277,9 +277,11 @@ def judge(result: Result, before: dict[str, Any], after: dict[str, Any], outcome
         result.details.append(f"verdict {outcome.after[row.name].value}, but {row.refused or 'ok'} was expected")
         return
     asked = compare.Asked(desired.mount.target, desired.variable or "", desired.links)
-    differences = compare.compare(before, after, asked, row.differences)
-    result.details += [str(difference) for difference in differences if difference.kind != compare.ASKED]
     sentences = "\n".join(agent.differences)
+    # Since Docker 28 the engine does not tell which address was asked for in a network that is not the main one.
+    untold = frozenset({"mac"} if compare.KINDS["mac"] in sentences else ())
+    differences = compare.compare(before, after, asked, row.differences | untold)
+    result.details += [str(difference) for difference in differences if difference.kind != compare.ASKED]
     unannounced = [kind for kind in row.differences if compare.KINDS[kind] not in sentences]
     result.details += [f"the plan does not announce the difference {kind!r}" for kind in unannounced]
     if unannounced or any(difference.kind == compare.LOSS for difference in differences):

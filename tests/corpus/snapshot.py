@@ -15,6 +15,8 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
+from .option_sets import OPTION_SETS
+
 RUNTIME = pathlib.Path("/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby")
 RUNTIMES = (RUNTIME, pathlib.Path("/run/containerd/io.containerd.runtime.v2.task/moby"))
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
@@ -22,7 +24,7 @@ NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 _BY_NATURE = frozenset(
     """Id Created Name LogPath ResolvConfPath HostnamePath HostsPath ExecIDs GraphDriver SandboxID SandboxKey
     EndpointID NetworkID Pid StartedAt FinishedAt RestartCount Start End Log DNSNames
-    HairpinMode LinkLocalIPv6Address LinkLocalIPv6PrefixLen""".split()
+    HairpinMode LinkLocalIPv6Address LinkLocalIPv6PrefixLen ImageManifestDescriptor""".split()
 )
 # Addresses nobody asked for; those that somebody asked for stand in IPAMConfig.
 _DYNAMIC = frozenset(
@@ -118,11 +120,12 @@ def _engine(inspect: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield f"Mounts {mount['Destination']}", json.dumps(mount, sort_keys=True)
 
 
+_ASKED_MACS = frozenset(re.findall(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", " ".join(row.options for row in OPTION_SETS)))
+
+
 def _mac(row: dict[str, Any]) -> str:
-    """The address, or that it is the one which the engine derives from the IP address."""
-    octets = row["IPAddress"].split(".") if row.get("IPAddress") else ()
-    derived = "02:42:" + ":".join(f"{int(octet):02x}" for octet in octets)
-    return "derived" if row["MacAddress"] == derived else str(row["MacAddress"])
+    """The address that an option set asks for; else the engine derives one from the IP address, or draws it."""
+    return str(row["MacAddress"]) if row["MacAddress"] in _ASKED_MACS else "the engine's own"
 
 
 def _process(pid: int, config: dict[str, Any], others: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:

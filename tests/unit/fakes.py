@@ -61,12 +61,15 @@ class FakeEngine:
         self.idle_status = 0
         self.version: str | None = "2.1.330 (Claude Code)"
         self.is_overlay = True
+        self.calls_itself = "Engine"
         self.words_at_start: list[str] = []
         self.volumes: dict[str, Any] = {}
         self.created: list[tuple[str, Any]] = []
         self.committed: set[str] = set()
         self.vanishing: dict[str, Any] | None = None
         self.links: dict[str, dict[str, str]] = {}
+        self.newer: dict[str, Any] = {}
+        """Fields of ``HostConfig`` that the engine tells at its own API version only."""
         self.can_look = True
         self.unstartable: set[str] = set()
         """Names of containers that cannot be started."""
@@ -124,6 +127,10 @@ class FakeEngine:
     def identity(self) -> str:
         return "the fake engine"
 
+    def product(self) -> str:
+        self._read("product")
+        return self.calls_itself
+
     def containers(self) -> list[ContainerRow]:
         self._read("containers")
         if self.gone_after is not None and len(self.writes) >= self.gone_after:
@@ -137,6 +144,12 @@ class FakeEngine:
     def inspect(self, container: str) -> Container:
         self._read("inspect")
         return Container(copy.deepcopy(self._find(container)))
+
+    def inspect_in_full(self, container: str) -> Container:
+        self._read("inspect_in_full")
+        document = copy.deepcopy(self._find(container))
+        document["HostConfig"].update(self.newer)
+        return Container(document)
 
     def inspect_image(self, image: str) -> Image | None:
         self._read("inspect_image")
@@ -389,6 +402,8 @@ class FakeHost:
         self.nodes: dict[str, Node] = {}
         self.in_container: dict[str, Node] = {}
         self.is_same_content = False
+        self.id_base = 0
+        """What is added to a container's ids on this host."""
         self.running: Processes | None = None
         self.owners: dict[str, int] = {}
         """Directories in the container → whose they are."""
@@ -426,13 +441,16 @@ class FakeHost:
     def obstacle(self, process: Process, path: str) -> str | None:
         return None
 
+    def ids(self, pid: int, uid: int, gid: int) -> tuple[int, int] | None:
+        return uid + self.id_base, gid + self.id_base
+
     def whose_id(self, uid: int) -> str | None:
         return None
 
     def node(self, path: str) -> Node:
         return self.nodes.get(path) or Node("directory", (1, hash(path)))
 
-    def root(self, pid: int, container_id: str) -> FakeRoot:
+    def root(self, pid: int, container_id: str, started_at: str | None) -> FakeRoot:
         if not self.provable:
             raise process_root.NotProven("no rights on purpose")
         return FakeRoot(self, self.engine.world[container_id])

@@ -51,12 +51,15 @@ def directory_faults(spec: AgentSpec, facts: DirectoryFacts, context: ConfigCont
     return ()
 
 
-def reader_warnings(spec: AgentSpec, facts: DirectoryFacts, uid: int, gid: int) -> Sequence[str]:
-    """Warn that the container's user cannot read the credentials directory, and how to fix it."""
+def reader_warnings(spec: AgentSpec, facts: DirectoryFacts, uid: int, gid: int, where: str = "") -> Sequence[str]:
+    """Warn that the container's user cannot read the credentials directory, and how to fix it.
+
+    :param where: words for where it has these ids, if not only in the container.
+    """
     if spec.is_shared or facts.kind != "directory" or facts.lets_in(uid, gid):
         return ()
     return (
-        f"{spec.name}: the container runs as uid {uid}, which may not read {facts.path} (uid {facts.uid}, "
+        f"{spec.name}: the container runs as uid {uid}{where}, which may not read {facts.path} (uid {facts.uid}, "
         f"mode {facts.mode:04o}); set creds_mirror_readers: {{uids: [{uid}]}} for the role creds_mirror.",
     )
 

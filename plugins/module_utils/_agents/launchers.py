@@ -34,6 +34,21 @@ def launcher_faults(spec: AgentSpec) -> list[str]:
     return faults
 
 
+def quadlet_lines(desired: Desired) -> list[str]:
+    """The lines of a ``.container`` file (podman-systemd.unit(5))."""
+    lines = []
+    for mount in desired.mounts:
+        read_only = ",ro" if mount.read_only else ""
+        lines.append(f"Mount={_in_unit(f'type=bind,source={mount.source},target={mount.target}{read_only}')}")
+    return lines + [f"Environment={_in_unit(f'{name}={value}')}" for name, value in desired.variables]
+
+
+def _in_unit(text: str) -> str:
+    """A word of a unit file, in which % begins a specifier. No path or variable of ours holds a quote."""
+    text = text.replace("%", "%%").replace("\\", "\\\\")
+    return f'"{text}"' if any(character.isspace() for character in text) else text
+
+
 def devcontainer_part(desired: Desired, user: str | None = None) -> dict[str, Any]:
     """A part of a devcontainer.json. ``remoteUser`` where the configuration names whom the container runs as."""
     part: dict[str, Any] = {
@@ -52,8 +67,8 @@ def devcontainer_part(desired: Desired, user: str | None = None) -> dict[str, An
 def launcher_fragments(desired: Desired) -> dict[str, Any]:
     """The mount and its variables for those who start containers themselves. No option makes the link.
 
-    ``docker_args`` for ``docker run``, ``engine_api`` for the body of ``POST /containers/create``,
-    ``compose`` for a service of a compose file.
+    ``docker_args`` for ``docker run`` and ``podman run``, ``engine_api`` for the body of ``POST /containers/create``,
+    ``compose`` for a service of a compose file, ``quadlet`` for the section ``[Container]`` of podman's unit file.
     """
     arguments: list[str] = []
     entries: list[dict[str, Any]] = []
@@ -76,6 +91,7 @@ def launcher_fragments(desired: Desired) -> dict[str, Any]:
         "docker_args": arguments,
         "engine_api": {"HostConfig": {"Mounts": entries}},
         "compose": {"volumes": volumes},
+        "quadlet": quadlet_lines(desired),
     }
     environment = dict(desired.variables)
     if environment:

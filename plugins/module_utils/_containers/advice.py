@@ -29,8 +29,8 @@ def warnings(observed: Observed) -> tuple[str, ...]:
         found.append(
             f"{spec.name}: not proven that the container sees the current directory: {container.proof_obstacle}."
         )
-    if container.user is not None:
-        found += reader_warnings(spec, observed.directory, container.user.uid, container.user.gid)
+    if container.host_ids is not None:
+        found += reader_warnings(spec, observed.directory, *container.host_ids, " of this host")
     effect = (
         f"versions of {spec.cli.name} that do not know {observed.desired.variable} will not find the login"
         if observed.desired and observed.desired.variable

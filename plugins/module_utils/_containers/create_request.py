@@ -31,6 +31,10 @@ from .recreation_facts import RecreationFacts
 
 API_ALL_ENDPOINTS_IN_CREATE = (1, 44)
 """From here create takes every endpoint, and connect ignores a MAC address; before, create takes only one."""
+API_RANDOM_MAC = (1, 48)
+"""From here (Docker 28) the engine draws MAC addresses; before, it derives them from IPv4 addresses."""
+API_ASKED_MAC_UNTOLD = (1, 52)
+"""From here ``Config.MacAddress``, the one asked for in the container's main network, is not told any more."""
 
 # The fields of create that this collection knows how to carry, up to API 1.51.
 _CONFIG_FIELDS = frozenset(
@@ -114,6 +118,7 @@ def create_request(facts: RecreationFacts, overrides: Overrides) -> CreateReques
         config["Entrypoint"] = [""]
     differences += _set_image(config, facts, overrides.image)  # 7
     first, later, left = _networks(container, facts.api_version)  # 8
+    differences += _lost_macs(container, first, facts.api_version)
     body = {**config, "HostConfig": host_config, "NetworkingConfig": {"EndpointsConfig": first}}
     return CreateRequest(body, later, left, dict(container.restart_policy), tuple(differences))
 
@@ -291,13 +296,16 @@ def _endpoint_argument(endpoint: Document, container: Container, api_version: Ap
         result["Aliases"] = [alias for alias in result["Aliases"] if alias != container.id[:12]]
     if result.get("Links"):
         result["Links"] = [_link_argument(link) for link in result["Links"]]
-    if api_version < API_ALL_ENDPOINTS_IN_CREATE or _is_generated_mac(endpoint):
+    if api_version < API_ALL_ENDPOINTS_IN_CREATE or _is_generated_mac(endpoint, container, api_version):
         result.pop("MacAddress", None)
     return result
 
 
-def _is_generated_mac(endpoint: Document) -> bool:
-    """Whether the engine derived the MAC address from the IPv4 address, so that nobody asked for it."""
+def _is_generated_mac(endpoint: Document, container: Container, api_version: ApiVersion) -> bool:
+    """Whether nobody is known to have asked for the MAC address: the engine derived it from the IPv4 address, or drew
+    it."""
+    if api_version >= API_RANDOM_MAC:
+        return not endpoint.get("MacAddress") or endpoint["MacAddress"] != container.config.get("MacAddress")
     if not endpoint.get("MacAddress"):
         return True
     if not endpoint.get("IPAddress"):
@@ -306,13 +314,44 @@ def _is_generated_mac(endpoint: Document) -> bool:
     return bool(endpoint["MacAddress"] == "02:42:" + ":".join(f"{octet:02x}" for octet in octets))
 
 
+def _lost_macs(container: Container, endpoints: Mapping[str, Document], api_version: ApiVersion) -> list[str]:
+    """The networks whose MAC address may have been asked for, which the engine does not tell: it tells that of the main
+    network alone, and from API 1.52 none."""
+    if api_version < API_RANDOM_MAC:
+        return []
+    mode = container.network_mode
+    main = ("bridge" if mode == "default" else mode,) if api_version < API_ASKED_MAC_UNTOLD else ()
+    untold = [
+        name
+        for name, row in container.endpoints.items()
+        if name in endpoints and "MacAddress" not in endpoints[name]
+        if row.get("MacAddress") and name not in main and row.get("NetworkID") not in main
+    ]
+    if not untold:
+        return []
+    return [
+        f"the engine chooses another MAC address in the network {' and '.join(untold)}: it does not tell whether one "
+        f"was asked for"
+    ]
+
+
+_UMASK = "Umask"
+"""``HostConfig.Umask`` of API 1.56: 0 is a value, too."""
+
+
 def unknown_fields(container: Container) -> tuple[str, ...]:
-    """Fields with a value that this collection does not know how to carry, e.g. of a newer engine."""
+    """Fields with a value that this collection does not know how to carry, e.g. of a newer engine.
+
+    :param container: as the engine tells it at its own API version.
+    """
     known_parts = (
         ("Config", container.config, _CONFIG_FIELDS),
         ("HostConfig", container.host_config, _HOST_CONFIG_FIELDS),
     )
     unknown = [
-        f"{part}.{key}" for part, fields, known in known_parts for key in fields if key not in known and fields[key]
+        f"{part}.{key}"
+        for part, fields, known in known_parts
+        for key, value in fields.items()
+        if key not in known and (value or (key == _UMASK and value is not None))
     ]
     return tuple(sorted(unknown))

@@ -16,6 +16,7 @@ from .._base.paths import normalise
 from .._catalog.cli import version_of
 from .._catalog.rows import CATALOG
 from .._engine.documents import Container
+from .create_request import unknown_fields
 from .layer_changes import looked_at
 from .leftovers import committed
 from .observed import Observed
@@ -66,6 +67,9 @@ class ContainerInquiry:
         image = self.engine.inspect_image(container.image_id)
         return image.labels if image else container.labels  # of one that is gone nobody knows whose they are
 
+    def product(self) -> str:
+        return self.engine.product()
+
     def idle_status(self) -> int:
         is_running = steady(self.engine, self._container.id).status == "running"
         return self.engine.execute(self._container.id, self.observed.spec.idle_command) if is_running else 0
@@ -104,6 +108,7 @@ def _facts(
         homes=_homes(container, homes),
         layer_obstacle=obstacle,
         committed_before=committed(engine, container.name, container.id) if obstacle else None,
+        unknown=unknown_fields(engine.inspect_in_full(container.id)),
         own_links=_own_links(engine, container, changed, links),
     )
 

@@ -147,7 +147,8 @@ def _committed_tag(name: str, container_id: str) -> str:
 
 
 def _committed_state(image: str, container_id: str) -> str | None:
-    tag, found, state = image.rpartition(f"-{container_id[:12]}")
+    name = image.rpartition("/")[2]  # podman puts a registry before it
+    tag, found, state = name.rpartition(f"-{container_id[:12]}")
     return state if tag.startswith(f"{_COMMITTED}:") and found and state in _STATES else None
 
 

@@ -65,7 +65,7 @@ def observe(engine: ReadingEngine, host: Host, containers: ContainerList, spec: 
 def _look_inside(
     engine: ReadingEngine, host: Host, spec: AgentSpec, directory: DirectoryFacts, container: Container
 ) -> Observed:
-    with host.root(container.pid, container.id) as root:
+    with host.root(container.pid, container.id, container.started_at) as root:
         return _observed(engine, host, spec, directory, container, root)
 
 
@@ -100,6 +100,7 @@ def _observed(
         ObservedContainer(
             container,
             user,
+            host.ids(container.pid, user.uid, user.gid) if user and engine.is_local and container.pid else None,
             real,
             seen,
             states,

@@ -42,6 +42,8 @@ class ObservedContainer:
     inspected: Container
     user: ContainerUser | None
     """Whom it runs as; ``None`` if its image does not tell."""
+    host_ids: tuple[int, int] | None
+    """The uid and gid of ``user`` on the host; ``None`` if that is not known, as of one that does not run."""
     mount_source: str | None
     """Real path of the source of the bind at the desired target, if there is one."""
     seen_directory: tuple[int, int] | None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol, Sequence
 
-from . import recreation, versions
+from . import podman, recreation, versions
 from .observed import Observed
 from .options import Options
 from .plan import AgentPlan, Target
@@ -26,6 +26,9 @@ class Inquiry(Protocol):
 
     def recreation_facts(self) -> RecreationFacts:
         """What must be known to recreate the container."""
+
+    def product(self) -> str:
+        """What the engine calls itself."""
 
     def idle_status(self) -> int:
         """Exit status of the agent's idle command; anything but 0 defers what would stop the container."""
@@ -53,6 +56,8 @@ def plan_agent(observed: Observed, diagnosis: Diagnosis, options: Options, inqui
         return replace(plan, warnings=(*plan.warnings, note))
     if diagnosis.remedy is None:
         return replace(plan, refusals=_refuse_unknown_place(observed))
+    if inquiry.product() == podman.PRODUCT:
+        return replace(plan, refusals=podman.refuse_podman(observed, diagnosis, options))
     idle_status = inquiry.idle_status() if observed.state == "running" and observed.spec.idle_command else 0
     if idle_status != 0:
         note = f"{name}: deferred, for its container is not idle (only_when_idle ended with status {idle_status})."

@@ -40,7 +40,7 @@ def prove(engine: ReadingEngine, host: Host, agent: AgentPlan) -> Proof:
     if container is None or not container.inspected.is_running or desired is None or container.proof_obstacle:
         return unproven
     try:
-        with host.root(container.inspected.pid, container.id) as root:
+        with host.root(container.inspected.pid, container.id, container.inspected.started_at) as root:
             inside = _inside(root, agent, container, desired)
             published = (inode, fingerprint(content))
             readers = tuple(_readers(engine, host, root, agent, published)) if content is not None else ()

@@ -92,6 +92,7 @@ def plan_recovery(
     4. ``NAME.am-old`` and ``NAME``     it ended after them: keep a replacement that runs, else back out
     5. ``NAME.am-new`` alone            it is the only copy: give it its name
     6. an original that cannot start    (its namespaces' owner was replaced) where the replacement can: complete it
+    7. ``NAME.am-old`` and a stranger   (no copy of it) that does not run: the original runs under the name
 
     A recovery can be cut off as well, also by a power cut. So a boot finds at every moment a container that it
     starts; a replacement that was started (and may hold a port or an address) is stopped before the original
@@ -122,6 +123,8 @@ def plan_recovery(
     if original is None or replacement is None:  # 3, where the replacement is not there
         return steps.give_name(old) if old else ()
     if not found.is_ours and not is_copy(original, replacement):
+        if old is not None and not (current is not None and current.has_process):
+            return steps.put_before(old, current)
         leftover = SUFFIX_OLD if old is not None else SUFFIX_NEW
         raise RefusedError(
             f"{found.agent}: a container {found.name}{leftover} is left of an earlier recreation, but what stands next "
@@ -229,6 +232,12 @@ class _Steps:
             steps = [*self.start(old, None), *named]
         policy = self._set_policy(old, self._policy(old, None), old.restart_policy, name)
         return (*steps, *policy, *self.remove_image())
+
+    def put_before(self, old: Container, stranger: Container | None) -> tuple[Operation, ...]:
+        """Let the original run under its name, which nothing that runs has. What is beside it is kept, for nobody knows
+        whose it is: the next run asks for a look at it."""
+        aside = [self.rename(stranger, self.found.name + SUFFIX_NEW)] if stranger is not None else []
+        return (*aside, *self.give_name(old))
 
     def back_out(self, original: Container, replacement: Container) -> tuple[Operation, ...]:
         name, new_name = self.found.name, self.found.name + SUFFIX_NEW

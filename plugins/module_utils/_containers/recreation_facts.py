@@ -38,6 +38,8 @@ class RecreationFacts:
     """Why its writable layer cannot be copied exactly; ``None`` if it can."""
     committed_before: str | None = None
     """Image that an earlier run has made of its writable layer, and left."""
+    unknown: tuple[str, ...] = ()
+    """Fields with a value that this collection does not know how to carry."""
     own_links: Mapping[str, str | None] = field(default_factory=dict)
     """Links in its writable layer that an earlier run has made, for whichever agent CLI → where they lead; ``None`` for
     a wanted one that cannot be looked at."""

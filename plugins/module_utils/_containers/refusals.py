@@ -10,7 +10,6 @@ from .._agents.passwd import PASSWD
 from .._agents.placement import SHARED_TARGETS, STORE_TARGETS
 from .._base.paths import is_below
 from .._engine.mounts import MountSpec
-from .create_request import unknown_fields
 from .layer_changes import lost_files
 from .link import link_obstacle
 from .observed import Observed, ObservedContainer
@@ -61,10 +60,9 @@ def _refuse_container(what: str, facts: RecreationFacts, options: Options, is_on
         )
     if facts.image is None:
         found.append(f"{what} is of the image {container.image_id}, which is gone; pull or build it again first.")
-    fields = unknown_fields(container)
-    if fields:
+    if facts.unknown:
         found.append(
-            f"{what} has fields that this version does not know how to keep ({', '.join(fields)}); "
+            f"{what} has fields that this version does not know how to keep ({', '.join(facts.unknown)}); "
             f"update agentops.credentials or recreate the container by hand."
         )
     lost = lost_files(facts, options)

@@ -49,7 +49,7 @@ def launchers_result(agents: Sequence[AgentSpec], result: RunResult) -> dict[str
 
 _FOR_LAUNCHERS = (
     "container", "cli", "mode", "reload", "start", "directory", "target", "docker_args", "engine_api", "compose",
-    "devcontainer",
+    "quadlet", "devcontainer",
 )  # fmt: skip
 
 
@@ -90,7 +90,9 @@ def launcher_result(spec: AgentSpec) -> dict[str, Any]:
 
 def _described(spec: AgentSpec, desired: Desired | None) -> dict[str, Any]:
     """The agent as configured, and the mount for those who start containers themselves."""
-    fragments = launcher_fragments(desired) if desired else {"docker_args": [], "engine_api": {}, "compose": {}}
+    fragments = (
+        launcher_fragments(desired) if desired else {"docker_args": [], "engine_api": {}, "compose": {}, "quadlet": []}
+    )
     return {
         "devcontainer": devcontainer_part(desired, spec.user) if desired else {},
         "container": spec.container,

@@ -73,7 +73,7 @@ def _needed(facts: RecreationFacts, ids: frozenset[str]) -> Iterator[tuple[str, 
 def _look_inside(engine: ReadingEngine, host: Host, container: Container, target: str | None) -> StartConditions:
     sources: list[SourceView] = []
     volumes: list[str] = []
-    with host.root(container.pid, container.id) as root:
+    with host.root(container.pid, container.id, container.started_at) as root:
         devices = [
             (path, host.node(path), root.node(str(row.get("PathInContainer") or path)))
             for row in container.host_config.get("Devices") or ()

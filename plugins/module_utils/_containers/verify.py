@@ -53,7 +53,7 @@ def _fault(engine: ReadingEngine, host: Host, container: Container, expectation:
         return None
     wanted = host.directory(directory)
     try:
-        with host.root(container.pid, container.id) as root:
+        with host.root(container.pid, container.id, container.started_at) as root:
             view = root.stat(target)
     except NotProven as reason:
         # Of one that has just ended the engine still says that it runs.

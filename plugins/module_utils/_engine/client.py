@@ -18,14 +18,17 @@ import traceback
 from typing import Any, Callable, Iterator, Mapping, Sequence, TypeVar, cast
 
 from .._base.errors import EngineError, LateError, NotFoundError
-from .documents import Container, ContainerRow, Document, Image
+from .._base.namespace import in_user_namespace
+from .documents import ApiVersion, Container, ContainerRow, Document, Image
 from .layer import copy_layer
 from .mounts import path_binds
+from .owner import owner_of, socket_path
 
 try:
     import docker
     import docker.errors
     import docker.tls
+    import docker.utils
     import requests.exceptions
 except Exception:  # a part of it that is missing, or does not fit to another
     SDK_MISSING: str | None = traceback.format_exc()
@@ -33,6 +36,7 @@ else:
     SDK_MISSING = None
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Value = TypeVar("_Value")
 
 _READ_LIMIT = 1 << 20
 _MOST_KEPT = 20
@@ -50,6 +54,11 @@ _TESTS: dict[Callable[[int], bool], str] = {
     stat.S_ISBLK: "other",
     stat.S_ISCHR: "gone",  # overlayfs's mark of a deletion, in a container that can make no device
 }
+NEWEST_API = (1, 51)
+"""The newest API version that this collection was tested with: a newer engine is asked in the words of this one.
+
+To lift it: this line, and `make corpus` on such an engine.
+"""
 NOT_ENDED = 124  # as timeout(1) has it
 SAVED_SUFFIX = ".before-agent-mounts"
 
@@ -102,6 +111,11 @@ def _not_connected(docker_host: str, error: BaseException) -> str:
     )
 
 
+def _version(text: str) -> ApiVersion:
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)
+
+
 def _words(error: Any) -> str:
     return str(getattr(error, "explanation", None) or error)
 
@@ -141,13 +155,16 @@ class Engine:
     def __init__(self, docker_host: str, tls: Mapping[str, Any] | None, timeout: int) -> None:
         self._is_socket = docker_host.startswith("unix://")
         try:
+            settings: dict[str, Any] = {
+                "base_url": docker_host,
+                "timeout": timeout,
+                "tls": docker.tls.TLSConfig(**tls) if tls else False,
+            }
+            tested = ".".join(map(str, NEWEST_API))
             with _without_client_configuration() if self._is_socket else contextlib.nullcontext():
-                self._api: Any = docker.APIClient(
-                    base_url=docker_host,
-                    version="auto",
-                    timeout=timeout,
-                    tls=docker.tls.TLSConfig(**tls) if tls else False,
-                )
+                self._newest: Any = docker.APIClient(version="auto", **settings)
+                is_newer = _version(self._newest.api_version) > NEWEST_API
+                self._api: Any = docker.APIClient(version=tested, **settings) if is_newer else self._newest
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
             raise EngineError(_not_connected(docker_host, error)) from None
         except ValueError as error:
@@ -157,11 +174,13 @@ class Engine:
                 f"({error}); correct or remove that file."
             ) from None
         self._timeout = timeout
+        owner = owner_of(socket_path(docker_host) or "")
+        self.namespace = owner.pid if owner and owner.has_namespace and owner.uid == os.geteuid() else None
+        """A process in the user namespace of an engine of this user's own, a rootless one."""
         if self._is_socket:
             # No proxy and no .netrc is meant for a socket; to look for them takes a third of each call's time.
-            self._api.trust_env = False
-        major, minor = self._api.api_version.split(".")[:2]
-        self.api_version = (int(major), int(minor))
+            self._api.trust_env = self._newest.trust_env = False
+        self.api_version = _version(self._api.api_version)
 
     # reading
 
@@ -185,6 +204,12 @@ class Engine:
         return any(option.startswith(("name=userns", "name=rootless")) for option in options)
 
     @_mapped
+    def product(self) -> str:
+        """What the engine calls itself: ``Engine`` is Docker's, ``Podman Engine`` podman's."""
+        components: list[Document] = self._api.version().get("Components") or []
+        return str(components[0].get("Name") or "") if components else ""
+
+    @_mapped
     def containers(self) -> list[ContainerRow]:
         """Every container, running or not."""
         return [ContainerRow(row) for row in self._api.containers(all=True)]
@@ -192,6 +217,11 @@ class Engine:
     @_mapped
     def inspect(self, container: str) -> Container:
         return Container(self._api.inspect_container(container))
+
+    @_mapped
+    def inspect_in_full(self, container: str) -> Container:
+        """The same at the engine's own API version: what is newer than the tested one is hidden from it."""
+        return Container(self._newest.inspect_container(container))
 
     @_mapped
     def inspect_image(self, image: str) -> Image | None:
@@ -228,12 +258,18 @@ class Engine:
 
     @_mapped
     def has_path(self, container: str, path: str) -> bool:
+        return self._path_status(container, path) is not None
+
+    def _path_status(self, container: str, path: str) -> Document | None:
+        """What the engine tells of a path of a container, without its content; ``None`` if nothing is there."""
+        url = self._api._url("/containers/{0}/archive", container)
+        answer = self._api.head(url, params={"path": path}, timeout=self._timeout)
         try:
-            chunks, _status = self._api.get_archive(container, path)
+            self._api._raise_for_status(answer)
         except docker.errors.NotFound:
-            return False
-        cast(Any, chunks).close()
-        return True
+            return None
+        status = docker.utils.decode_json_header(answer.headers["X-Docker-Container-Path-Stat"])
+        return cast(Document, status)
 
     @_mapped
     def kind(self, container: str, path: str) -> str:
@@ -245,15 +281,13 @@ class Engine:
         """
         upper = self.layer_directory(container)
         if upper is not None:
-            return _kind_in_layer(upper, path)
+            return self.with_its_rights(self._timeout, _kind_in_layer, upper, path)
         sources = path_binds(self.inspect(container).host_config)
         if not self.is_local or not all(os.path.exists(source) for source in sources):
             return "file"
-        try:
-            chunks, status = self._api.get_archive(container, path)
-        except docker.errors.NotFound:
+        status = self._path_status(container, path)
+        if status is None:
             return "gone"
-        cast(Any, chunks).close()
         mode = int(status["mode"])
         kind = next((kind for bit, kind in _KINDS.items() if mode & bit), None)
         return kind or ("file" if mode & 0o222 else "fixed")
@@ -264,15 +298,11 @@ class Engine:
         look either."""
         upper = self.layer_directory(container)
         if upper is not None:
-            return _in_layer(upper, path, os.readlink) or ""
+            return self.with_its_rights(self._timeout, _in_layer, upper, path, os.readlink) or ""
         sources = path_binds(self.inspect(container).host_config)
         if not self.is_local or not all(os.path.exists(source) for source in sources):
             return None
-        try:
-            chunks, status = self._api.get_archive(container, path)
-        except docker.errors.NotFound:
-            return ""
-        cast(Any, chunks).close()
+        status = self._path_status(container, path) or {}
         return str(status.get("linkTarget") or "")
 
     @_mapped
@@ -439,7 +469,20 @@ class Engine:
     def layer_directory(self, container: str) -> str | None:
         """The directory of this host that holds the writable layer, where the storage driver has one."""
         directory = self.inspect(container).upper_directory
-        return directory if self.is_local and os.path.isdir(directory or "") else None
+        if not self.is_local or directory is None or not self.may_set_owners:
+            return None
+        return directory if self.with_its_rights(self._timeout, os.path.isdir, directory) else None
+
+    @property
+    def may_set_owners(self) -> bool:
+        """Whether this process may give the engine's files to any user: as root, or in its user namespace."""
+        return os.geteuid() == 0 or self.namespace is not None
+
+    def with_its_rights(self, seconds: float, work: Callable[..., _Value], *arguments: Any) -> _Value:
+        """The value of ``work``, done with the rights that the engine has over its files."""
+        if self.namespace is None:
+            return work(*arguments)
+        return in_user_namespace(self.namespace, seconds, work, *arguments)
 
     def copy_layer(self, source: str, target: str) -> None:
         """Copy the writable layer of a stopped container into that of one that was never started.

@@ -225,7 +225,9 @@ class Container:
 
     @property
     def storage_driver(self) -> str | None:
-        return (self.document.get("GraphDriver") or {}).get("Name")
+        """From API 1.52 containerd's image store tells it as a snapshotter."""
+        snapshot = ((self.document.get("Storage") or {}).get("RootFS") or {}).get("Snapshot") or {}
+        return (self.document.get("GraphDriver") or {}).get("Name") or snapshot.get("Name")
 
     @property
     def upper_directory(self) -> str | None:

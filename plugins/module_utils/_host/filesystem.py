@@ -13,15 +13,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Callable, Collection
 
 from .._base.errors import HostError
+from .._base.namespace import in_user_namespace, user_namespace
 from .acl import granted_readers
 from .bounded import LOOK_SECONDS, NoAnswerError, within
 from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, node_of
 from .openat2 import O_PATH, UnsupportedError, open_beneath
-from .process_root import ContainerRoot
-from .reader import Process, Processes, ProcessTable, obstacle
+from .process_root import ContainerRoot, NamespacedRoot
+from .reader import Process, Processes, ProcessTable, host_id, obstacle, seen_from_inside
 from .reading import read_regular, reopened
-from .users import User, look_as, whose_id
+from .users import User, find_user, look_as, whose_id
 
 _FEW = 16
 """How many files of a directory are looked at: one that may be mounted holds one."""
@@ -124,16 +125,33 @@ class Host:
         return mounts_of("self")
 
     def processes(self, main: int, names: Collection[str]) -> Processes | None:
-        """The processes of a container, with these variables of each; ``None`` where this process is not root's."""
-        return self._processes.of(main, names) if os.geteuid() == 0 else None
+        """The processes of a container, with these variables of each; ``None`` where this process is neither root's nor
+        the user's whose engine it is."""
+        may_look = os.geteuid() == 0 or _is_in_users_namespace(main)
+        return self._processes.of(main, names) if may_look else None
 
     def obstacle(self, process: Process, path: str) -> str | None:
         """Why a process cannot read a file, by its own path for it; ``None`` if it can."""
-        return obstacle(process, path)
+        if not _is_in_users_namespace(process.pid):
+            return obstacle(process, path)
+        try:
+            return in_user_namespace(process.pid, LOOK_SECONDS, obstacle, seen_from_inside(process), path)
+        except OSError as error:
+            return f"it cannot be tried: {error}"
+
+    def ids(self, pid: int, uid: int, gid: int) -> tuple[int, int] | None:
+        """What a uid and a gid of a process's user namespace are on this host; ``None`` if it is not there."""
+        if not os.path.exists(f"/proc/{pid}/uid_map"):
+            return None
+        return host_id(pid, "uid_map", uid), host_id(pid, "gid_map", gid)
 
     def whose_id(self, uid: int) -> str | None:
         """To whom else of this host a uid belongs; ``None`` if to nobody, or to the user's or the engine's own."""
-        return whose_id(uid, self._user)
+        user = self._user
+        if user is None and os.geteuid() != 0:
+            with suppress(HostError):
+                user = find_user(None)
+        return whose_id(uid, user)
 
     def node(self, path: str) -> Node:
         """What stands at ``path``, symbolic links followed."""
@@ -144,8 +162,14 @@ class Host:
         except (OSError, ValueError):
             return UNKNOWN_NODE
 
-    def root(self, pid: int, container_id: str) -> ContainerRoot:
-        return ContainerRoot(pid, container_id)
+    def root(self, pid: int, container_id: str, started_at: str | None) -> ContainerRoot:
+        kind = NamespacedRoot if _is_in_users_namespace(pid) else ContainerRoot
+        return kind(pid, container_id, started_at)
+
+
+def _is_in_users_namespace(pid: int) -> bool:
+    """Whether a process is in a user namespace that this user, who is not root, may enter: a rootless engine's."""
+    return os.geteuid() != 0 and user_namespace(pid) not in (None, user_namespace("self"))
 
 
 def _directory(path: str) -> DirectoryFacts:

@@ -12,16 +12,21 @@ again and so show fresh content for a stale container. Paths below it are resolv
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import os
 import posixpath
+import re
 import stat
-from dataclasses import dataclass
-from typing import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Iterable, TypeVar
 
+from .._base.namespace import in_user_namespace
+from .bounded import LOOK_SECONDS
 from .mountinfo import Mount, mounts_of
 from .node import MISSING_NODE, UNKNOWN_NODE, Node, have_same_content, node_of
 from .openat2 import IN_ROOT, NO_SYMLINKS, O_PATH, UnsupportedError, mount_id, openat2
+from .reader import host_id
 from .reading import fingerprint, read_regular, reopened
 
 _KERNELS = frozenset(
@@ -29,6 +34,8 @@ _KERNELS = frozenset(
     " pstore rpc_pipefs securityfs selinuxfs smackfs sysfs tracefs".split()
 )
 """File systems whose files are the kernel's."""
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -57,17 +64,17 @@ class NotProven(Exception):
 class ContainerRoot:
     """The root directory of a running container, as its process sees it. A context manager.
 
+    :param started_at: when the engine says that its process was started.
     :raises NotProven: the process is not visible from here, is not the container's, or may not be read.
     """
 
-    def __init__(self, pid: int, container_id: str) -> None:
+    def __init__(self, pid: int, container_id: str, started_at: str | None = None) -> None:
         self._pid = pid
         if pid == 0:
             raise NotProven("it has no process at this moment")
         try:
-            with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
-                if container_id not in file.read():
-                    raise NotProven(f"process {pid} on this host is not the container's (a remote engine?)")
+            if not _is_in_cgroup(pid, container_id) and not _was_started(pid, started_at):
+                raise NotProven(f"process {pid} on this host is not the container's (a remote engine?)")
             self._descriptor = os.open(f"/proc/{pid}/root", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise NotProven(f"process {pid} is not visible on this host (a remote engine?)") from None
@@ -200,3 +207,75 @@ class ContainerRoot:
         """Whether a file is made up by the kernel as it is read, by the rights of who reads it, or taken away so."""
         number = mount_id(found)
         return any(mount.id == number and mount.kind in _KERNELS for mount in self.mounts())
+
+
+class NamespacedRoot(ContainerRoot):
+    """The same of a rootless engine's container: what its user may not open, the root of its user namespace may."""
+
+    def __init__(self, pid: int, container_id: str, started_at: str | None) -> None:
+        super().__init__(pid, container_id, started_at)
+        self._seen = ContainerRoot.__new__(ContainerRoot)
+        self._seen._pid, self._seen._descriptor = self._pid, self._descriptor
+
+    def _within(self, work: Callable[..., _Value], *arguments: Any) -> _Value:
+        try:
+            return in_user_namespace(self._pid, LOOK_SECONDS, work, *arguments)
+        except OSError as error:
+            raise NotProven(f"the container's user namespace: {error}") from None
+
+    def stat(self, path: str) -> FileView:
+        return self._on_host(self._within(self._seen.stat, path))
+
+    def lstat(self, path: str) -> FileView:
+        return self._on_host(self._within(self._seen.lstat, path))
+
+    def _on_host(self, view: FileView) -> FileView:
+        """A view whose uid is the host's."""
+        return view if view.uid is None else replace(view, uid=host_id(self._pid, "uid_map", view.uid))
+
+    def node(self, path: str) -> Node:
+        return self._within(self._seen.node, path)
+
+    def has_content_of(self, path: str, host_path: str) -> bool:
+        return self._within(self._seen.has_content_of, path, host_path)
+
+    def holder(self, path: str, targets: Iterable[str]) -> str | None:
+        return self._within(self._seen.holder, path, tuple(targets))
+
+    def read(self, path: str, is_mounted: bool = False) -> bytes | None:
+        return self._within(self._seen.read, path, is_mounted)
+
+
+def _is_in_cgroup(pid: int, container_id: str) -> bool:
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+        return container_id in file.read()
+
+
+_EARLY_SECONDS, _LATE_SECONDS = 60.0, 2.0
+"""How long before and after the time that the engine tells of a start its process can have been made."""
+
+
+def _was_started(pid: int, at: str | None) -> bool:
+    """Whether a process in another mount namespace was made when a container was started.
+
+    It shows what a container's process is where the engine makes no cgroups: the driver ``none`` of a rootless one,
+    ``--cgroups=disabled`` of podman.
+    """
+    if at is None or os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+        return False
+    told = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$", at)
+    if told is None:
+        return False
+    zone = "+0000" if told[3] == "Z" else told[3].replace(":", "")
+    second = datetime.datetime.strptime(told[1] + zone, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    made = second + float(told[2] or 0) - _made_at(pid)
+    return -_LATE_SECONDS <= made <= _EARLY_SECONDS
+
+
+def _made_at(pid: int) -> float:
+    """When a process was made, in seconds since 1970: proc_pid_stat(5), field 22, counts from the boot."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    with open("/proc/stat", encoding="utf-8") as file:
+        boot = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+    return boot + ticks / os.sysconf("SC_CLK_TCK")

@@ -124,6 +124,27 @@ def host_id(pid: int, name: str, inside: int) -> int:
     return _NOBODY
 
 
+def seen_from_inside(process: Process) -> Process:
+    """A process in the numbers of its own user namespace. Groups that are not mapped there are left out."""
+    groups = (_inside_id(process.pid, "gid_map", group) for group in process.groups)
+    return replace(
+        process,
+        uid=_inside_id(process.pid, "uid_map", process.uid),
+        gid=_inside_id(process.pid, "gid_map", process.gid),
+        groups=tuple(group for group in groups if group != _NOBODY),
+    )
+
+
+def _inside_id(pid: int, name: str, outside: int) -> int:
+    """The other way round."""
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
+        for line in file:
+            inside, first, count = map(int, line.split())
+            if first <= outside < first + count:
+                return inside + outside - first
+    return _NOBODY
+
+
 def process_of(pid: int, names: Collection[str] = ()) -> Process | None:
     """A process; ``None`` if it has ended or may not be looked at."""
     try:
@@ -131,10 +152,11 @@ def process_of(pid: int, names: Collection[str] = ()) -> Process | None:
             fields = dict(line.rstrip("\n").partition(":\t")[::2] for line in file)
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read(4096).decode("utf-8", "replace").split("\0")
-        is_here = os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user")
+        # Those in a user's own namespace hold over what is his; root looks for those that hold on this host.
+        is_own = os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user") or os.geteuid() != 0
         ids = [int(fields[key].split()[3]) for key in ("Uid", "Gid")]  # that for the file system
         groups = tuple(int(word) for word in fields["Groups"].split())
-        capabilities, bounding = (int(fields[key], 16) if is_here else 0 for key in ("CapEff", "CapBnd"))
+        capabilities, bounding = (int(fields[key], 16) if is_own else 0 for key in ("CapEff", "CapBnd"))
     except (OSError, KeyError, ValueError, IndexError):
         return None
     return Process(pid, ids[0], ids[1], groups, capabilities, _command(words), _variables(pid, names), bounding)

@@ -16,7 +16,7 @@ import select
 import signal
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Collection, Iterator
 
 from .._base.changes import Changes
 from .._base.errors import AgentMountsError, HostError, unexpected
@@ -108,12 +108,19 @@ def may_use_engine(user: User) -> bool | None:
     return may
 
 
-def as_user(user: User, work: Callable[[Changes], Any], changes: Changes, seconds: float | None = None) -> Any:
+def as_user(
+    user: User,
+    work: Callable[[Changes], Any],
+    changes: Changes,
+    seconds: float | None = None,
+    signals: Collection[int] = (),
+) -> Any:
     """Do ``work`` with the rights of ``user``: in this process if it has them, else in a child that drops root's.
 
     Returns what ``work`` returns, which must be plain data.
 
     :param seconds: how long it may take; a look takes :data:`LOOK_SECONDS`.
+    :param signals: those that are passed on to the child, which goes back by itself.
     :raises HostError: as ``work`` does, and where this process may not act for the user.
     """
     if os.geteuid() == user.uid:
@@ -138,7 +145,7 @@ def as_user(user: User, work: Callable[[Changes], Any], changes: Changes, second
     os.close(writing)
     answer: bytes | None = None
     try:
-        with os.fdopen(reading, "rb", buffering=0) as pipe:
+        with os.fdopen(reading, "rb", buffering=0) as pipe, _passed_on(signals, child):
             answer = _answer(pipe.fileno(), seconds)
     finally:
         if answer is None:
@@ -155,6 +162,16 @@ def as_user(user: User, work: Callable[[Changes], Any], changes: Changes, second
     if "error" in result:
         raise HostError(result["error"])
     return result["value"]
+
+
+@contextlib.contextmanager
+def _passed_on(signals: Collection[int], child: int) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda number, _frame: os.kill(child, number)) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def look_as(user: User, work: Callable[[], Any]) -> Any:

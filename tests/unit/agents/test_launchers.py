@@ -12,6 +12,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents.launc
     devcontainer_part,
     launcher_faults,
     launcher_fragments,
+    quadlet_lines,
 )
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.placement import desired_state
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.override import with_overrides
@@ -54,6 +55,10 @@ def test_the_fragments_for_launchers() -> None:
             ],
             "environment": {variable: target},
         },
+        "quadlet": [
+            f"Mount=type=bind,source=/c,target={target},ro",
+            f"Environment={variable}={target}",
+        ],
     }  # fmt: skip
 
 
@@ -67,6 +72,20 @@ def test_the_part_of_a_devcontainer_json() -> None:
     }
     assert devcontainer_part(desired) == part
     assert devcontainer_part(desired, "1001:1002") == {**part, "remoteUser": "1001"}
+
+
+@pytest.mark.parametrize(
+    ("directory", "line"),
+    [
+        ("/a b", 'Mount="type=bind,source=/a b,target=/run/agent-credentials/claude,ro"'),
+        ("/a\\b", "Mount=type=bind,source=/a\\\\b,target=/run/agent-credentials/claude,ro"),
+        ("/100%", "Mount=type=bind,source=/100%%,target=/run/agent-credentials/claude,ro"),
+    ],
+)
+def test_a_line_for_quadlet_is_one_word_of_a_unit_file(directory: str, line: str) -> None:
+    desired = desired_state(spec(credentials_host_dir=directory), {}, None)
+    assert desired is not None
+    assert quadlet_lines(desired)[0] == line
 
 
 @pytest.mark.parametrize(

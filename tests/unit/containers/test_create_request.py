@@ -167,6 +167,38 @@ def test_only_a_mac_address_that_was_asked_for_is_kept(boss: Any, mac: str, addr
     assert "MacAddress" not in make(boss).body["NetworkingConfig"]["EndpointsConfig"]["agents"]
 
 
+DRAWN, ASKED = "7e:e7:f8:63:d2:f3", "92:d0:c6:0a:29:33"
+
+
+@pytest.mark.parametrize("api", [(1, 48), (1, 51)])
+@pytest.mark.parametrize(("told", "kept"), [(None, None), ("", None), (ASKED, ASKED)])
+def test_since_api_1_48_only_the_mac_address_that_the_engine_says_was_asked_for_is_kept(
+    boss: Any, api: tuple[int, int], told: str | None, kept: str | None
+) -> None:
+    boss["Config"]["MacAddress"] = told
+    boss["NetworkSettings"]["Networks"]["agents"].update(MacAddress=kept or DRAWN, IPAddress="172.18.0.2")
+    request = make(boss, api=api)
+    assert request.body["NetworkingConfig"]["EndpointsConfig"]["agents"].get("MacAddress") == kept
+    assert not any("MAC address" in told for told in request.differences)
+
+
+@pytest.mark.parametrize(
+    ("api", "networks"), [((1, 47), None), ((1, 48), "other"), ((1, 51), "other"), ((1, 52), "agents and other")]
+)
+def test_a_mac_address_of_which_the_engine_does_not_tell_whether_it_was_asked_for_is_announced(
+    boss: Any, api: tuple[int, int], networks: str | None
+) -> None:
+    """What an engine of API 1.52 tells is simulated: it lacks Config.MacAddress."""
+    row = boss["NetworkSettings"]["Networks"]["agents"]
+    row.update(MacAddress=DRAWN, IPAddress="172.18.0.2")
+    boss["NetworkSettings"]["Networks"]["other"] = {**row, "MacAddress": ASKED, "NetworkID": "n2"}
+    told = [sentence for sentence in make(boss, api=api).differences if "MAC address" in sentence]
+    wanted = (
+        f"the engine chooses another MAC address in the network {networks}: it does not tell whether one was asked for"
+    )
+    assert told == ([wanted] if networks else [])
+
+
 def test_what_is_wanted_is_all_that_differs(boss: Any) -> None:
     wanted = Overrides((MOUNT,), ("/home/claude/.claude/.credentials.json",), (("X", "1"),))
     plain, changed = make(boss).body, make(boss, wanted).body
@@ -193,6 +225,8 @@ def test_unknown_fields_with_a_value_are_named(boss: Any) -> None:
     boss["HostConfig"].update(New=1, Empty=None)
     boss["Config"]["Newer"] = "x"
     assert unknown_fields(Container(boss)) == ("Config.Newer", "HostConfig.New")
+    boss["HostConfig"].update(New=None, Umask=0)
+    assert unknown_fields(Container(boss)) == ("Config.Newer", "HostConfig.Umask")
 
 
 TARGETS = st.lists(

@@ -62,8 +62,8 @@ OF_NOBODY = {
     "mounts": "those of the host",
     "inode": "asked for a proof only",
     "read": "asked for a proof only",
+    "product": "the engine's",
     "obstacle": "asked for a proof only",
-    "readers": "asked for a proof only",
     "whose_id": "asked for a proof only",
 }
 """The calls that a run makes for no single agent, and those of ``agent_mounts_info``, which has its own boundary."""
@@ -158,6 +158,7 @@ ARRANGED: dict[str, Callable[[World], None]] = {
     "kind": _runtime_files,
     "read_file": _stopped,
     "link_target": _own_link,
+    "ids": lambda world: world.engine.named("dev")["State"].update(Pid=PID),
     "processes": lambda world: world.engine.named("dev")["State"].update(Pid=PID),
     "execute": lambda world: _entry(world, only_when_idle=["true"]),
     "connect": _networks,

@@ -41,7 +41,7 @@ class Root(fakes.FakeRoot):
 class Host(fakes.FakeHost):
     closed_to: tuple[int, ...] = ()
 
-    def root(self, pid: int, container_id: str) -> Root:
+    def root(self, pid: int, container_id: str, started_at: str | None) -> Root:
         return Root(self, self.engine.world[container_id])
 
     def read(self, path: str) -> bytes | None:

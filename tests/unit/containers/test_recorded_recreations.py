@@ -70,6 +70,40 @@ def test_the_request_of_a_replacement_is_the_same_again(recorded: Any) -> None:
     assert second.restart_policy == first.restart_policy
 
 
+def as_engine_29_tells(document: Any) -> Any:
+    """A recorded document without what API 1.52 (Docker 29) does not tell any more (moby, api/docs/CHANGELOG.md)."""
+    result = copy.deepcopy(document)
+    result["Config"].pop("MacAddress", None)
+    if not result["Config"].get("OnBuild"):
+        result["Config"].pop("OnBuild", None)
+    result["HostConfig"].pop("KernelMemoryTCP", None)
+    networks = result["NetworkSettings"]["Networks"]
+    result["NetworkSettings"] = {"Networks": networks, "Ports": result["NetworkSettings"].get("Ports")}
+    result.pop("GraphDriver", None)
+    result["Storage"] = {"RootFS": {"Snapshot": {"Name": "overlayfs"}}}
+    return result
+
+
+def test_an_engine_of_api_1_52_makes_the_same_request(recorded: Any) -> None:
+    """Lifting the cap of the client costs what an engine tells no more: a MAC address."""
+    if recorded["api"] != API["engine_26_1"]:
+        pytest.skip("its documents lack more than those of Docker 29")
+    newer = {**recorded, "api": (1, 52), "before": as_engine_29_tells(recorded["before"])}
+    newer["image"] = {**newer["image"], "Config": {k: v for k, v in newer["image"]["Config"].items() if v}}
+    request, wanted = make(newer, "before", WANTED), make({**recorded, "api": (1, 51)}, "before", WANTED)
+    assert without_macs(request.body) == without_macs(wanted.body)
+    assert Container(newer["before"]).storage_driver == "overlayfs"
+    assert Container(newer["before"]).upper_directory is None
+
+
+def without_macs(body: Any) -> Any:
+    body = without_engine_words({key: value for key, value in body.items() if value and key != "MacAddress"})
+    body["HostConfig"].pop("KernelMemoryTCP", None)
+    for row in body["NetworkingConfig"]["EndpointsConfig"].values():
+        row.pop("MacAddress", None)
+    return body
+
+
 def stated(connection: tuple[str, Any]) -> tuple[str, Any]:
     """A connection without its empty fields."""
     return connection[0], {key: value for key, value in connection[1].items() if value}

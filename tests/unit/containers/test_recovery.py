@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.layer_changes import is_committed_from
+
 from .. import fakes
 from ..world import World
 from .situations import add_sidecar, options
@@ -183,6 +185,34 @@ def test_a_leftover_that_is_no_copy_is_not_removed(world: World) -> None:
     world.engine.world[foreign["Id"]] = foreign
     assert re.search(r"boss: a container boss\.am-old is left", world.failure())
     assert world.engine.writes == []
+
+
+@pytest.mark.parametrize("name", ["boss", "boss.am-new", None])
+def test_the_original_runs_under_its_name_where_nothing_else_does_whatever_is_beside_it(
+    world: World, name: str | None
+) -> None:
+    """As podman with ``carry`` has left it: what is beside the original is nobody's copy, and does not run."""
+    stop(world, "boss")
+    world.engine.named("boss")["Name"] = "/boss.am-old"
+    if name:
+        stranger = fakes.recorded("boss_file_mount.json")
+        stranger.update(Id="f" * 64, Name=f"/{name}")
+        stranger["Config"]["Cmd"] = ["something", "else"]
+        stranger["State"].update(Status="created", Running=False, Pid=0)
+        world.engine.world[stranger["Id"]] = stranger
+    world.attempt()
+    assert world.engine.running() == ["boss"]
+    assert ("f" * 64 in world.engine.world) == (name is not None)
+    if name:
+        assert "boss.am-new is left of an earlier recreation, but what stands next to it is no copy" in world.failure()
+        assert (world.engine.running(), world.engine.named("boss")["Id"]) == (["boss"], BOSS)
+
+
+def test_an_image_of_a_layer_is_known_with_a_registry_before_its_name() -> None:
+    """Podman says docker.io/library/ before it."""
+    name = f"agentops-carried:boss-{BOSS[:12]}"
+    assert all(is_committed_from(prefix + name, BOSS) for prefix in ("", "docker.io/library/", "localhost/"))
+    assert not is_committed_from(f"docker.io/library/other:boss-{BOSS[:12]}", BOSS)
 
 
 def test_three_containers_of_one_recreation_are_left_to_a_person(world: World) -> None:

@@ -32,6 +32,25 @@ def test_what_must_not_be_recreated_is_refused_by_name(world: World, change: Any
     assert world.engine.writes == []
 
 
+@pytest.mark.parametrize(("umask", "is_refused"), [(None, False), (0, True), (18, True)])
+def test_what_only_a_newer_api_tells_is_asked_for_before_a_recreation(
+    world: World, umask: int | None, is_refused: bool
+) -> None:
+    world.engine.newer = {"Umask": umask}
+    if not is_refused:
+        assert world.run().changed
+        return
+    assert "does not know how to keep (HostConfig.Umask)" in world.failure()
+    assert world.engine.writes == []
+
+
+def test_a_rerun_asks_nothing_at_the_newer_api(world: World) -> None:
+    world.run()
+    world.engine.reads.clear()
+    world.run()
+    assert "inspect_in_full" not in world.engine.reads
+
+
 @pytest.mark.parametrize("field", ["NetworkMode", "PidMode", "IpcMode"])
 def test_containers_that_hold_on_to_this_one_are_named(world: World, field: str) -> None:
     add_sidecar(world, field)

@@ -16,7 +16,8 @@ from ..world import World
 
 MODULES = "ansible_collections.agentops.credentials.plugins.modules"
 CHANGING = {
-    "change", "create_request", "execute", "inquiry", "layer_changes", "leftovers", "operations", "planner", "probe",
+    "change", "create_request", "execute", "inquiry", "layer_changes", "leftovers", "operations", "planner", "podman",
+    "probe",
     "recovery", "recreation", "recreation_advice", "refusals", "relations", "start_conditions", "start_looks", "steady",
     "together", "verify", "versions",
 }  # fmt: skip

@@ -106,10 +106,10 @@ def test_what_cannot_be_looked_at_after_the_start_has_ended(world: World, monkey
     """The engine says for a moment that it runs."""
     look, engine = world.host.root, world.engine
 
-    def root(pid: int, container_id: str) -> Any:
+    def root(pid: int, container_id: str, started_at: str | None) -> Any:
         if container_id != BOSS and engine.named("boss")["Id"] == container_id:
             raise NotProven("its process has ended")
-        return look(pid, container_id)
+        return look(pid, container_id, started_at)
 
     def sleep(_seconds: float) -> None:
         engine.named("boss")["State"].update(Status="exited", Running=False, ExitCode=1)

@@ -89,7 +89,7 @@ class _Seeing(fakes.FakeHost):
     def realpath(self, path: str) -> str:
         return path.rstrip("/")
 
-    def root(self, pid: int, container_id: str) -> fakes.FakeRoot:
+    def root(self, pid: int, container_id: str, started_at: str | None) -> fakes.FakeRoot:
         return self.root_class(self, self.engine.world[container_id])
 
 

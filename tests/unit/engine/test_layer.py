@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import stat
+import subprocess
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -23,6 +27,9 @@ class Layers:
     def layer_directory(self, container: str) -> str | None:
         directory = self.directories[container]
         return None if directory is None else str(directory)
+
+    def with_its_rights(self, seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
+        return work(*arguments)
 
 
 @pytest.fixture
@@ -83,8 +90,8 @@ def test_a_layer_that_cannot_be_reached_is_refused_with_the_fix(
     with pytest.raises(EngineError) as caught:
         copy_layer(Layers(**directories), "old", "new")
     assert str(caught.value) == (
-        "the writable layer can be copied only as root on the engine's host with the storage driver overlay2; "
-        "set writable_layer to discard, or copy the files out first"
+        "the writable layer can be copied only with the right to set owners on the engine's host, and with the "
+        "storage driver overlay2; set writable_layer to discard, or copy the files out first"
     )
     assert list(new.iterdir()) == []
 
@@ -96,3 +103,19 @@ def test_a_copy_that_fails_is_an_error_with_the_words_of_cp(
     gone = tmp_path / "gone/new"
     with pytest.raises(EngineError, match=r"^the writable layer could not be copied: cp: .*gone/new.*No such file"):
         copy_layer(Layers(old=old, new=gone), "old", "new")
+
+
+def test_a_copy_whose_owners_differ_is_an_error(
+    old: pathlib.Path, new: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cp says nothing when it may not set them (a user who is not root)."""
+
+    def copied(command: list[str], **_options: Any) -> Any:
+        done = subprocess.CompletedProcess(command, 0, "", "")
+        shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True, ignore=lambda *_: {"pipe", "deleted"})
+        (new / "home/agent/work").chmod(0o600)
+        return done
+
+    monkeypatch.setattr(subprocess, "run", copied)
+    with pytest.raises(EngineError, match=r"could not be copied: /home/agent/\w+ has another owner, mode or kind"):
+        copy_layer(Layers(old=old, new=new), "old", "new")

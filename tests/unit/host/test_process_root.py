@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import socket
 import stat
+import subprocess
+import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -70,6 +74,43 @@ def test_a_process_of_another_container_proves_nothing() -> None:
         process_root.ContainerRoot(os.getpid(), "0" * 64)
     with pytest.raises(process_root.NotProven, match="not visible"):
         process_root.ContainerRoot(2**22 + 1, "0" * 64)
+
+
+@pytest.fixture
+def other_mounts() -> Iterator[int]:
+    """A process in a mount namespace of its own, as a container's is, in no cgroup of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root makes a mount namespace")
+    process = subprocess.Popen(["unshare", "--mount", "sleep", "60"])
+    end = time.monotonic() + 5
+    while os.readlink(f"/proc/{process.pid}/ns/mnt") == os.readlink("/proc/self/ns/mnt") and time.monotonic() < end:
+        time.sleep(0.01)
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def ago(seconds: float, form: str = "%Y-%m-%dT%H:%M:%S.%f000Z") -> str:
+    """A time as engines tell it."""
+    zone = datetime.UTC if form.endswith("Z") else datetime.timezone(datetime.timedelta(hours=2))
+    return (datetime.datetime.now(zone) - datetime.timedelta(seconds=seconds)).strftime(form)
+
+
+def test_without_cgroups_a_containers_process_is_known_by_its_mounts_and_its_start(other_mounts: int) -> None:
+    """The cgroup driver ``none`` of a rootless Docker, ``--cgroups=disabled`` of podman."""
+    for told in (ago(0), ago(-20), ago(0, "%Y-%m-%dT%H:%M:%SZ"), ago(0, "%Y-%m-%dT%H:%M:%S.%f+02:00")):
+        with process_root.ContainerRoot(other_mounts, "0" * 64, told) as root:
+            assert root.stat("/").kind == "directory"
+    for told in (ago(60), ago(-120), "0001-01-01T00:00:00Z", "yesterday", ""):
+        with pytest.raises(process_root.NotProven, match="not the container's"):
+            process_root.ContainerRoot(other_mounts, "0" * 64, told)
+
+
+def test_a_process_with_this_ones_mounts_is_no_containers_whenever_it_was_started() -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        with pytest.raises(process_root.NotProven, match="not the container's"):
+            process_root.ContainerRoot(process.pid, "0" * 64, ago(0))
+        process.kill()
 
 
 def test_what_stands_at_a_path_is_told_by_kind_and_identity(tmp_path: pathlib.Path, own_cgroup: str) -> None:

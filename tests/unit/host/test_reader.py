@@ -15,6 +15,10 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.agentops.credentials.plugins.module_utils._base.namespace import (
+    in_user_namespace,
+    user_namespace,
+)
 from ansible_collections.agentops.credentials.plugins.module_utils._host.acl import ACL_ACCESS, Readers
 from ansible_collections.agentops.credentials.plugins.module_utils._host.reader import (
     Process,
@@ -24,6 +28,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._host.reader 
     host_id,
     obstacle,
     process_of,
+    seen_from_inside,
 )
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
@@ -192,3 +197,43 @@ def test_roots_own_has_what_the_container_may_have(running: Process) -> None:
 )
 def test_a_command_is_named_by_what_an_interpreter_runs(words: list[str], name: str) -> None:
     assert _command(words) == name
+
+
+FIRST = 100_000
+
+
+@pytest.fixture
+def mapped() -> Iterator[Process]:
+    """A process in a user namespace, whose root is uid 100000 of this host, as in a rootless engine's container."""
+    process = subprocess.Popen(["unshare", "--user", "sleep", "60"])
+    end = time.monotonic() + 5
+    while user_namespace(process.pid) == user_namespace("self") and time.monotonic() < end:
+        time.sleep(0.01)
+    try:
+        for name in ("uid_map", "gid_map"):
+            pathlib.Path(f"/proc/{process.pid}/{name}").write_text(f"0 {FIRST} 65536\n")
+    except OSError as error:
+        pytest.skip(f"no user namespaces here: {error}")
+    found = process_of(process.pid)
+    assert found is not None
+    yield found
+    process.kill()
+    process.wait()
+
+
+def test_a_process_is_seen_from_inside_in_its_namespaces_numbers(mapped: Process) -> None:
+    outside = replace(mapped, uid=FIRST + 1000, gid=FIRST + 7, groups=(FIRST + 5, 12))
+    inside = seen_from_inside(outside)
+    assert (inside.uid, inside.gid, inside.groups) == (1000, 7, (5,))
+    assert (host_id(mapped.pid, "uid_map", 1000), host_id(mapped.pid, "uid_map", 70_000)) == (FIRST + 1000, 65534)
+
+
+@pytest.mark.parametrize(("uid", "is_let_in"), [(FIRST + 1000, True), (FIRST + 1001, False), (FIRST, False)])
+def test_in_a_users_namespace_it_is_tried_with_the_rights_of_its_root(
+    mapped: Process, login: pathlib.Path, uid: int, is_let_in: bool
+) -> None:
+    os.chown(login, FIRST + 1000, FIRST + 1000)
+    login.chmod(0o600)
+    reader = replace(mapped, uid=uid, gid=uid, groups=(uid,), capabilities=0)
+    words = in_user_namespace(mapped.pid, 10, obstacle, seen_from_inside(reader), str(login))
+    assert words == (None if is_let_in else "Permission denied")
