@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from dataclasses import replace
 from typing import Any, Callable, Collection, Mapping
@@ -15,7 +16,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_requ
 
 from ._agents import config
 from ._base.changes import Changes
-from ._base.errors import ConfigError, EngineError, HostError, RunEnded
+from ._base.errors import AgentMountsError, ConfigError, EngineError, HostError, RunEnded
 from ._base.paths import is_below
 from ._catalog import mirror_paths
 from ._catalog.cli import AgentCli
@@ -26,9 +27,10 @@ from ._containers.options import Options, Request
 from ._engine.client import SDK_MISSING, Engine
 from ._engine.owner import owner_of as owner_of_socket
 from ._engine.owner import socket_path
+from ._host.bounded import LOOK_SECONDS, within
 from ._host.filesystem import Host
 from ._host.trust import read_configuration, redirectable
-from ._host.users import User, as_user, find_user, owner_of
+from ._host.users import User, as_user, find_user, look_as, owner_of
 
 _SOURCES = ("path", "agents")
 
@@ -79,6 +81,7 @@ def make_module(**more: dict[str, Any]) -> AnsibleModule:
 
 
 ROOTS_SOCKET = "/var/run/docker.sock"
+ROOTS_PODMAN = "/run/podman/podman.sock"
 RUNTIME = "/run/user"
 
 
@@ -251,3 +254,33 @@ def engine(module: AnsibleModule) -> Engine:
         if params["client_cert"]:
             tls["client_cert"] = (params["client_cert"], params["client_key"])
     return Engine(params["docker_host"], tls, params["timeout"])
+
+
+_OTHER_SECONDS = 5
+
+
+def in_other_engines(module: AnsibleModule, containers: Collection[str]) -> dict[str, str]:
+    """Containers that the asked engine lacks → the address of another one on this host that has one of that name.
+
+    Root's engines are asked, and with his own rights those of the user whose login it is; only names are believed.
+    """
+    found: dict[str, str] = {}
+    if not containers:
+        return found
+    user = user_of(os.path.expanduser(module.params["home"]))
+    asked = os.path.realpath(socket_path(module.params["docker_host"]) or "")
+    own = (f"{RUNTIME}/{user.uid}/docker.sock", f"{RUNTIME}/{user.uid}/podman/podman.sock")
+    for path, owner in ((ROOTS_SOCKET, 0), (ROOTS_PODMAN, 0), *((path, user.uid) for path in own)):
+        if os.path.realpath(path) != asked:
+            ask = functools.partial(_names_at, path, owner)
+            with contextlib.suppress(AgentMountsError, OSError):
+                names = look_as(user, ask) if owner == user.uid else within(LOOK_SECONDS, ask)
+                found = {**{name: f"unix://{path}" for name in names if name in containers}, **found}
+    return found
+
+
+def _names_at(path: str, owner: int) -> list[str]:
+    listening = owner_of_socket(path)
+    if listening is None or listening.uid != owner:
+        return []
+    return [name for row in Engine(f"unix://{path}", None, _OTHER_SECONDS).containers() for name in row.names]

@@ -305,6 +305,7 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers i
     report,
     run,
 )
+from ansible_collections.agentops.credentials.plugins.module_utils._containers.advice import in_another_engine
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.options import Options
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.ports import Session
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.owner import socket_path
@@ -335,18 +336,21 @@ def _run(module: AnsibleModule, options: Options) -> dict[str, Any]:
         with _locked(module, session) if not module.check_mode else contextlib.nullcontext():
             result = run.reconcile(request, session)
         returned = report.run_result(result)
+        absent = [plan.observed for plan in result.plan.agents if plan.observed.container is None]
+        elsewhere = _agents_module.in_other_engines(module, {observed.spec.container for observed in absent})
+        warnings = [*result.warnings, *in_another_engine(absent, elsewhere)]
     else:
         agents, result = for_launchers.prepare_for_launchers(
             request, _agents_module.host_of(request.context.home), provider
         )
-        returned = report.launchers_result(agents, result)
+        returned, warnings = report.launchers_result(agents, result), list(result.warnings)
     changes = Changes(module.check_mode)
     if module.params["manifest"]:
         text = report.manifest(returned["agents"])
         write_manifest(module.params["manifest"], text, request.context.home, changes)
         returned["changed"] = returned["changed"] or bool(changes.changes)
     return {
-        "warnings": list(result.warnings),
+        "warnings": warnings,
         "returned": {**returned, "diff": provider.diff + report.diff(result) + changes.diff},
     }
 

@@ -223,6 +223,11 @@ agents:
         The uid on the host of whom the operator has said to start the agent CLI as. V(none) if that is not known, or
         it is root, who can read the login anyhow.
       type: int
+    elsewhere:
+      description: >-
+        Of an agent whose container the engine does not have, the address of another engine on the host that has one of
+        that name.
+      type: str
     idle_status:
       description: >-
         Exit status of C(container.only_when_idle), where a run of M(agentops.credentials.agent_mounts) would ask it.
@@ -282,10 +287,13 @@ def _look(module: AnsibleModule) -> dict[str, Any]:
     api = _agents_module.engine(module)
     seen = inspect_agents.inspect_agents(request, api, host)
 
+    absent = {plan.observed.spec.container for plan in seen.agents if plan.observed.container is None}
+    elsewhere = _agents_module.in_other_engines(module, absent)
     judged = {}
 
     def look(plan: AgentPlan) -> dict[str, Any]:
-        seen_now = info(plan, prove(api, host, plan), seen.shares_login_with.get(plan.agent, ()))
+        others = seen.shares_login_with.get(plan.agent, ())
+        seen_now = info(plan, prove(api, host, plan), others, elsewhere.get(plan.observed.spec.container))
         judgement = judged[plan.agent] = judge(seen_now, datetime.datetime.now(datetime.timezone.utc))
         return {**seen_now, "standing": judgement.standing.value, "judgement": judgement.of(plan.agent)}
 

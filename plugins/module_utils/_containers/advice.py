@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import posixpath
+from typing import Iterable, Mapping
 
 from .._agents.config import AgentSpec
 from .._agents.directory import reader_warnings
@@ -118,3 +119,16 @@ def way_advice(diagnosis: Diagnosis, observed: Observed, way: Way, path: str) ->
     if obstacle:
         return f"no link is made, for {obstacle}; move that away, or have it look elsewhere"
     return "make that file's directory, as its reader's own, and run agentops.credentials.site"
+
+
+def in_another_engine(absent: Iterable[Observed], elsewhere: Mapping[str, str]) -> list[str]:
+    """Whose containers the asked engine lacks, and another has.
+
+    :param elsewhere: container → the address of that other engine.
+    """
+    return [
+        f"{one.spec.name}: a container named {one.spec.container} is in the engine at {elsewhere[one.spec.container]}; "
+        f"set docker_host to that."
+        for one in absent
+        if one.spec.container in elsewhere
+    ]

@@ -59,8 +59,12 @@ class ProvedReader:
     advice: str | None
 
 
-def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, Any]:
-    """One agent's part of what ``agent_mounts_info`` returns; ``sharers`` are the agents that write the same login."""
+def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str], elsewhere: str | None = None) -> dict[str, Any]:
+    """One agent's part of what ``agent_mounts_info`` returns.
+
+    :param sharers: the agents that write the same login.
+    :param elsewhere: the address of another engine that has a container of this name.
+    """
     observed = agent.observed
     spec, desired, container = observed.spec, observed.desired, observed.container
     identity = observed.directory.identity
@@ -72,6 +76,7 @@ def info(agent: AgentPlan, proof: Proof, sharers: Sequence[str]) -> dict[str, An
     }
     return {
         "container": spec.container,
+        "elsewhere": elsewhere,
         "cli": spec.cli.name,
         "mode": spec.mode,
         "reload": spec.cli.reload,

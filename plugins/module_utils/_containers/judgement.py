@@ -45,6 +45,9 @@ def judge(agent: Mapping[str, Any], now: datetime.datetime) -> Judgement:
     """
     container, mirror = agent["container"], agent["mirror"]
     if agent["verdict"] == "absent":
+        if agent["elsewhere"]:
+            where = f"there is one in the engine at {agent['elsewhere']}: set docker_host to that"
+            return Judgement(Standing.ABSENT, f"the engine asked has no container named {container}, but {where}")
         return Judgement(Standing.ABSENT, f"there is no container named {container}: start it, or correct its name")
     if agent["state"] == "restarting":
         return Judgement(

@@ -147,6 +147,7 @@ def test_any_state_file(content: bytes) -> None:
         "accept_exposure": False,
         "mode": "mirror",
         "idle_status": None,
+        "elsewhere": None,
         "reload": "watches",
         "started_at": None,
         "mirror": mirror,

@@ -42,6 +42,7 @@ AGENT: dict[str, Any] = {
     "readers": [READER],
     "accept_exposure": False,
     "idle_status": None,
+    "elsewhere": None,
     "published": {"fingerprint": "abc", "expires_at": "2026-11-28T15:00:00Z"},
     "mirror": MIRROR,
 }
@@ -74,6 +75,7 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
         "works", "logged out: agents keep the last login, it ends at T",
     ),
     "no container": ({"verdict": "absent", "state": "absent", "fresh": None}, "absent", "there is no container named boss-1: start it, or correct its name"),
+    "a container of another engine": ({"verdict": "absent", "state": "absent", "fresh": None, "elsewhere": "unix:///run/user/1000/docker.sock"}, "absent", "the engine asked has no container named boss-1, but there is one in the engine at unix:///run/user/1000/docker.sock: set docker_host to that"),
     "stopped": ({"state": "exited", "fresh": None}, "stopped", "the container boss-1 is exited"),
     "not looked at": ({"fresh": None}, "not_proven", "what boss-1 sees could not be looked at: run as root, on the engine's own host"),
     "deferred": (
