@@ -87,6 +87,7 @@ def _observed(
     real = source if source is None or normalise(source) == spec.former else host.realpath(source)
     processes = host.processes(container.pid, variables(spec.cli)) if root is not None else None
     readers = ways(spec, container, passwd, processes)
+    of_placement = desired.links if desired else ()
     desired = _with_links(desired, spec, container, root, readers)
     seen, states = None, {}
     if root is not None and desired is not None:
@@ -107,7 +108,9 @@ def _observed(
             proof_obstacle,
             ways=readers,
             asked_uid=_asked_uid(engine, spec, container, passwd, processes),
-            link_owners={link: owner_by_home(link, passwd, user) for link in (desired.links if desired else ())},
+            link_owners={
+                link: _link_owner(link, of_placement, passwd, user) for link in (desired.links if desired else ())
+            },
             other_secrets=_other_secrets(spec, desired, container, root),
             exposures=exposures(
                 spec, desired, container, [host.realpath(one) for one in spec.sources], *_mounts(host, root)
@@ -133,6 +136,16 @@ def _with_links(
     files = [mount.target for mount in container.mounts if is_file_mount(mount, spec, desired)]
     looked_at = [way for way in readers if way.config_file and root and _is_its_own(root, way)]
     return with_links(desired, spec, [*files, *(str(way.config_file) for way in looked_at)])
+
+
+def _link_owner(link: str, of_placement: Sequence[str], passwd: str, user: ContainerUser | None) -> tuple[int, int]:
+    """Whose a link is to be: it lies in a directory of mode 0700, which may have to be made.
+
+    The container's user looks at that of the placement, whoever's home it is in: ``HOME`` may be the image's.
+    """
+    if user is not None and user.uid != 0 and link in of_placement:
+        return user.uid, user.gid
+    return owner_by_home(link, passwd, user)
 
 
 def _is_its_own(root: ContainerRoot, way: Way) -> bool:

@@ -228,3 +228,12 @@ def test_a_link_on_a_volume_waits_until_the_original_has_stopped(world: World) -
     boss["HostConfig"]["Binds"].append("home:/home/claude")
     kinds = [type(operation) for operation in world.run(check_mode=True).plan.operations]
     assert kinds.index(MakeLink) > kinds.index(StopContainer)
+
+
+def test_a_link_in_the_home_that_the_image_names_is_the_container_users(world: World) -> None:
+    """It lies in a directory of mode 0700, and /home/claude is claude's by the image's passwd file."""
+    config = world.engine.named("boss")["Config"]
+    config.update(User="12345", Env=["HOME=/home/claude", *config["Env"]])
+    steps = world.run(check_mode=True).plan.operations
+    links = {step.path: (step.uid, step.gid) for step in steps if isinstance(step, MakeLink)}
+    assert links == {"/home/claude/.claude/.credentials.json": (12345, 0)}
