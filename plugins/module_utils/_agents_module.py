@@ -214,13 +214,17 @@ _RUN_SECONDS = 24 * 3600.0
 
 
 def with_rights_of_engine(
-    module: AnsibleModule, work: Callable[[], dict[str, Any]], signals: Collection[int] = ()
+    module: AnsibleModule,
+    work: Callable[[], dict[str, Any]],
+    signals: Collection[int] = (),
+    load: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """What ``work`` returns, which is plain data; where a user runs the engine it is done with his rights alone.
 
     Such an engine is that user's program: what it says of paths and processes is his word, which root believes in
     nothing.
 
+    :param load: imports what ``work`` imports late, for Ansible's archive of the module is root's to read.
     :raises ConfigError: the engine is another's than whose login it is.
     """
     where = module.params["docker_host"]
@@ -233,6 +237,8 @@ def with_rights_of_engine(
             f"the engine at {where} is a program of uid {engine.uid}, and the login is that of {user.name} (uid "
             f"{user.uid}); set docker_host to the engine of root or of {user.name}."
         )
+
+    load()
 
     def in_child(_changes: Changes) -> dict[str, Any]:
         os.environ["HOME"] = user.home

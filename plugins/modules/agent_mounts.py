@@ -393,7 +393,9 @@ def main() -> None:
         signal.signal(number, _end_run)
     try:
         if params["apply"]:
-            done = _agents_module.with_rights_of_engine(module, lambda: _run(module, options), _SIGNALS)
+            done = _agents_module.with_rights_of_engine(
+                module, lambda: _run(module, options), _SIGNALS, run.change_of_containers
+            )
         else:
             done = _run(module, Options())
     except (AgentMountsError, RunEnded) as error:

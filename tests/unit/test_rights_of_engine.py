@@ -71,6 +71,16 @@ def test_a_users_engine_is_asked_as_that_user(module: Any, monkeypatch: pytest.M
     assert os.getuid() == 0
 
 
+def test_what_is_imported_late_is_imported_as_root(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible's archive of the module lies in a directory of root's: scenario rootless ended with Permission denied."""
+    listens(monkeypatch, Owner(1, NOBODY.pw_uid))
+    seen: list[int] = []
+    done = _agents_module.with_rights_of_engine(
+        module, lambda: {"loaded by": seen, **who()}, load=lambda: seen.append(os.getuid())
+    )
+    assert (done["loaded by"], done["uid"]) == ([0], NOBODY.pw_uid)
+
+
 def test_an_engine_of_another_user_than_whose_login_it_is_is_refused(
     module: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

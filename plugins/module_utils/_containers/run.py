@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Callable, Mapping
 
 from .._agents import shared_logins
 from .._base.errors import ConfigError
@@ -22,7 +22,7 @@ from .checked_agents import checked_agents
 from .isolation import Failures, bound
 from .observe import observe_all, observed_logins
 from .options import Request
-from .plan import Plan
+from .plan import Outcome, Plan
 from .ports import ContainerList, Host, Session
 from .settled import settled
 from .verdict import Verdict
@@ -57,11 +57,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
     looked_at = observe_all(session, containers, agents, failures) if is_tidy else None
     outcome = settled(request, session.provider, agents, looked_at) if looked_at is not None else None
     if outcome is None:
-        # The one late import. What changes something is half of the code, and Ansible hands Python a module as source:
-        # in each run it compiles whatever is imported. A run without drift, which is most of them, does without.
-        from .change import change
-
-        outcome = change(request, session, containers, agents, looked_at, failures)
+        outcome = change_of_containers()(request, session, containers, agents, looked_at, failures)
     plans = outcome.plan.agents
     notes += (*(note for plan in plans for note in plan.warnings), *outcome.notes)
     logins = failures.gather((plan.agent, bound(observed_logins, plan.observed)) for plan in plans)
@@ -73,6 +69,17 @@ def reconcile(request: Request, session: Session) -> RunResult:
         failures.sentences,
         outcome.changed,
     )
+
+
+def change_of_containers() -> Callable[..., Outcome]:
+    """The one late import: what changes something is half of the code.
+
+    Ansible hands Python a module as source, and in each run it compiles whatever is imported. A run without drift,
+    which is most of them, does without.
+    """
+    from .change import change
+
+    return change
 
 
 def _require_closed(request: Request, host: Host, containers: ContainerList) -> None:
