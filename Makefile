@@ -42,7 +42,8 @@ molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name
 .PHONY: molecule-full
 molecule-full: venv ## The long forms of the scenarios that have one (more than an hour; see molecule/README.md)
 	@scripts/host-image
-	@FULL=1 scripts/molecule attacks drift fidelity field_reports life power_cut
+	@scripts/clients-image
+	@FULL=1 scripts/molecule attacks clients drift fidelity field_reports life power_cut
 
 .PHONY: test-attacks
 test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; more than an hour)
