@@ -15,11 +15,9 @@ from .conftest import CHECKOUT, Host, host_named
 NEWEST = (CHECKOUT / "tests/installed/requirements-newest.txt").read_text()
 INSTALL = {
     "bookworm": "apt-get install --yes --no-install-recommends ansible-core",
-    "trixie": f"""
-        apt-get install --yes --no-install-recommends python3-venv
-        python3 -m venv /opt/newest
-        cat >/tmp/requirements.txt <<'EOF'\n{NEWEST}\nEOF
-        /opt/newest/bin/pip install --require-hashes --only-binary :all: --requirement /tmp/requirements.txt
+    "trixie": """
+        echo /opt/newest >"$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/newest.pth"
+        sed -i '1s|.*|#!/usr/bin/python3|' /opt/newest/bin/*
         ln -sf /opt/newest/bin/ansible* /usr/local/bin/
     """,
 }
@@ -50,13 +48,26 @@ class Core:
         return output
 
 
+def _copy_newest(host: Host, directory: pathlib.Path) -> None:
+    """Debian has no package of it, and a host may not reach PyPI: the controller does."""
+    requirements = CHECKOUT / "tests/installed/requirements-newest.txt"
+    subprocess.run(
+        ["uv", "pip", "install", "--quiet", "--python-platform", "linux", "--python-version", "3.13",
+         "--only-binary", ":all:", "--require-hashes", "--target", directory, "--requirement", requirements],
+        check=True,
+    )  # fmt: skip
+    subprocess.run(["docker", "cp", f"{directory}/.", f"{host.container}:/opt/newest"], check=True)
+
+
 @pytest.fixture(scope="module", params=list(INSTALL))
-def core(request: pytest.FixtureRequest) -> Core:
+def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Core:
     """With the agent of scenario default (none runs yet) and one of scenario migrate (a file mount)."""
     release = request.param
     host = host_named(release)
     archive = pathlib.Path(os.environ["AGENTOPS_ARCHIVE"])
     subprocess.run(["docker", "cp", archive, f"{host.container}:/root/{archive.name}"], check=True)
+    if release == "trixie":
+        _copy_newest(host, tmp_path_factory.mktemp("newest"))
     agents = {
         "boss": {
             "container": {"name": f"{USER}-boss", "credentials_host_path": f"/home/{USER}/.claude/.credentials.json"}
@@ -99,7 +110,7 @@ def test_verify_fails_where_no_agent_runs(core: Core) -> None:
 def test_a_file_mount_becomes_a_directory_mount(core: Core) -> None:
     """Scenario migrate."""
     core.host.run(
-        f"docker run --detach --name {USER}-boss --label kept=yes --volume"
+        f"docker run --detach --name {USER}-boss --user 0 --label kept=yes --volume"
         f" /home/{USER}/.claude/.credentials.json:/home/claude/.claude/.credentials.json:ro agentops-agent >/dev/null"
     )
     core.must("site", "--check --diff")
