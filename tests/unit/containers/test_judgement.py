@@ -75,12 +75,16 @@ WAYS: dict[str, tuple[dict[str, Any], str, str]] = {
         "works", "logged out: agents keep the last login, it ends at T",
     ),
     "no container": ({"verdict": "absent", "state": "absent", "fresh": None}, "absent", "there is no container named boss-1: start it, or correct its name"),
-    "a container of another engine": ({"verdict": "absent", "state": "absent", "fresh": None, "elsewhere": "unix:///run/user/1000/docker.sock"}, "absent", "the engine asked has no container named boss-1, but there is one in the engine at unix:///run/user/1000/docker.sock: set docker_host to that"),
+    "a container of another engine": (
+        {"verdict": "absent", "state": "absent", "fresh": None, "elsewhere": "unix:///x"},
+        "absent", "the engine asked has no container named boss-1, but there is one in the engine at unix:///x: set docker_host to that",
+    ),
     "stopped": ({"state": "exited", "fresh": None}, "stopped", "the container boss-1 is exited"),
     "not looked at": ({"fresh": None}, "not_proven", "what boss-1 sees could not be looked at: run as root, on the engine's own host"),
     "deferred": (
         {"fresh": False, "verdict": "file_mount", "reasons": ["/x is a file mount, which stays at one inode"], "idle_status": 1},
-        "deferred", "/x is a file mount, which stays at one inode; boss-1 is not idle now (only_when_idle ended with status 1), and a later run of agentops.credentials.site serves it",
+        "deferred", "/x is a file mount, which stays at one inode; boss-1 is not idle now (only_when_idle ended with status 1), "
+        "and a later run of agentops.credentials.site serves it",
     ),
     "a variable masks it": (
         {"fresh": False, "readers": [{**READER, "masks": ["ANTHROPIC_API_KEY"]}]},

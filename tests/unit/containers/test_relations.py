@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -77,6 +77,11 @@ def test_an_owner_that_another_program_replaced_is_found_by_its_service() -> Non
     assert meant(both, Everyone([both, new, other]))["7" * 64] == new
 
 
+def image_labels(of_images: Mapping[str, Mapping[str, str]]) -> Callable[[Container], Mapping[str, str]]:
+    """The labels of the images, by their containers' ids."""
+    return lambda container: of_images[container.id]
+
+
 def test_the_labels_of_an_image_do_not_decide_whose_namespaces_a_container_gets() -> None:
     """Its author wrote them: they would put his container into the network of one that he names, or that one into his."""
     labels = {"com.docker.compose.project": "p", "com.docker.compose.depends_on": "vpn:service_started:true"}
@@ -84,11 +89,8 @@ def test_the_labels_of_an_image_do_not_decide_whose_namespaces_a_container_gets(
     user = container("user", 11, labels, NetworkMode="container:" + "7" * 64)
     new = container("p-vpn-1", 9, service)
     for hostile, their_labels in ((user, labels), (new, service)):
-
-        def image_labels(one: Container, hostile: Container = hostile, given: Any = their_labels) -> Mapping[str, str]:
-            return given if one is hostile else {"maintainer": "somebody"}
-
-        assert meant(user, Everyone([user, new], image_labels=image_labels)) == {}
+        of_images = {user.id: {"maintainer": "somebody"}, new.id: {"maintainer": "somebody"}, hostile.id: their_labels}
+        assert meant(user, Everyone([user, new], image_labels=image_labels(of_images))) == {}
     assert meant(user, Everyone([user, new], image_labels=lambda _one: {})) == {"7" * 64: new}
 
 
