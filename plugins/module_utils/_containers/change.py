@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 from dataclasses import replace
+from functools import partial
 from typing import Iterable, Mapping, Sequence
 
 from .._agents.config import AgentSpec
 from .._base.errors import AgentMountsError, EngineError, RefusedError
 from . import execute
 from .inquiry import ContainerInquiry
-from .isolation import Failures, bound
+from .isolation import Failures
 from .leftovers import interrupted, left_probe, recover
 from .observe import observe, observe_all
 from .observed import Observed
@@ -78,20 +78,20 @@ def _recover(
     found = []
     for container in containers.interrupted():
         agent = names.get(container, container)
-        one = failures.attempt(agent, bound(interrupted, session.engine, containers, agent, container))
+        one = failures.attempt(agent, partial(interrupted, session.engine, containers, agent, container))
         found += [one] if one else []
     done: list[Operation] = []
     for container in containers.probed():
         agent = names.get(container, container)
-        swept = failures.attempt(agent, bound(_sweep, request, session, containers, agent, container))
+        swept = failures.attempt(agent, partial(_sweep, request, session, containers, agent, container))
         done += swept or ()
     there = containers.ids
     for one in in_order_of_need(found):
         if request.check_mode:
-            steps = failures.attempt(one.agent, bound(plan_recovery, one, None, there)) or ()
+            steps = failures.attempt(one.agent, partial(plan_recovery, one, None, there)) or ()
             there -= removed_by(steps)
         else:
-            steps = failures.attempt(one.agent, bound(_put_in_order, session, one)) or ()
+            steps = failures.attempt(one.agent, partial(_put_in_order, session, one)) or ()
         done += steps
     return tuple(done)
 
@@ -107,7 +107,7 @@ def _sweep(
 
 def _put_in_order(session: Session, one: Interrupted) -> tuple[Operation, ...]:
     try:
-        return execute.put_in_order(session, functools.partial(recover, session.engine, one.agent, one.name))
+        return execute.put_in_order(session, partial(recover, session.engine, one.agent, one.name))
     except EngineError as error:
         raise RefusedError(
             f"{one.agent}: what an earlier recreation of {one.name} left could not be put in order: {error}. Look at "
@@ -156,7 +156,7 @@ def _plan_container(
     found = []
     for observed in together:
         plan = failures.attempt(
-            observed.spec.name, bound(_plan_agent, request, session, containers, observed, replaced or {})
+            observed.spec.name, partial(_plan_agent, request, session, containers, observed, replaced or {})
         )
         found += [plan] if plan is not None else []
     if len(found) > 1:
@@ -190,7 +190,7 @@ def _carry_out(plans: Sequence[AgentPlan], request: Request, session: Session, f
     done: list[str] = []
 
     def carry_out(plan: AgentPlan) -> None:
-        if failures.attempt(plan.agent, bound(_apply, session, plan)):
+        if failures.attempt(plan.agent, partial(_apply, session, plan)):
             done.append(plan.agent)
 
     served = {plan.agent: plan.served_by for plan in plans if plan.served_by}
@@ -231,12 +231,12 @@ def _plan_late(
     late: AgentPlan, plans: Sequence[AgentPlan], request: Request, session: Session, failures: Failures
 ) -> list[AgentPlan]:
     """The plans of the agents of one container, which are made again now that what it needs is replaced."""
-    containers = failures.attempt(late.agent, bound(ContainerList.of, session.engine))
+    containers = failures.attempt(late.agent, partial(ContainerList.of, session.engine))
     if containers is None:
         return []
     specs = [plan.observed.spec for plan in plans if plan.container == late.container]
     looks = [
-        failures.attempt(spec.name, bound(observe, session.engine, session.host, containers, spec)) for spec in specs
+        failures.attempt(spec.name, partial(observe, session.engine, session.host, containers, spec)) for spec in specs
     ]
     together = [one for one in looks if one is not None]
     again = _plan_container(request, session, containers, together, failures, _replaced(plans))
@@ -282,7 +282,7 @@ def _verdicts_after(
         observed = observe(session.engine, session.host, containers, plan.observed.spec)
         return diagnose(observed, request.options).verdict
 
-    seen = {plan.agent: failures.attempt(plan.agent, bound(look_again, plan)) for plan in changed}
+    seen = {plan.agent: failures.attempt(plan.agent, partial(look_again, plan)) for plan in changed}
     return {agent: verdict for agent, verdict in seen.items() if verdict is not None}
 
 
@@ -296,7 +296,7 @@ def _retire(
 ) -> tuple[Operation, ...]:
     """Remove what moves to another place have left, where no container of the engine has it mounted any more."""
     places = [
-        (former, failures.attempt(former.agent, bound(session.provider.leftovers, former)))
+        (former, failures.attempt(former.agent, partial(session.provider.leftovers, former)))
         for former in former_places(request, agents)
     ]
     if not any(left for _former, left in places):
@@ -313,7 +313,7 @@ def _retire(
     for former, left in places:
         if left and not containers.users_of(former.path) - recreated:
             operation = RetireOnHost(former.agent, "", former, left)
-            if request.check_mode or failures.attempt(operation.agent, bound(_retired, session, operation)):
+            if request.check_mode or failures.attempt(operation.agent, partial(_retired, session, operation)):
                 done.append(operation)
     return tuple(done)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Sequence
 
 from .._agents import directory
@@ -23,7 +24,7 @@ def checked_agents(request: Request, host: Host, failures: Failures) -> tuple[li
     notes = list(request.config.notes)
     agents = []
     for spec in request.config.agents:
-        warned = failures.attempt(spec.name, lambda spec=spec: _check_directory(request, host, spec))  # type: ignore[misc]
+        warned = failures.attempt(spec.name, partial(_check_directory, request, host, spec))
         if warned is not None:
             notes += warned
             agents.append(spec)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from .._agents import directory
 from .._agents.config import AgentSpec
 from .._agents.host_needs import host_needs
@@ -13,7 +15,7 @@ from .._agents.launchers import desired_without_container, launcher_faults
 from .._base.errors import ConfigError
 from .._base.printable import printable
 from .checked_agents import checked_agents
-from .isolation import Failures, bound
+from .isolation import Failures
 from .options import Request
 from .plan import Operation, Plan, ProvideOnHost
 from .ports import Host, Provider
@@ -26,7 +28,7 @@ def prepare_for_launchers(request: Request, host: Host, provider: Provider) -> t
     agents, notes = checked_agents(request, host, failures)
     served, operations = [], []
     for spec in agents:
-        prepared = failures.attempt(spec.name, bound(_prepare_for_launcher, request, host, provider, spec))
+        prepared = failures.attempt(spec.name, partial(_prepare_for_launcher, request, host, provider, spec))
         if prepared is not None:
             made, warned = prepared
             served.append(spec)

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Mapping, Sequence
 
 from .._agents import shared_logins
 from .._agents.config import AgentSpec
 from .._base.printable import printable
 from .checked_agents import checked_agents
-from .isolation import Failures, bound
+from .isolation import Failures
 from .observe import observe, observed_logins
 from .options import Request
 from .plan import AgentPlan
@@ -42,9 +43,9 @@ def inspect_agents(request: Request, engine: ReadingEngine, host: Host) -> Inspe
         observed = observe(engine, host, containers, spec)
         return as_it_is(observed, diagnose(observed, request.options))
 
-    looked_at = [failures.attempt(spec.name, bound(inspect, spec)) for spec in agents]
+    looked_at = [failures.attempt(spec.name, partial(inspect, spec)) for spec in agents]
     plans = [plan for plan in looked_at if plan is not None]
-    logins = failures.gather((plan.agent, bound(observed_logins, plan.observed)) for plan in plans)
+    logins = failures.gather((plan.agent, partial(observed_logins, plan.observed)) for plan in plans)
     return Inspection(tuple(_warned(plan, logins) for plan in plans), shared_logins.sharers(logins), failures)
 
 

@@ -54,11 +54,6 @@ class Failures:
         return bool(self.sentences)
 
 
-def bound(work: Callable[..., _Value], *arguments: Any) -> Callable[[], _Value]:
-    """``work`` with its arguments, for :meth:`Failures.attempt`."""
-    return lambda: work(*arguments)
-
-
 def with_failures(
     agents: Mapping[str, dict[str, Any] | None], failures: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import replace
+from functools import partial
 from typing import Sequence
 
 from .._agents.config import AgentSpec
@@ -26,7 +27,7 @@ from .._host.reader import MAY_READ_ALL, Processes
 from .._host.reading import fingerprint
 from .._host.users import FIRST_PERSON
 from .exposure import exposures
-from .isolation import Failures, bound
+from .isolation import Failures
 from .observed import LinkState, Observed, ObservedContainer
 from .ports import NOT_HERE, ContainerList, Host, ReadingEngine, Session
 from .ways import Way, variables, ways
@@ -38,7 +39,7 @@ def observe_all(
     """Container → its agents, of those that could be looked at."""
     looked_at: dict[str, list[Observed]] = {}
     for spec in agents:
-        seen = failures.attempt(spec.name, bound(observe, session.engine, session.host, containers, spec))
+        seen = failures.attempt(spec.name, partial(observe, session.engine, session.host, containers, spec))
         if seen is not None:
             looked_at.setdefault(spec.container, []).append(seen)
     return looked_at

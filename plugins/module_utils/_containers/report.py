@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, Collection, Mapping, Sequence
 
 from .._agents.config import AgentSpec
 from .._agents.launchers import desired_without_container, devcontainer_part, launcher_fragments
 from .._agents.placement import Desired
 from .._engine.documents import Document
-from .isolation import Failures, bound, with_failures
+from .isolation import Failures, with_failures
 from .plan import AgentPlan, ProvideOnHost
 from .run import RunResult
 from .verdict import Verdict
@@ -28,7 +29,7 @@ def run_result(result: RunResult) -> dict[str, Any]:
     def described(plan: AgentPlan) -> dict[str, Any]:
         return agent_result(plan, result.after[plan.agent], result.shares_login_with.get(plan.agent, ()))
 
-    agents = {plan.agent: failures.attempt(plan.agent, bound(described, plan)) for plan in result.plan.agents}
+    agents = {plan.agent: failures.attempt(plan.agent, partial(described, plan)) for plan in result.plan.agents}
     return {
         "changed": result.changed,
         "agents": with_failures(agents, failures.sentences),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Callable, Mapping
 
 from .._agents import shared_logins
@@ -19,7 +20,7 @@ from .._base.names import without_suffix
 from .._base.paths import is_below
 from .._base.printable import printable
 from .checked_agents import checked_agents
-from .isolation import Failures, bound
+from .isolation import Failures
 from .observe import observe_all, observed_logins
 from .options import Request
 from .plan import Outcome, Plan
@@ -60,7 +61,7 @@ def reconcile(request: Request, session: Session) -> RunResult:
         outcome = change_of_containers()(request, session, containers, agents, looked_at, failures)
     plans = outcome.plan.agents
     notes += (*(note for plan in plans for note in plan.warnings), *outcome.notes)
-    logins = failures.gather((plan.agent, bound(observed_logins, plan.observed)) for plan in plans)
+    logins = failures.gather((plan.agent, partial(observed_logins, plan.observed)) for plan in plans)
     return RunResult(
         outcome.plan,
         outcome.after,

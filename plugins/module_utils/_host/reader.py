@@ -116,12 +116,21 @@ def host_id(pid: int, name: str, inside: int) -> int:
 
     One that is not mapped is nobody's.
     """
+    ranges = _id_map(pid, name)
+    return next((outside + inside - first for first, outside, count in ranges if 0 <= inside - first < count), _NOBODY)
+
+
+def _inside_id(pid: int, name: str, outside: int) -> int:
+    """The other way round."""
+    ranges = _id_map(pid, name)
+    return next((inside + outside - first for inside, first, count in ranges if 0 <= outside - first < count), _NOBODY)
+
+
+def _id_map(pid: int, name: str) -> list[tuple[int, int, int]]:
+    """Ranges of ids: the first in the namespace, the first on this host, and how many. None if they may not be read."""
     with suppress(OSError, ValueError), open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
-        for line in file:
-            first, outside, count = map(int, line.split())
-            if first <= inside < first + count:
-                return outside + inside - first
-    return _NOBODY
+        return [(first, outside, count) for first, outside, count in (map(int, line.split()) for line in file)]
+    return []
 
 
 def seen_from_inside(process: Process) -> Process:
@@ -133,16 +142,6 @@ def seen_from_inside(process: Process) -> Process:
         gid=_inside_id(process.pid, "gid_map", process.gid),
         groups=tuple(group for group in groups if group != _NOBODY),
     )
-
-
-def _inside_id(pid: int, name: str, outside: int) -> int:
-    """The other way round."""
-    with suppress(OSError, ValueError), open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
-        for line in file:
-            inside, first, count = map(int, line.split())
-            if first <= outside < first + count:
-                return inside + outside - first
-    return _NOBODY
 
 
 def process_of(pid: int, names: Collection[str] = ()) -> Process | None:

@@ -26,6 +26,15 @@ def podman(world: World) -> World:
     return world
 
 
+def has_the_mount(podman: World) -> None:
+    """As after a start with the launchers' arguments: made here by a run on an engine that may be changed."""
+    podman.engine.calls_itself = "Engine"
+    podman.run()
+    podman.engine.calls_itself = "Podman Engine"
+    podman.engine.writes.clear()
+    podman.engine.reads.clear()
+
+
 @pytest.mark.parametrize(
     ("labels", "fix"),
     [
@@ -69,32 +78,22 @@ def test_no_container_is_recreated_and_who_can_do_it_is_told_how(
     ],
 )
 def test_a_stale_container_is_restarted_by_who_started_it(podman: World, labels: Any, fix: str) -> None:
-    podman.engine.calls_itself = "Engine"
-    podman.run()
-    podman.engine.calls_itself = "Podman Engine"
+    has_the_mount(podman)
     podman.engine.named("boss")["Config"]["Labels"] = labels
-    podman.engine.writes.clear()
     podman.host.stale = (1, 2)
     assert podman.failure().endswith(fix)
     assert podman.engine.writes == []
 
 
 def test_to_take_the_mount_away_is_for_who_started_it_too(podman: World) -> None:
-    podman.engine.calls_itself = "Engine"
-    podman.run()
-    podman.engine.calls_itself = "Podman Engine"
-    podman.engine.writes.clear()
+    has_the_mount(podman)
     options(podman, state="absent")
     assert f"start it again without what is mounted at {TARGET}." in podman.failure()
     assert podman.engine.writes == []
 
 
 def test_a_container_that_was_started_with_the_launchers_arguments_is_well(podman: World) -> None:
-    podman.engine.calls_itself = "Engine"
-    podman.run()
-    podman.engine.calls_itself = "Podman Engine"
-    podman.engine.writes.clear()
-    podman.engine.reads.clear()
+    has_the_mount(podman)
     result = podman.run()
     assert (result.changed, result.after["boss"]) == (False, Verdict.OK)
     assert podman.engine.reads == ["containers", "inspect"]
