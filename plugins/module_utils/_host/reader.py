@@ -128,9 +128,12 @@ def _inside_id(pid: int, name: str, outside: int) -> int:
 
 def _id_map(pid: int, name: str) -> list[tuple[int, int, int]]:
     """Ranges of ids: the first in the namespace, the first on this host, and how many. None if they may not be read."""
+    ranges: list[tuple[int, int, int]] = []
     with suppress(OSError, ValueError), open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
-        return [(first, outside, count) for first, outside, count in (map(int, line.split()) for line in file)]
-    return []
+        for line in file:
+            inside, outside, count = map(int, line.split())
+            ranges.append((inside, outside, count))
+    return ranges
 
 
 def seen_from_inside(process: Process) -> Process:
