@@ -2,7 +2,10 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hand the module what it reads of inline agents, and nothing else: Ansible prints a module's arguments at -vvv."""
+"""Hand the module what it reads of inline agents, and nothing else: Ansible prints a module's arguments at -vvv.
+
+In the role, its variables are the module's options.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import CONTAINER_KEYS
 from ansible_collections.agentops.credentials.plugins.module_utils._base.near import nearest
+from ansible_collections.agentops.credentials.plugins.plugin_utils.role_options import LOOK, MOUNTS, mounts_options
 from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
     in_words_of_the_role,
     is_in_role,
@@ -68,13 +72,20 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        in_role, looks = is_in_role(task_vars), self._task.action.endswith("_info")
         arguments = dict(self._task.args)
         # Returned, not raised: ansible-core before 2.19 has words of its own for an exception.
-        fault = misspelt_in_role(task_vars) or _without_agents(arguments, "agent_containers_" * is_in_role(task_vars))
+        fault = misspelt_in_role(task_vars)
+        if in_role and not fault:
+            given = mounts_options(LOOK if looks else MOUNTS, task_vars, self._templar.template)
+            arguments = {**given, **arguments}
+            if not looks and not arguments.get("agents"):
+                arguments.pop("agents", None)
+        fault = fault or _without_agents(arguments, "agent_containers_" * in_role)
         if fault:
             return {**result, "failed": True, "msg": fault}
         if "agents" in arguments:
             arguments["agents"] = known_keys(arguments["agents"])
         module = self._task.action
         result.update(self._execute_module(module_name=module, module_args=arguments, task_vars=task_vars))
-        return in_words_of_the_role(result, arguments.keys()) if is_in_role(task_vars) else result
+        return in_words_of_the_role(result, arguments.keys()) if in_role else result

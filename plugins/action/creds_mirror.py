@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Look for misspelt variables of the role before the module runs, and tell its variables in place of options."""
+"""In the role, its variables are the module's options: misspelt ones are told before it runs, and faults in their names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.agentops.credentials.plugins.plugin_utils.role_options import MIRROR, options_of_role
 from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
     in_words_of_the_role,
     is_in_role,
@@ -22,10 +23,13 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        if not is_in_role(task_vars):
+            result.update(self._execute_module(task_vars=task_vars))
+            return result
         fault = misspelt_in_role(task_vars)
         if fault:
             return {**result, "failed": True, "msg": fault}
-        result.update(self._execute_module(task_vars=task_vars))
-        if not is_in_role(task_vars):
-            return result
-        return in_words_of_the_role(result, self._task.args.keys(), "creds_mirror")
+        given = options_of_role("creds_mirror", MIRROR, task_vars, self._templar.template)
+        arguments = {**given, **self._task.args}
+        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        return in_words_of_the_role(result, arguments.keys(), "creds_mirror")

@@ -19,7 +19,7 @@ _DEFAULT = re.compile(r"^([a-z_]+):", re.MULTILINE)
 _REGISTERED = ("creds_mirror_result", "agent_containers_result", "agent_containers_verified")
 
 # A module's option → the variable by which the role agent_containers sets it, where it is not agent_containers_OPTION.
-_SET_BY = {
+SET_BY = {
     "home": "agent_containers_user",
     "mirror_clis": "creds_mirror_clis",
     "mirror_place": "creds_mirror_place",
@@ -67,7 +67,7 @@ def in_words_of_the_role(
     """A module's result, with the role's variables in its sentences in place of the module's options."""
     names = {option: f"{role}_{option}" for option in options}
     if role == "agent_containers":
-        names.update((option, variable) for option, variable in _SET_BY.items() if option in options)
+        names.update((option, variable) for option, variable in SET_BY.items() if option in options)
     names = {option: variable for option, variable in names.items() if variable in variables()}
     # An option of one word is a word, too: it is meant only where something is set to a value.
     words = "|".join(name for name in names if "_" not in name) or _NEVER

@@ -82,7 +82,7 @@ def test_what_cannot_work_is_told_in_a_sentence(stranger: Stranger) -> None:
 EXAMPLES = {
     "module": ("agent_mounts", "agent_mounts_info", "creds_mirror", "fleet_report"),
     "lookup": ("agent_catalog",),
-    "filter": ("agent_table", "docker_args"),
+    "filter": ("agent_problems", "agent_table", "docker_args"),
 }
 
 
