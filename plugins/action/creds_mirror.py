@@ -2,7 +2,10 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In the role, its variables are the module's options: misspelt ones are told before it runs, and faults in their names."""
+"""In the role, its variables are the module's options.
+
+Misspelt ones are told before the module runs, and its faults in their names.
+"""
 
 from __future__ import annotations
 

@@ -4,8 +4,8 @@
 
 """The options of a module that its role's variables set: ``ROLE_OPTION``, or as ``SET_BY`` says.
 
-Not by templates in the role's tasks: Ansible compiles each of them anew for each host, and some twenty of a task cost the
-controller a third of what a ping does (docs/fleet.md).
+Not by templates in the role's tasks: Ansible compiles each of them anew for each host, and some twenty of a task cost
+the controller a third of what a ping does (docs/fleet.md).
 """
 
 from __future__ import annotations

@@ -85,5 +85,7 @@ def test_what_is_wrong_with_a_template_is_told() -> None:
         ({"agent_containers_apply": False, "agent_containers_agents": {}}, {"home": "~", "apply": False, "agents": {}}),
     ],
 )  # fmt: skip
-def test_paths_of_the_containers_side_are_in_the_users_home(variables_: dict[str, Any], options: dict[str, Any]) -> None:
+def test_paths_of_the_containers_side_are_in_the_users_home(
+    variables_: dict[str, Any], options: dict[str, Any]
+) -> None:
     assert mounts_options(MOUNTS, variables_, same) == options
