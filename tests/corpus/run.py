@@ -1,11 +1,13 @@
 """Run the corpus against this host's engine and print a table. As root, on a throwaway host: see scripts/corpus.
 
 ``python3 -m corpus.run [--representative] [--verbose] [NAME...]``; the exit status is 0 when nothing failed or was lost.
+DOCKER_HOST is the engine, root's by default.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import collections
 import concurrent.futures
 import contextlib
@@ -13,11 +15,14 @@ import functools
 import io
 import os
 import pathlib
+import pickle
+import pwd
 import shlex
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import docker
@@ -25,6 +30,7 @@ import docker.errors
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import ConfigContext, parse
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.provide import Provider
+from ansible_collections.agentops.credentials.plugins.module_utils._base.changes import Changes
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import AgentMountsError, RefusedError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.names import (
     SUFFIX_NEW,
@@ -37,11 +43,14 @@ from ansible_collections.agentops.credentials.plugins.module_utils._containers.p
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Verdict
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import Engine
 from ansible_collections.agentops.credentials.plugins.module_utils._engine.documents import ContainerRow
+from ansible_collections.agentops.credentials.plugins.module_utils._engine.owner import owner_of
 from ansible_collections.agentops.credentials.plugins.module_utils._host.filesystem import Host
+from ansible_collections.agentops.credentials.plugins.module_utils._host.users import User, as_user, find_user
 
 from . import compare, snapshot
 from .option_sets import OPTION_SETS, OptionSet
 
+ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 ROOT = pathlib.Path("/opt/corpus")
 SOURCE = ROOT / "login/.credentials.json"
 DIRECTORY = ROOT / "claude-credentials"
@@ -141,6 +150,9 @@ def prepare(client: Any) -> dict[str, str]:
         file.write_text('{"claudeAiOauth": {"accessToken": "fake-token-corpus"}}\n')
     (ROOT / "config").chmod(0o777)
     DIRECTORY.chmod(0o700)
+    user = whose_engine()
+    for path in (SOURCE.parent, SOURCE, DIRECTORY, DIRECTORY / ".credentials.json") if user else ():
+        os.chown(path, user.uid, user.gid)
     (ROOT / "data/environment").write_text("FROM_FILE=yes\n# comment\nPATH\n")
     (ROOT / "data/labels").write_text("from.file=yes\nempty.label=\n")
     (ROOT / "data/seccomp.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
@@ -223,32 +235,75 @@ def wait_until_settled(name: str, client: Any) -> None:
         time.sleep(0.05)
 
 
-def recreate(row: OptionSet, engine: Engine) -> containers_run.RunResult:
+def whose_engine() -> User | None:
+    """The user whose program the engine is; ``None`` for root's."""
+    owner = owner_of(ENGINE.partition("://")[2])
+    return find_user(pwd.getpwuid(owner.uid).pw_name) if owner and owner.uid != 0 else None
+
+
+def with_its_rights(work: Callable[[], Any]) -> Any:
+    """What ``work`` returns or raises, done as the module does it: with the rights of the user whose engine it is."""
+    user = whose_engine()
+    if user is None:
+        return work()
+
+    def in_child(_changes: Changes) -> str:
+        os.environ["HOME"] = user.home
+        try:
+            done = work(), None
+        except (AgentMountsError, docker.errors.DockerException, OSError) as error:
+            done = None, error
+        return base64.b64encode(pickle.dumps(done)).decode()
+
+    answer = base64.b64decode(as_user(user, in_child, Changes(False), 5 * PATIENCE))
+    value, error = pickle.loads(answer)  # noqa: S301 (our own child's, on a throwaway host)
+    if error is not None:
+        raise error
+    return value
+
+
+def recreate(row: OptionSet) -> containers_run.RunResult:
     """What the module does."""
-    name = container_name(row)
-    agents = {row.name: {"container": {"name": name, "credentials_host_dir": str(DIRECTORY)}}}
-    context = ConfigContext("corpus", "/root", {str(SOURCE): str(DIRECTORY)})
-    request = Request(parse({"agents": agents}, context), context, Options(wait_timeout=20, **row.choices))
-    return containers_run.reconcile(request, Session(engine, Host(), Provider("/root")))
+
+    def work() -> containers_run.RunResult:
+        user = whose_engine()
+        home = user.home if user else "/root"
+        context = ConfigContext("corpus", home, {str(SOURCE): str(DIRECTORY)})
+        agents = {row.name: {"container": {"name": container_name(row), "credentials_host_dir": str(DIRECTORY)}}}
+        request = Request(parse({"agents": agents}, context), context, Options(wait_timeout=20, **row.choices))
+        return containers_run.reconcile(request, Session(own_view(row), Host(), Provider(home)))
+
+    return with_its_rights(work)
+
+
+def is_copyable(row: OptionSet) -> bool:
+    return bool(with_its_rights(lambda: own_view(row).layer_directory(container_name(row)) is not None))
+
+
+def own_view(row: OptionSet) -> OwnView:
+    engine = OwnView(ENGINE, None, 60)
+    engine.name, engine.copyable = container_name(row), row.copyable
+    return engine
 
 
 def run(row: OptionSet, values: dict[str, str]) -> Result:
     """Start, look, recreate, look again, compare; and a second run must find nothing to do."""
-    client = docker.APIClient(version="auto")
+    client = docker.APIClient(ENGINE, version="auto")
     result, began, name = Result(row), time.monotonic(), container_name(row)
-    engine = OwnView("unix:///var/run/docker.sock", None, 60)
-    engine.name, engine.copyable = name, row.copyable
     try:
         start(row, values, client)
+        if row.choices.get("writable_layer") == "carry" and not is_copyable(row):
+            # Where the engine names no directory of the layer (containerd's store) each is made an image of.
+            result.row = row = replace(row, differences=row.differences | {"commit"})
         others = {other: client.inspect_container(other) for other in OTHERS}
         before = snapshot.take(client.inspect_container(name), others)
-        outcome = recreate(row, engine)
+        outcome = recreate(row)
         if outcome.failures:
             raise RefusedError("\n".join(outcome.failures.values()))
         wait_until_settled(name, client)
         after = snapshot.take(client.inspect_container(name), others)
         judge(result, before, after, outcome)
-        again = recreate(row, engine)
+        again = recreate(row)
         if again.changed or again.failures:
             result.verdict = "FAILED"
             result.details.append(f"a second run would change it: {again.plan}{again.failures or ''}")
@@ -297,7 +352,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
 
-    client = docker.APIClient(version="auto")
+    client = docker.APIClient(ENGINE, version="auto")
     version = client.version()
     api = tuple(int(number) for number in client.api_version.split("."))
     known = [row for row in OPTION_SETS if row.since <= api <= row.until]

@@ -18,7 +18,11 @@ from typing import Any
 from .option_sets import OPTION_SETS
 
 RUNTIME = pathlib.Path("/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby")
-RUNTIMES = (RUNTIME, pathlib.Path("/run/containerd/io.containerd.runtime.v2.task/moby"))
+RUNTIMES = (
+    RUNTIME,
+    pathlib.Path("/run/containerd/io.containerd.runtime.v2.task/moby"),
+    *pathlib.Path("/run/user").glob("*/docker/containerd/daemon/io.containerd.runtime.v2.task/moby"),
+)
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 
 _BY_NATURE = frozenset(
@@ -165,7 +169,9 @@ def _process(pid: int, config: dict[str, Any], others: dict[str, dict[str, Any]]
 
 def _whose(proc: pathlib.Path, kind: str, others: dict[str, dict[str, Any]]) -> str:
     own = os.stat(proc / "ns" / kind).st_ino
-    pids = {"the host's": 1, **{f"that of {name}": other["State"]["Pid"] for name, other in others.items()}}
+    # A rootless engine's containers share its namespaces when they share "the host's".
+    engines = {"the engine's": int(file.read_text()) for file in pathlib.Path("/run/user").glob("*/docker.pid")}
+    pids = {"the host's": 1, **engines, **{f"that of {name}": other["State"]["Pid"] for name, other in others.items()}}
     for owner, pid in pids.items():
         if os.stat(f"/proc/{pid}/ns/{kind}").st_ino == own:
             return owner

@@ -29,6 +29,7 @@ try:
     import docker.errors
     import docker.tls
     import docker.utils
+    import docker.utils.socket
     import requests.exceptions
 except Exception:  # a part of it that is missing, or does not fit to another
     SDK_MISSING: str | None = traceback.format_exc()
@@ -334,7 +335,7 @@ class Engine:
 
         def listen() -> None:
             try:
-                printed.append(_bounded(self._api.exec_start(execution, stream=True)))
+                printed.append(self._printed(execution))
             except Exception as error:
                 faults.append(error)
 
@@ -347,6 +348,19 @@ class Engine:
             return None, b""
         status = self._api.exec_inspect(execution)["ExitCode"]  # none for one that prints without end
         return None if status is None else int(status), printed[0]
+
+    def _printed(self, execution: str) -> bytes:
+        """What a command prints, its beginning if that is much.
+
+        A stream of the SDK's leaves its answer to the garbage collector, and Python 3.13 words on standard error then.
+        """
+        stream = self._api.exec_start(execution, socket=True)
+        try:
+            return _bounded(chunk for _number, chunk in docker.utils.socket.frames_iter(stream, tty=False))
+        finally:
+            for one in (getattr(stream, "_response", None), stream):  # the answer first: it flushes what it reads from
+                if one is not None:
+                    one.close()
 
     # writing
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import io
 import json
 import os
 import pathlib
 import socket
+import struct
 import tarfile
 import threading
 import time
@@ -455,23 +457,40 @@ def test_whether_a_path_is_there_is_asked_without_its_content(api: StubApi, engi
 # running a command
 
 
+def printing(*chunks: bytes) -> socket.socket:
+    """What the engine sends of a command that prints these."""
+    ours, engines = socket.socketpair()
+
+    def send() -> None:
+        with engines, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for chunk in chunks:
+                engines.sendall(struct.pack(">BxxxI", 1, len(chunk)) + chunk)
+
+    threading.Thread(target=send, daemon=True).start()
+    return ours
+
+
 def test_a_commands_status_and_output(api: StubApi, engine: Engine) -> None:
     api.answers |= {
         "exec_create": {"Id": "e1"},
-        "exec_start": lambda *_args, **_kwargs: iter([b"2.1", b".145\xff\n"]),
+        "exec_start": lambda *_args, **_kwargs: printing(b"2.1", b".145\xff\n"),
         "exec_inspect": {"ExitCode": 0},
     }
     assert engine.output("boss", ("claude", "--version")) == "2.1.145�\n"
     assert engine.execute("boss", ("claude", "--version")) == 0
     assert api.calls[:3] == [
         ("exec_create", ("boss", ["claude", "--version"]), {"stderr": False}),
-        ("exec_start", ("e1",), {"stream": True}),
+        ("exec_start", ("e1",), {"socket": True}),
         ("exec_inspect", ("e1",), {}),
     ]
 
 
 def test_output_is_none_where_the_command_fails(api: StubApi, engine: Engine) -> None:
-    api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": iter([b"words"]), "exec_inspect": {"ExitCode": 3}}
+    api.answers |= {
+        "exec_create": {"Id": "e1"},
+        "exec_start": lambda *_args, **_kwargs: printing(b"words"),
+        "exec_inspect": {"ExitCode": 3},
+    }
     assert engine.output("boss", ["claude"]) is None
     assert engine.execute("boss", ["claude"]) == 3
 
@@ -494,9 +513,9 @@ def test_a_command_that_hangs_is_left_after_its_time(api: StubApi, monkeypatch: 
     engine = Engine(SOCKET, None, timeout=1)
     released = threading.Event()
 
-    def hang(*_args: Any, **_kwargs: Any) -> Iterator[bytes]:
+    def hang(*_args: Any, **_kwargs: Any) -> socket.socket:
         released.wait(60)
-        yield b""
+        return printing()
 
     api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": hang, "exec_inspect": {"ExitCode": 0}}
     begin = time.monotonic()
@@ -511,14 +530,40 @@ def test_a_command_that_hangs_is_left_after_its_time(api: StubApi, monkeypatch: 
 
 
 def test_a_command_that_prints_without_end_is_left(api: StubApi, engine: Engine) -> None:
-    def print_on(*_args: Any, **_kwargs: Any) -> Iterator[bytes]:
-        for _number in range(1000):
-            yield b"x" * (1 << 16)
-        raise AssertionError("read to the end")
+    streams = []
+
+    def print_on(*_args: Any, **_kwargs: Any) -> socket.socket:
+        streams.append(printing(*[b"x" * (1 << 16)] * 1000))
+        return streams[-1]
 
     api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": print_on, "exec_inspect": {"ExitCode": None}}
     assert engine.execute("boss", ["yes"]) == NOT_ENDED
     assert engine.output("boss", ["yes"]) is None
+    assert [stream.fileno() for stream in streams] == [-1, -1]  # closed, and not read to the end
+
+
+def test_an_answer_is_closed_before_the_stream_below_it(api: StubApi, engine: Engine) -> None:
+    """Else Python 3.13 says "Exception ignored ... I/O operation on closed file"."""
+    closed: list[str] = []
+
+    class Part:
+        def __init__(self, name: str, stream: socket.socket) -> None:
+            self.name, self.stream = name, stream
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.stream, name)
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    def start(*_args: Any, **_kwargs: Any) -> Part:
+        stream = Part("stream", printing(b"words"))
+        stream._response = Part("answer", stream.stream)
+        return stream
+
+    api.answers |= {"exec_create": {"Id": "e1"}, "exec_start": start, "exec_inspect": {"ExitCode": 0}}
+    assert engine.output("boss", ["claude"]) == "words"
+    assert closed == ["answer", "stream"]
 
 
 # writing
