@@ -11,8 +11,6 @@ from typing import Any
 
 import docker
 
-from ansible_collections.agentops.credentials.plugins.module_utils._engine.client import Engine
-
 from . import run
 from .option_sets import OPTION_SETS
 
@@ -35,7 +33,6 @@ ROWS = (
 
 def main() -> int:
     client = docker.APIClient(version="auto")
-    engine = Engine("unix:///var/run/docker.sock", None, 60)
     values = run.prepare(client)
     recorded: dict[str, Any] = {}
     for row in OPTION_SETS:
@@ -44,7 +41,7 @@ def main() -> int:
         name = run.container_name(row)
         run.start(row, values, client)
         before = client.inspect_container(name)
-        run.recreate(row, engine)
+        run.recreate(row)
         recorded[row.name] = {
             "before": before,
             "after": client.inspect_container(name),

@@ -23,7 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import docker
 import docker.errors
@@ -150,9 +150,9 @@ def prepare(client: Any) -> dict[str, str]:
         file.write_text('{"claudeAiOauth": {"accessToken": "fake-token-corpus"}}\n')
     (ROOT / "config").chmod(0o777)
     DIRECTORY.chmod(0o700)
-    user = whose_engine()
-    for path in (SOURCE.parent, SOURCE, DIRECTORY, DIRECTORY / ".credentials.json") if user else ():
-        os.chown(path, user.uid, user.gid)
+    if user := whose_engine():
+        for path in (SOURCE.parent, SOURCE, DIRECTORY, DIRECTORY / ".credentials.json"):
+            os.chown(path, user.uid, user.gid)
     (ROOT / "data/environment").write_text("FROM_FILE=yes\n# comment\nPATH\n")
     (ROOT / "data/labels").write_text("from.file=yes\nempty.label=\n")
     (ROOT / "data/seccomp.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
@@ -249,11 +249,13 @@ def with_its_rights(work: Callable[[], Any]) -> Any:
 
     def in_child(_changes: Changes) -> str:
         os.environ["HOME"] = user.home
+        done: Any = None
+        fault: Exception | None = None
         try:
-            done = work(), None
+            done = work()
         except (AgentMountsError, docker.errors.DockerException, OSError) as error:
-            done = None, error
-        return base64.b64encode(pickle.dumps(done)).decode()
+            fault = error
+        return base64.b64encode(pickle.dumps((done, fault))).decode()
 
     answer = base64.b64decode(as_user(user, in_child, Changes(False), 5 * PATIENCE))
     value, error = pickle.loads(answer)  # noqa: S301 (our own child's, on a throwaway host)
@@ -273,7 +275,7 @@ def recreate(row: OptionSet) -> containers_run.RunResult:
         request = Request(parse({"agents": agents}, context), context, Options(wait_timeout=20, **row.choices))
         return containers_run.reconcile(request, Session(own_view(row), Host(), Provider(home)))
 
-    return with_its_rights(work)
+    return cast(containers_run.RunResult, with_its_rights(work))
 
 
 def is_copyable(row: OptionSet) -> bool:

@@ -169,9 +169,10 @@ def _process(pid: int, config: dict[str, Any], others: dict[str, dict[str, Any]]
 
 def _whose(proc: pathlib.Path, kind: str, others: dict[str, dict[str, Any]]) -> str:
     own = os.stat(proc / "ns" / kind).st_ino
-    # A rootless engine's containers share its namespaces when they share "the host's".
-    engines = {"the engine's": int(file.read_text()) for file in pathlib.Path("/run/user").glob("*/docker.pid")}
-    pids = {"the host's": 1, **engines, **{f"that of {name}": other["State"]["Pid"] for name, other in others.items()}}
+    # Where the engine is a user's, "the host's" namespaces of its containers are those of the engine.
+    users_engine = next(pathlib.Path("/run/user").glob("*/docker.pid"), None)
+    pids = {"the host's": 1, "the engine's": int(users_engine.read_text()) if users_engine else 1}
+    pids.update((f"that of {name}", other["State"]["Pid"]) for name, other in others.items())
     for owner, pid in pids.items():
         if os.stat(f"/proc/{pid}/ns/{kind}").st_ino == own:
             return owner

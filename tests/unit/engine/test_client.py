@@ -547,6 +547,8 @@ def test_an_answer_is_closed_before_the_stream_below_it(api: StubApi, engine: En
     closed: list[str] = []
 
     class Part:
+        _response: Any = None
+
         def __init__(self, name: str, stream: socket.socket) -> None:
             self.name, self.stream = name, stream
 
