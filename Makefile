@@ -55,10 +55,12 @@ test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake
 	@scripts/clients-image
 	@scripts/molecule clients
 
-.PHONY: test-rootless
-test-rootless: venv ## Rootless Docker and podman, on a host of Debian testing (scenarios rootless, podman; five minutes)
-	@scripts/host-image rootless
-	@AGENTOPS_HOSTS=rootless:rootless scripts/molecule rootless podman
+.PHONY: test-engines
+test-engines: venv ## Engines on hosts of their own: rootless Docker, podman 4.3 to 5.8, containerd's store (ten minutes)
+	@scripts/host-image rootless rootless-trixie rootless-bookworm
+	@AGENTOPS_HOSTS=rootless:rootless scripts/molecule rootless
+	@AGENTOPS_HOSTS="rootless:rootless trixie:rootless-trixie bookworm:rootless-bookworm" scripts/molecule podman
+	@AGENTOPS_HOSTS="trixie:trixie+containerd forky:forky+containerd" scripts/molecule live_restore
 
 .PHONY: test-installed
 test-installed: venv ## What the archive does in an empty environment, by README and EXAMPLES as written, and on the oldest and newest ansible-core
@@ -72,9 +74,11 @@ storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-ho
 	@tail -n +1 .cache/storm-*.json
 
 .PHONY: corpus
-corpus: venv ## Recreate containers with some 270 option sets on both engines, and compare them before and after
-	@scripts/host-image
-	@scripts/corpus
+corpus: venv ## Recreate containers with some 270 option sets on each engine, and compare them before and after (40 minutes)
+	@scripts/host-image bookworm trixie forky rootless
+	@AGENTOPS_HOSTS="docker20:bookworm docker26:trixie docker28:forky" scripts/corpus
+	@AGENTOPS_HOSTS="stores26:trixie+containerd stores28:forky+containerd" scripts/corpus --representative
+	@AGENTOPS_HOSTS="remap26:trixie+remapped remap28:forky+remapped users28:rootless+rootless" scripts/corpus --representative
 
 .PHONY: benchmark
 benchmark: venv ## Figures of site.yml and agent_mounts next to their peers (docs/benchmarks.md)

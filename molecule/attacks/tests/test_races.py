@@ -18,7 +18,7 @@ RACES = {
     "the shared directory": (f"mkdir -p {SHARED}/codex/.codex", f"{SHARED}/codex/.codex", "/opt/treasure/empty"),
     "above the shared directory": (f"mkdir -p {SHARED}/codex/.codex", f"{SHARED}/codex", "/opt/treasure/codex"),
     "a directory for a container's uid": (
-        f"mkdir -p {SHARED}/codex; mv {SHARED}/codex/.codex ~/given.$$ 2>/dev/null; true",
+        f"mkdir -p {SHARED}/codex; rmdir {SHARED}/codex/.codex 2>/dev/null || true",  # so each run makes and gives it
         f"{SHARED}/codex",
         "/opt/treasure/codex",
     ),

@@ -46,8 +46,14 @@ def manifest(agents: Agents) -> dict[str, Any]:
     return dict(document["agents"])
 
 
+def has_quadlet(agents: Agents) -> bool:
+    """Podman 4.3 has none; its second container was started by hand, too."""
+    return bool(agents.host.file("/etc/containers/systemd/podman-unit.container").exists)
+
+
 def ids(agents: Agents) -> str:
-    return str(agents.host.check_output("podman ps --all --format '{{.ID}} {{.Names}} {{.State}}' | sort"))
+    form = "{{.Id}} {{.Name}} {{.State.Status}} {{.State.Pid}}"
+    return str(agents.host.check_output(f"podman inspect --format '{form}' $(podman ps --all --quiet) | sort"))
 
 
 @pytest.mark.parametrize("layer", ["refuse", "carry", "discard"])
@@ -58,8 +64,11 @@ def test_no_container_is_touched_and_people_are_told_what_to_do(agents: Agents, 
     assert not succeeded
     assert "run: the container is podman's" in result["msg"]
     assert "start it again with podman run and the arguments docker_args" in result["msg"]
-    assert "in podman-unit.container (Quadlet), section [Container], take away what is mounted at" in result["msg"]
-    assert all(line in result["msg"] for line in manifest(agents)["unit"]["quadlet"])
+    if has_quadlet(agents):
+        assert "in podman-unit.container (Quadlet), section [Container], take away what is mounted at" in result["msg"]
+        assert all(line in result["msg"] for line in manifest(agents)["unit"]["quadlet"])
+    else:
+        assert "unit: the container is podman's" in result["msg"]
     assert ids(agents) == before
     assert before.count("running") == 2
 
@@ -83,6 +92,8 @@ def require_served(agents: Agents, name: str) -> None:
 
 
 def test_the_lines_for_quadlet_give_a_unit_the_login(agents: Agents) -> None:
+    if not has_quadlet(agents):
+        pytest.skip("this podman has no Quadlet")
     unit = "/etc/containers/systemd/podman-unit.container"
     lines = "\n".join([*manifest(agents)["unit"]["quadlet"], "User=0"])
     agents.host.check_output(f"sed -i /^Volume=/d {unit} && printf '%s\\n' {shlex.quote(lines)} >> {unit}")
