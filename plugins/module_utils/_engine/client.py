@@ -118,7 +118,14 @@ def _version(text: str) -> ApiVersion:
 
 
 def _words(error: Any) -> str:
-    return str(getattr(error, "explanation", None) or error)
+    words = str(getattr(error, "explanation", None) or error)
+    # Go's os.Root, by which Docker 28 mounts what it looks at.
+    if words.endswith("path escapes from parent"):
+        return (
+            f"the engine does not look into the container ({words}): a link stands in it in the place of a directory"
+            f" above one of its mounts; take the link away in the container, or set container.target to another path"
+        )
+    return words
 
 
 _NOWHERE = "/dev/null"  # below which nothing can be

@@ -454,6 +454,16 @@ def test_whether_a_path_is_there_is_asked_without_its_content(api: StubApi, engi
     assert "get_archive" not in [call[0] for call in api.calls]
 
 
+def test_a_container_into_which_the_engine_does_not_look_is_told_with_what_to_do(api: StubApi, engine: Engine) -> None:
+    """Docker 28.5, of a container that has put a link above one of its mounts (scenario ``freshness``)."""
+    explanation = "mkdirat run/agent-credentials/claude: path escapes from parent"
+    api.answers["get_archive"] = docker.errors.APIError("500 Server Error", explanation=explanation)
+    with pytest.raises(
+        EngineError, match="a link stands in it in the place of a directory above one of its mounts; take"
+    ):
+        engine.read_file("boss", "/etc/passwd")
+
+
 # running a command
 
 
