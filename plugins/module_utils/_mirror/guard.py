@@ -122,6 +122,8 @@ def ensure_guard(changes: Changes, spec: MirrorSpec, *, is_released: bool = Fals
     ensure_watching(changes, manager, guard, unit, rewritten=False)
     if not is_released and any(written) and unit.get("ActiveState") == "active" and not changes.check_mode:
         manager.run("restart", *texts)
+    if top is None and not changes.check_mode and os.path.isdir(_GUARD_TOP):
+        os.chmod(_GUARD_TOP, 0o700)  # systemd 262 makes it with 0755, whatever DirectoryMode= says
 
 
 def remove_guard(changes: Changes, spec: MirrorSpec) -> None:
