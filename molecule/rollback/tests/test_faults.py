@@ -21,7 +21,8 @@ START = 10
 @pytest.fixture(autouse=True)
 def _tidy(agents: Agents) -> Iterator[None]:
     yield
-    agents.host.run("systemctl stop engine-proxy.service rollback-port.service")
+    for unit in ("engine-proxy", "rollback-port"):  # each alone: systemd 262 stops none if one is not there
+        agents.host.run(f"systemctl stop {unit}.service")
     agents.host.check_output("systemctl start docker.service")
     for suffix in ("", ".am-new", ".am-old", ".am-probe"):
         agents.host.run(f"docker rm --force {NAME}{suffix}")
