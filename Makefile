@@ -74,7 +74,7 @@ storm: venv ## The mirror under 10,000 rewrites, next to the mirror of claude-ho
 	@tail -n +1 .cache/storm-*.json
 
 .PHONY: corpus
-corpus: venv ## Recreate containers with some 270 option sets on each engine, and compare them before and after (40 minutes)
+corpus: venv ## Recreate containers with some 270 option sets on each engine, and compare them before and after
 	@scripts/host-image bookworm trixie forky rootless
 	@AGENTOPS_HOSTS="docker20:bookworm docker26:trixie docker28:forky" scripts/corpus
 	@AGENTOPS_HOSTS="stores26:trixie+containerd stores28:forky+containerd" scripts/corpus --representative
