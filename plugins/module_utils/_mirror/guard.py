@@ -110,7 +110,7 @@ def ensure_guard(changes: Changes, spec: MirrorSpec, *, is_released: bool = Fals
     manager = Manager(spec.user, is_users=False)
     top = status_of(_GUARD_TOP)
     if top is not None:
-        # Nobody may look through the view, wherever it leads. Systemd makes the directory so after a boot (262: with 0755).
+        # Nobody may look through the view, wherever it leads. After a boot systemd makes it so (262: 0755).
         ensure_mode(changes, _GUARD_TOP, top, 0o700)
     written = [ensure_unit(changes, SYSTEM_UNITS, name, text) for name, text in texts.items()]
     if any(written) and not changes.check_mode:
