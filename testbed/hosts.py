@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import time
 from collections.abc import Callable
@@ -113,3 +114,34 @@ class Agents:
         uid = self.host.check_output(f"id -u {self.user}")
         command = f"XDG_RUNTIME_DIR=/run/user/{uid} systemctl --user {' '.join(arguments)}"
         return str(self.host.run(f"runuser -u {self.user} -- env {command}").stdout.strip())
+
+
+class UsersEngine:
+    """A user's own engine (testbed/engine-kind rootless), which his systemd runs."""
+
+    def __init__(self, agents: Agents) -> None:
+        self._host = agents.host
+        self._configuration = f"{agents.home}/.config/docker/daemon.json"
+        uid = self._host.check_output(f"id -u {agents.user}")
+        self._cgroups = f"/sys/fs/cgroup/user.slice/user-{uid}.slice/user@{uid}.service/app.slice"
+        self._as_user = (
+            f"runuser -u {agents.user} -- env HOME={agents.home} XDG_RUNTIME_DIR=/run/user/{uid}"
+            f" DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{uid}/bus DOCKER_HOST=unix:///run/user/{uid}/docker.sock"
+        )
+        self.client = f"{self._as_user} docker"
+
+    def docker(self, command: str) -> str:
+        return str(self._host.check_output(f"{self.client} {command}"))
+
+    def configuration(self) -> dict[str, Any]:
+        return dict(json.loads(self._host.file(self._configuration).content_string))
+
+    def restart(self, configuration: dict[str, Any]) -> None:
+        text = shlex.quote(json.dumps(configuration))
+        self._host.check_output(f"sh -c {shlex.quote(f'printf %s {text} >{self._configuration}')}")
+        self._host.check_output(f"{self._as_user} systemctl --user restart docker.service")
+        wait_until(lambda: bool(self._host.run(f"{self.client} info").rc == 0), "the user's engine does not answer")
+
+    def forbid_cgroups(self) -> None:
+        """Let the user make none where his would be, until his systemd ends."""
+        self._host.check_output(f"chown root {self._cgroups}")

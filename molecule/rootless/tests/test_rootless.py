@@ -7,28 +7,20 @@ from typing import Any
 
 import pytest
 
-from testbed.hosts import PROGRAM, TARGET, Agents
+from testbed.hosts import PROGRAM, TARGET, Agents, UsersEngine
 
 LOGIN = f"{TARGET}/.credentials.json"
 ENTRIES = ["/home/claude", "/home/claude/work", "/home/claude/work/own", "/home/claude/work/other"]
 WANTED = ["1000:1000 700", "1000:1000 750", "1000:1000 600", "1001:7 640"]
 
 
-def docker(agents: Agents, command: str) -> str:
-    uid = agents.host.check_output(f"id -u {agents.user}")
-    address = f"unix:///run/user/{uid}/docker.sock"
-    return str(agents.host.check_output(f"runuser -u {agents.user} -- docker --host {address} {command}"))
-
-
 def owners(agents: Agents, container: str) -> list[str]:
-    told = docker(agents, f"exec --user 0 {container} stat -c '%u:%g %a' {' '.join(ENTRIES)}")
+    told = UsersEngine(agents).docker(f"exec --user 0 {container} stat -c '%u:%g %a' {' '.join(ENTRIES)}")
     return told.splitlines()
 
 
 def reads(agents: Agents, container: str) -> bool:
-    uid = agents.host.check_output(f"id -u {agents.user}")
-    docker_ = f"runuser -u {agents.user} -- docker --host unix:///run/user/{uid}/docker.sock"
-    done = agents.host.run(f"{docker_} exec rootless-{container} cat {LOGIN}")
+    done = agents.host.run(f"{UsersEngine(agents).client} exec rootless-{container} cat {LOGIN}")
     assert done.rc == 0 or "Permission denied" in done.stderr, done.stderr
     return bool(done.rc == 0)
 
@@ -42,11 +34,12 @@ def info(agents: Agents, user: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("container", ["root", "agent", "other"])
 def test_site_as_root_has_recreated_it_with_every_owner_and_mode(agents: Agents, container: str) -> None:
+    docker = UsersEngine(agents).docker
     assert owners(agents, f"rootless-{container}") == WANTED
-    assert "own" in docker(agents, f"exec --user 1000 rootless-{container} cat /home/claude/work/own")
-    docker(agents, f"exec --user 1000 rootless-{container} touch /home/claude/new")
-    assert ".config" not in docker(agents, f"exec --user 0 rootless-{container} ls -a /home/claude")
-    assert docker(agents, f"inspect --format '{{{{.Config.Image}}}}' rootless-{container}") == "agentops-agent"
+    assert "own" in docker(f"exec --user 1000 rootless-{container} cat /home/claude/work/own")
+    docker(f"exec --user 1000 rootless-{container} touch /home/claude/new")
+    assert ".config" not in docker(f"exec --user 0 rootless-{container} ls -a /home/claude")
+    assert docker(f"inspect --format '{{{{.Config.Image}}}}' rootless-{container}") == "agentops-agent"
 
 
 def test_the_user_himself_recreates_one_with_every_owner_and_mode(agents: Agents) -> None:
