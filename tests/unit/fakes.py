@@ -48,6 +48,7 @@ class FakeEngine:
     def __init__(self, *containers: Any) -> None:
         self.world: dict[str, Any] = {document["Id"]: copy.deepcopy(document) for document in containers}
         self.is_local = True
+        self.may_set_owners = True
         self.api_version: ApiVersion = (1, 41)
         self.image = recorded("image.json")
         self.writes: list[str] = []

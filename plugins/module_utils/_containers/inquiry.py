@@ -143,4 +143,6 @@ def _layer_obstacle(engine: ReadingEngine, container: Container) -> str | None:
         return NOT_HERE
     if container.storage_driver != "overlay2":
         return f"the storage driver is {container.storage_driver or 'not known'}, not overlay2"
+    if engine.may_set_owners:
+        return "the directory that the engine names for it is not there"
     return "this user cannot reach the engine's files (use become)"

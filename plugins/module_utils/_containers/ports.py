@@ -31,6 +31,10 @@ class ReadingEngine(Protocol):
     def is_local(self) -> bool:
         """Whether its files are on this host."""
 
+    @property
+    def may_set_owners(self) -> bool:
+        """Whether this process may give its files to any user."""
+
     def identity(self) -> str: ...
     def product(self) -> str: ...
     def maps_ids(self) -> bool: ...

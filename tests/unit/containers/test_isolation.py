@@ -59,6 +59,7 @@ OF_NOBODY = {
     "containers": "one list of all",
     "is_local": "the engine's",
     "maps_ids": "the engine's",
+    "may_set_owners": "the engine's",
     "mounts": "those of the host",
     "inode": "asked for a proof only",
     "read": "asked for a proof only",

@@ -173,12 +173,21 @@ def test_what_a_commit_cannot_keep_is_in_the_differences(world: World) -> None:
     assert "keeps no extended attributes user.*" in differences
 
 
-@pytest.mark.parametrize("is_local", [True, False])
-def test_the_plan_says_why_the_layer_cannot_be_copied(world: World, is_local: bool) -> None:
+@pytest.mark.parametrize(
+    ("is_local", "may_set_owners", "reason"),
+    [
+        (False, True, NOT_HERE),
+        (True, False, "this user cannot reach the engine's files (use become)"),
+        # As root, and also as the user of a rootless engine: become would help neither.
+        (True, True, "the directory that the engine names for it is not there"),
+    ],
+)
+def test_the_plan_says_why_the_layer_cannot_be_copied(
+    world: World, is_local: bool, may_set_owners: bool, reason: str
+) -> None:
     layer_cannot_be_copied(world)
     world.engine.named("boss")["GraphDriver"] = {"Name": "overlay2", "Data": {}}
-    world.engine.is_local = is_local
-    reason = "this user cannot reach the engine's files (use become)" if is_local else NOT_HERE
+    world.engine.is_local, world.engine.may_set_owners = is_local, may_set_owners
     assert f"cannot be copied: {reason})" in str(world.run(check_mode=True).plan)
 
 
