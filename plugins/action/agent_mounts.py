@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.agentops.credentials.plugins.module_utils._agents.config import CONTAINER_KEYS
 from ansible_collections.agentops.credentials.plugins.module_utils._base.near import nearest
-from ansible_collections.agentops.credentials.plugins.plugin_utils.role_options import LOOK, MOUNTS, mounts_options
+from ansible_collections.agentops.credentials.plugins.plugin_utils.role_options import MOUNTS, mounts_options
 from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import (
     in_words_of_the_role,
     is_in_role,
@@ -66,26 +66,28 @@ def _without_agents(arguments: Mapping[str, Any], prefix: str) -> str:
 
 
 class ActionModule(ActionBase):
-    """The action of agent_mounts and agent_mounts_info."""
+    """The action of agent_mounts, and what the actions of the modules that look alone share with it."""
 
     TRANSFERS_FILES = False
+    module = "agentops.credentials.agent_mounts"
+    role_options = MOUNTS
+    needs_agents = True
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        in_role, looks = is_in_role(task_vars), self._task.action.endswith("_info")
+        in_role = is_in_role(task_vars)
         arguments = dict(self._task.args)
         # Returned, not raised: ansible-core before 2.19 has words of its own for an exception.
         fault = misspelt_in_role(task_vars)
         if in_role and not fault:
-            given = mounts_options(LOOK if looks else MOUNTS, task_vars, self._templar.template)
+            given = mounts_options(self.role_options, task_vars, self._templar.template)
             arguments = {**given, **arguments}
-            if not looks and not arguments.get("agents"):
+            if self.needs_agents and not arguments.get("agents"):
                 arguments.pop("agents", None)
         fault = fault or _without_agents(arguments, "agent_containers_" * in_role)
         if fault:
             return {**result, "failed": True, "msg": fault}
         if "agents" in arguments:
             arguments["agents"] = known_keys(arguments["agents"])
-        module = self._task.action
-        result.update(self._execute_module(module_name=module, module_args=arguments, task_vars=task_vars))
+        result.update(self._execute_module(module_name=self.module, module_args=arguments, task_vars=task_vars))
         return in_words_of_the_role(result, arguments.keys()) if in_role else result

@@ -6,6 +6,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.agentops.credentials.plugins.action.agent_mounts import ActionModule
+from ansible_collections.agentops.credentials.plugins.action import agent_mounts
+from ansible_collections.agentops.credentials.plugins.plugin_utils.role_options import LOOK
 
-__all__ = ["ActionModule"]
+
+class ActionModule(agent_mounts.ActionModule):
+    """The action of agent_mounts_info."""
+
+    module = "agentops.credentials.agent_mounts_info"
+    role_options = LOOK
+    needs_agents = False

@@ -16,6 +16,13 @@ description:
   - Tells by inode and fingerprint, out of the container's own mount namespace, whether its process sees the
     credential that is published on the host. A fingerprint is the first 12 hexadecimal digits of the file's SHA-256.
   - No token is returned.
+options:
+  mirror_timeout:
+    description:
+      - Seconds to look again, where the mirror has not yet seen the login as it is now. V(0) looks once.
+    type: int
+    default: 0
+    version_added: 0.3.0
 extends_documentation_fragment:
   - agentops.credentials.attributes
   - agentops.credentials.engine
@@ -265,6 +272,7 @@ agents:
 
 import datetime
 import functools
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -310,11 +318,24 @@ def _look(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
+_PAUSE_SECONDS = 0.5
+
+
+def _look_until_mirrored(module: AnsibleModule) -> dict[str, Any]:
+    end = time.monotonic() + module.params["mirror_timeout"]
+    while True:
+        seen = _look(module)
+        mirrors = [agent.get("mirror") for agent in seen["agents"].values()]
+        if all(mirror is None or mirror["current"] for mirror in mirrors) or time.monotonic() >= end:
+            return seen
+        time.sleep(_PAUSE_SECONDS)
+
+
 def main() -> None:
-    module = _agents_module.make_module()
+    module = _agents_module.make_module(mirror_timeout={"type": "int", "default": 0})
     _agents_module.require_sdk(module)
     try:
-        returned = printable_data(_agents_module.with_rights_of_engine(module, lambda: _look(module)))
+        returned = printable_data(_agents_module.with_rights_of_engine(module, lambda: _look_until_mirrored(module)))
     except AgentMountsError as error:
         module.fail_json(msg=printable_data(str(error)))
     message = isolation.failure_message(returned["agents"])

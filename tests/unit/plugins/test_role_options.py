@@ -18,8 +18,8 @@ from ansible_collections.agentops.credentials.plugins.plugin_utils.role_options 
 )
 from ansible_collections.agentops.credentials.plugins.plugin_utils.variables import SET_BY, variables
 
-PROGRAMS = {"program", "start"}
-"""Files of the role, not variables."""
+NO_VARIABLES = {"program", "start", "mirror_timeout"}
+"""Files of the role, and what its entry points decide."""
 ENGINE = {"docker_host", "tls", "validate_certs", "ca_path", "client_cert", "client_key", "timeout"}
 """Set by ``module_defaults``, as those of community.docker."""
 
@@ -41,7 +41,7 @@ def test_each_option_of_the_module_is_set_by_a_variable_of_its_role(
 ) -> None:
     documented = set(yaml.safe_load(module.DOCUMENTATION).get("options", {}))
     shared = set(_agents_module.argument_spec()) - ENGINE if role == "agent_containers" else set()
-    assert set(options) == (documented | shared) - PROGRAMS
+    assert set(options) == (documented | shared) - NO_VARIABLES
     names = {(SET_BY if role == "agent_containers" else {}).get(option, f"{role}_{option}") for option in options}
     assert names <= variables()
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""For each way in which an agent stands: whether the play that verifies it fails, and with which sentence."""
+"""For each way in which an agent stands: whether the module that verifies it fails, and with which sentence."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import sys
 from typing import Any
 
 import pytest
-import yaml
 
+from ansible_collections.agentops.credentials.plugins.action.agent_mounts_verify import judged as verified
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge, summary
 
 from ..containers.test_judgement import AGENT, NOW, WAYS
@@ -39,23 +39,17 @@ def seen(ways: list[str], failures: dict[str, str]) -> dict[str, Any]:
     return {"agents": agents, "summary": summary(judged, len(failures))}
 
 
-HOSTS: dict[str, dict[str, Any]] = {
+LOOKS: dict[str, tuple[dict[str, Any], bool]] = {
     # Next to an agent that works, so that what fails is the one that is meant.
-    **{way: {"agent_containers_verified": seen(["all is well", way], {})} for way in WAYS if way != "all is well"},
-    "all is well": {"agent_containers_verified": seen(["all is well"], {})},
-    "absent, and allowed": {
-        "agent_containers_verified": seen(["all is well", "no container"], {}),
-        "agent_containers_verify_allow_absent": True,
-    },
-    "all absent, and allowed": {
-        "agent_containers_verified": seen(["no container"], {}),
-        "agent_containers_verify_allow_absent": True,
-    },
-    "all stopped": {"agent_containers_verified": seen(["stopped"], {})},
-    "all deferred": {"agent_containers_verified": seen(["deferred"], {})},
-    "no agents": {"agent_containers_verified": seen([], {})},
-    "one has a fault": {"agent_containers_verified": seen(["all is well"], {"bad": "bad: container.cli x is wrong."})},
-    "no engine": {"agent_containers_verified": {"failed": True, "msg": "the engine does not answer"}},
+    **{way: (seen(["all is well", way], {}), False) for way in WAYS if way != "all is well"},
+    "all is well": (seen(["all is well"], {}), False),
+    "absent, and allowed": (seen(["all is well", "no container"], {}), True),
+    "all absent, and allowed": (seen(["no container"], {}), True),
+    "all stopped": (seen(["stopped"], {}), False),
+    "all deferred": (seen(["deferred"], {}), False),
+    "no agents": (seen([], {}), False),
+    "one has a fault": (seen(["all is well"], {"bad": "bad: container.cli x is wrong."}), False),
+    "no engine": ({"failed": True, "msg": "the engine does not answer"}, False),
 }
 ALONE = {
     "absent, and allowed": None,
@@ -68,46 +62,39 @@ ALONE = {
 }
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
-    """Way → why the play fails, ``None`` if it does not: one run, with a host for each way."""
-    directory = tmp_path_factory.mktemp("verify")
-    names = {f"host{number}": way for number, way in enumerate(HOSTS)}
-    hosts = {
-        name: {**HOSTS[way], "ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        for name, way in names.items()
-    }
-    (directory / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": json.loads(json.dumps(hosts))}}))
-    role = {"name": "agentops.credentials.agent_containers", "tasks_from": "judge"}
-    why = {"ansible.builtin.set_fact": {"why": "{{ [ansible_failed_result.msg] | flatten | join(' ') }}"}}
-    whys = "groups.all | map('extract', hostvars) | map(attribute='why', default='')"
-    told = {
-        "ansible.builtin.copy": {
-            "content": f"{{{{ dict(groups.all | zip({whys})) | to_json }}}}", "dest": str(directory / "told.json")
-        },
-        "run_once": True,
-    }  # fmt: skip
-    tasks = [{"block": [{"ansible.builtin.include_role": role}], "rescue": [why]}, told]
-    (directory / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+@pytest.mark.parametrize("way", LOOKS)
+def test_whether_it_fails_and_with_which_sentence(way: str) -> None:
+    result = verified(*LOOKS[way])
+    told = result["msg"] if isinstance(result["msg"], str) else " ".join(result["msg"])
+    if way in ALONE:
+        assert result["failed"] is (ALONE[way] is not None)
+        assert told.endswith(str(ALONE[way] or "absent: no container."))
+        return
+    _changes, standing, sentence = WAYS[way]
+    assert result["failed"] is (standing in FAILING)
+    assert (f"{way}: {sentence}." in told) is (standing in FAILING)
+
+
+def test_what_is_shown_is_a_line_for_each_agent_then_the_summary_and_the_problems() -> None:
+    heading, first, second, summed, *found = verified(seen(["all is well", "stopped"], {}))["msg"]
+    assert heading.startswith("AGENT ")
+    assert (first.split("  ")[0], second.split("  ")[0]) == ("all is well", "stopped")
+    assert summed == "1 of 2 agents can work now; stopped: stopped."
+    assert found == []
+
+
+def test_the_play_fails_where_nothing_can_be_looked_at(tmp_path: pathlib.Path) -> None:
+    task = {"agentops.credentials.agent_mounts_verify": {"agents": {}, "docker_host": f"unix://{tmp_path}/none"}}
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
+    (tmp_path / "play.yml").write_text(json.dumps(play))
     done = subprocess.run(
-        [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), "-i", "hosts.yml", "play.yml"],
-        cwd=directory,
-        env=os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg")},
+        [str(pathlib.Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local", "play.yml"],
+        cwd=tmp_path,
+        env=os.environ
+        | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_PYTHON_INTERPRETER": sys.executable},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    told_by = json.loads((directory / "told.json").read_text())
-    return {way: told_by[name] or None for name, way in names.items()}
-
-
-@pytest.mark.parametrize("way", HOSTS)
-def test_whether_the_play_fails_and_with_which_sentence(played: dict[str, str | None], way: str) -> None:
-    why = played[way]
-    if way in ALONE:
-        assert why is None if ALONE[way] is None else (why or "").endswith(str(ALONE[way]))
-        return
-    _changes, standing, sentence = WAYS[way]
-    assert (why is not None) == (standing in FAILING)
-    assert why is None or f"{way}: {sentence}." in why
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "start it, set docker_host" in done.stdout
