@@ -80,9 +80,9 @@ def test_what_cannot_work_is_told_in_a_sentence(stranger: Stranger) -> None:
 
 
 EXAMPLES = {
-    "module": ("agent_mounts", "agent_mounts_info", "creds_mirror", "fleet_report"),
+    "module": ("agent_mounts", "agent_mounts_info", "agent_mounts_verify", "creds_mirror", "fleet_report"),
     "lookup": ("agent_catalog",),
-    "filter": ("agent_problems", "agent_table", "docker_args"),
+    "filter": ("agent_table", "docker_args"),
 }
 
 
