@@ -23,6 +23,10 @@ html_copy_source = False
 html_show_sphinx = False
 nitpicky = True
 html_theme_options = {"source_repository": "https://github.com/agentops/credentials", "source_branch": "main"}
+NAME_FITS = (
+    ".sidebar-brand .sidebar-brand-text { font-size: 1.2rem }"
+    " @media (max-width: 30em) { .content h1 { font-size: 1.3rem } }"
+)
 html_use_smartypants = smartquotes = False
 
 
@@ -34,5 +38,11 @@ def of_another_collection(_app: Any, _env: Any, node: nodes.Element, content: no
     return content if is_ansibles else None
 
 
+def one_line_for_the_name(_app: Any, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """The theme breaks a name that is wider than the sidebar, or than a phone, anywhere."""
+    context["metatags"] = context.get("metatags", "") + f"<style>{NAME_FITS}</style>"
+
+
 def setup(app: Any) -> None:
+    app.connect("html-page-context", one_line_for_the_name)
     app.connect("missing-reference", of_another_collection)
