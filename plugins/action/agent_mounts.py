@@ -70,7 +70,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     module = "agentops.credentials.agent_mounts"
-    role_options = MOUNTS
+    role_options: tuple[str, ...] = MOUNTS
     needs_agents = True
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
