@@ -33,7 +33,7 @@ options:
     type: dict
   mirror_clis:
     description: The agent CLIs whose logins are mirrored, as in the variable C(creds_mirror_clis).
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: list
     elements: str
     default: [claude]
@@ -41,7 +41,7 @@ options:
     description:
       - Where the credentials directories lie, as in the variable C(creds_mirror_place).
       - With V(system) the owner of O(home) names the directory.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: str
     choices: [home, system]
     default: home
@@ -49,12 +49,12 @@ options:
     description:
       - The directory that holds the credentials directories, as in the variable C(creds_mirror_root). C(~/) stands for
         O(home).
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: str
     default: ~/.config/claude-hooks
   mirror_sources:
     description: Agent CLI to credential file, where that is not at its usual place, as in C(creds_mirror_sources).
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: dict
     default: {}
   home:
@@ -81,26 +81,26 @@ options:
     description:
       - Directories of the host that the configuration may name, with all below them, next to those of the agents' user
         and the mirrors'. Whoever writes the configuration is trusted with his own files and nothing else.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: list
     elements: path
     default: []
   allowed_containers:
     description: Patterns, as of a shell, for the names of the containers that the configuration may name.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: list
     elements: str
     default: ["*"]
   allow_commands:
     description: Whether the configuration may have commands run in the containers (C(only_when_idle)).
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: bool
     default: true
   trusted_writers:
     description:
       - Containers that may write the file O(path), because their agents work where it lies.
       - Such an agent decides which of the user's directories are mounted where; without this the run refuses.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: list
     elements: str
     default: []

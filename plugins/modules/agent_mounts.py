@@ -53,7 +53,7 @@ options:
         served. V(~), V(~user) and variables are expanded.
       - It is written with the rights of the user whose home O(home) is; root writes it only where every parent
         directory is root's.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: path
   require_all:
     description: Fail if the container of an agent does not exist. Otherwise its verdict is V(absent).
@@ -77,7 +77,7 @@ options:
         is a reason to refuse, for the new container would have the host's, and what the old one wrote is lost.
       - V(true) goes on with the host's file, and tells it in C(differences). So is a file always that is mounted
         read-only, or that has the same content.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: bool
     default: false
   writable_layer:

@@ -22,7 +22,7 @@ options:
       - Seconds to look again, where the mirror has not yet seen the login as it is now. V(0) looks once.
     type: int
     default: 0
-    version_added: 0.3.0
+    version_added: 1.0.0
 extends_documentation_fragment:
   - agentops.credentials.attributes
   - agentops.credentials.engine

@@ -12,7 +12,7 @@ module: agent_mounts_verify
 author:
   - The agentops.credentials maintainers (@agentops)
 short_description: Require that every agent can work now
-version_added: 0.3.0
+version_added: 1.0.0
 description:
   - Looks as M(agentops.credentials.agent_mounts_info) does, shows a line for each agent, and fails if one cannot work
     now, or if that is not proven.

@@ -65,7 +65,7 @@ options:
         mount at its container's next start.
       - The directories are moved from the other place, so that what has them mounted goes on seeing the login. A link
         stays at the former path until no container has it mounted (M(agentops.credentials.agent_mounts) removes it).
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: str
     choices: [home, system]
     default: home
@@ -118,7 +118,7 @@ options:
     description:
       - Variables for the client that renews the login, such as E(HTTPS_PROXY) and E(NODE_EXTRA_CA_CERTS).
       - Their values stand in a file; one with a password belongs in the user's C(~/.config/environment.d).
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: dict
     default: {}
   notify:
@@ -128,7 +128,7 @@ options:
       - It stands in a file, which others can read with O(scope=system), and in the output at C(-vvv); what of it is
         secret, such as a webhook's address, belongs in a script of the user's.
       - It runs once for each change, and is tried again until it ends with status 0.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: list
     elements: str
     default: []
@@ -137,7 +137,7 @@ options:
       - A directory of root's, below which each user has a directory for what Prometheus' node_exporter reads there with
         its textfile collector; nobody has to read a home for that. It is written each minute.
       - Without root, a directory of the user's own. Nothing is written if it is empty.
-    version_added: 0.3.0
+    version_added: 1.0.0
     type: str
     default: ""
   guard_directory:

@@ -12,7 +12,7 @@ module: fleet_report
 author:
   - The agentops.credentials maintainers (@agentops)
 short_description: Tell on one page which login of which host needs a person
-version_added: 0.3.0
+version_added: 1.0.0
 description:
   - Makes one report of what the entry point C(report) of the role P(agentops.credentials.agent_containers#role) has
     seen on many hosts, and of JSON files that earlier reports have written.

@@ -129,7 +129,7 @@ class MirrorSpec:
 
     @property
     def former_units(self) -> tuple[str, ...]:
-        """Names that versions before 0.3.0 gave the same units, where they did not escape the user's."""
+        """Names that versions before 1.0.0 gave the same units, where they did not escape the user's."""
         former = tuple(self._unit(kind, suffix, self.user.name) for kind, suffix in _UNITS)
         return tuple(name for name in former if name not in self.all_units)
 
