@@ -72,11 +72,13 @@ class ActionModule(ActionBase):
     module = "agentops.credentials.agent_mounts"
     role_options: tuple[str, ...] = MOUNTS
     needs_agents = True
+    own_options: frozenset[str] = frozenset()
+    """What the action itself reads, and the module does not know."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         in_role = is_in_role(task_vars)
-        arguments = dict(self._task.args)
+        arguments = {name: value for name, value in self._task.args.items() if name not in self.own_options}
         # Returned, not raised: ansible-core before 2.19 has words of its own for an exception.
         fault = misspelt_in_role(task_vars)
         if in_role and not fault:

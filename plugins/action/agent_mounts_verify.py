@@ -46,7 +46,9 @@ def judged(result: Mapping[str, Any], allow_absent: bool = False) -> dict[str, A
 class ActionModule(agent_mounts_info.ActionModule):
     """The action of agent_mounts_verify."""
 
+    own_options = frozenset(("allow_absent",))
+
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
-        allow_absent = boolean(self._task.args.pop("allow_absent", False))
+        allow_absent = boolean(self._task.args.get("allow_absent", False))
         # Shown also when all is well, as what ansible.builtin.assert says.
         return {"_ansible_verbose_always": True, **judged(super().run(tmp, task_vars), allow_absent)}
