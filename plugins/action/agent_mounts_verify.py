@@ -23,10 +23,10 @@ def problems(result: Mapping[str, Any], allow_absent: bool = False) -> list[str]
     """
     agents = list(result["agents"].values())
     faults = [agent["failure"] for agent in agents if agent["failed"]]
-    judged = [agent for agent in agents if not agent["failed"]]
+    standing = [agent for agent in agents if not agent["failed"]]
     bad = _BAD[:2] if allow_absent else _BAD
-    unproven = [] if any(agent["standing"] == "works" for agent in judged) else ["No agent was proven to work."]
-    return [*faults, *(agent["judgement"] for agent in judged if agent["standing"] in bad), *unproven]
+    unproven = [] if any(agent["standing"] == "works" for agent in standing) else ["No agent was proven to work."]
+    return [*faults, *(agent["judgement"] for agent in standing if agent["standing"] in bad), *unproven]
 
 
 def judged(result: Mapping[str, Any], allow_absent: bool = False) -> dict[str, Any]:
@@ -38,7 +38,6 @@ def judged(result: Mapping[str, Any], allow_absent: bool = False) -> dict[str, A
         "changed": False,
         "failed": bool(found),
         "msg": [*agent_table(result["agents"]).splitlines(), result["summary"], *found],
-        "problems": found,
         "warnings": result.get("warnings", []),
     }
 

@@ -49,14 +49,9 @@ EXAMPLES = r"""
 RETURN = r"""
 msg:
   description:
-    - What was seen, a line for each agent, the summary, and the problems.
+    - What was seen, a line for each agent; the summary; and a sentence for each problem.
     - A text if nothing could be looked at.
   returned: always
-  type: list
-  elements: str
-problems:
-  description: A sentence for each problem, those of agents with a fault in their configuration first.
-  returned: when the agents could be looked at
   type: list
   elements: str
 """
