@@ -56,7 +56,7 @@ test-clients: venv ## The real agent CLIs behind mirror and mounts, against fake
 	@scripts/molecule clients
 
 .PHONY: test-engines
-test-engines: venv ## Engines on hosts of their own: rootless Docker, podman 4.3 to 5.8, containerd's store (ten minutes)
+test-engines: venv ## Engines on hosts of their own: rootless Docker, podman 4.3 to 5.8, containerd's store (five minutes)
 	@scripts/host-image rootless rootless-trixie rootless-bookworm
 	@AGENTOPS_HOSTS=rootless:rootless scripts/molecule rootless
 	@AGENTOPS_HOSTS="rootless:rootless trixie:rootless-trixie bookworm:rootless-bookworm" scripts/molecule podman
