@@ -110,10 +110,11 @@ _raw:
         How the mirror accepts and reduces the credential file. C(require) (one of these paths must hold a string),
         C(scopes), C(keep) (what is published, and nothing else: top-level keys with all below them, or paths with a dot
         to plain values), C(drop) and C(blank) (paths), C(refresh) (paths that may be published although a key is named
-        like a refresh token), C(expires), C(refresh_expires), C(expires_unit) (C(ms) or C(s)), C(comments),
-        C(keep_warm) (the command that renews a login), C(keep_warm_since) (its lowest version),
-        C(keep_warm_install) (how a user installs it) and C(keep_warm_variables) (its environment). Paths
-        have dots; C(*) stands for any one key or item of a list.
+        like a refresh token), C(expires) and C(refresh_expires) (paths to a number, or to a JSON Web Token with the
+        claim C(exp)), C(expires_unit) of the numbers (C(ms) or C(s)), C(comments), C(keep_warm) (the command that
+        renews a login), C(keep_warm_since) (its lowest version), C(keep_warm_install) (how a user installs it),
+        C(keep_warm_rejected) (what it prints when the refresh token is rejected) and C(keep_warm_variables) (its
+        environment). Paths have dots; C(*) stands for any one key or item of a list.
       type: dict
 """
 

@@ -44,10 +44,11 @@ class MirrorRules:
     # Paths that may be published although a key's name looks like a refresh token's (``refresh`` in it): an end time, a
     # name, or the token itself where the client needs it.
     refresh: tuple[str, ...] = ("**",)
-    # Paths of the access token's and the refresh token's end.
+    # Paths of the access token's and the refresh token's end: a number, or a JSON Web Token with the claim ``exp``.
+    # None where they have none, or none that stops an agent.
     expires: str | None = None
     refresh_expires: str | None = None
-    # What both ends are counted in since the epoch.
+    # What the numbers are counted in since the epoch.
     expires_unit: Unit = "ms"
     # The file is JSON with ``//`` comment lines.
     comments: bool = False
@@ -57,6 +58,8 @@ class MirrorRules:
     keep_warm_since: str | None = None
     keep_warm_install: str | None = None
     """How a user installs the client for himself."""
+    keep_warm_rejected: tuple[str, ...] = ()
+    """What it prints, any of these, when the vendor has rejected the refresh token."""
     # Its environment; ``{store}`` is the directory of the login, ``{empty}`` a new empty one.
     keep_warm_variables: Mapping[str, str] = field(default_factory=dict)
 

@@ -128,6 +128,7 @@ _RULES: dict[str, _Converter] = {
     "keep_warm": _strings,
     "keep_warm_since": _string_or_none,
     "keep_warm_install": _string_or_none,
+    "keep_warm_rejected": _strings,
     "keep_warm_variables": _texts,
 }
 _ROW: dict[str, _Converter] = {

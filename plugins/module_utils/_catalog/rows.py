@@ -68,6 +68,8 @@ CATALOG: dict[str, AgentCli] = {
                 keep_warm=("claude", "mcp", "list"),
                 keep_warm_since="2.1.145",
                 keep_warm_install="npm install --global --prefix ~/.local @anthropic-ai/claude-code",
+                # It blanks its file, too.
+                keep_warm_rejected=("invalid_grant",),
                 keep_warm_variables={"CLAUDE_SECURESTORAGE_CONFIG_DIR": "{store}", "CLAUDE_CONFIG_DIR": "{empty}"},
             ),
         ),
@@ -97,6 +99,16 @@ CATALOG: dict[str, AgentCli] = {
                 ),
                 blank=("tokens.refresh_token",),
                 refresh=("last_refresh",),
+                # A JSON Web Token, which tells it.
+                expires="tokens.access_token",
+                # It renews at its start, and ends with its standard input, which is empty. Not `features list`, which
+                # does not tell a rejection. In the user's own directory, for the client's lock is there; it starts no
+                # server or hook of the user's. Versions from 0.140 renew too, and are silent about a rejection.
+                keep_warm=("codex", "app-server"),
+                keep_warm_since="0.162.0",
+                keep_warm_install="npm install --global --prefix ~/.local @openai/codex",
+                keep_warm_rejected=("Please log out and sign in again",),
+                keep_warm_variables={"CODEX_HOME": "{store}"},
             ),
         ),
         AgentCli(
@@ -120,7 +132,7 @@ CATALOG: dict[str, AgentCli] = {
                 # Who the person is; no request needs it.
                 drop=("id_token",),
                 refresh=("refresh_token",),
-                expires="expiry_date",
+                # No ``expires``: who reads the login renews its access token, whose end (expiry_date) stops no agent.
             ),
         ),
         AgentCli(
@@ -155,6 +167,7 @@ CATALOG: dict[str, AgentCli] = {
                 blank=("*.refresh",),
                 # A provider's name.
                 refresh=("*",),
+                expires="*.expires",
             ),
         ),
         AgentCli(

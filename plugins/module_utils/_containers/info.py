@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 import posixpath
 from dataclasses import asdict, dataclass
 from typing import Any, Mapping, Sequence
 
 from .._agents.placement import is_file_mount
-from .._catalog.cli import AgentCli
+from .._catalog.login_end import expiry
 from .._engine.documents import Document
 from .._host.reading import fingerprint
 from .exposure import exposed
@@ -131,18 +129,3 @@ def is_fresh(agent: AgentPlan, published: Document, proof: Proof) -> bool | None
         and all(inside[key] == published[key] for key in ("inode", "fingerprint"))
         and all(reader.found is None for reader in proof.readers)
     )
-
-
-def expiry(content: bytes | None, cli: AgentCli) -> str | None:
-    """When the access token in ``content`` ends, as ISO 8601 in UTC; ``None`` if it does not say."""
-    if content is None or cli.mirror.expires is None:
-        return None
-    try:
-        value: Any = json.loads(content)
-        for key in cli.mirror.expires.split("."):
-            value = value[key]
-        seconds = int(value) / 1000 if cli.mirror.expires_unit == "ms" else int(value)
-        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
-        return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,12 +14,13 @@ from .._agents.directory import reader_advice
 from .._agents.placement import Desired
 from .._catalog.cli import is_below as is_older_than
 from .._catalog.cli import version_of
+from .._catalog.login_end import expiry
 from .._catalog.mirror_paths import published_cli, staging_directory
 from .._engine.documents import Document
 from .._host.process_root import ContainerRoot, NotProven
 from .._host.reading import fingerprint
 from .advice import way_advice
-from .info import Proof, ProvedReader, credential_path, expiry
+from .info import Proof, ProvedReader, credential_path
 from .observed import ObservedContainer
 from .plan import AgentPlan
 from .ports import Host, ReadingEngine

@@ -244,6 +244,8 @@ _KEEP_WARM_SERVICE = (
 
 [Unit]
 Description=Let {cli} refresh its login on this host shortly before it expires
+# At a shutdown it is stopped before the network: what the vendor answers must come through.
+After=network.target
 
 [Service]
 Type=oneshot
@@ -251,6 +253,9 @@ Type=oneshot
 SyslogIdentifier=creds-mirror
 # A run waits up to 75 s for a try, and a client has 90 s.
 TimeoutStartSec=300
+# The program alone is told to end: its client must save what it has got for the refresh token, which is spent by then.
+KillMode=mixed
+TimeoutStopSec=30
 Environment={client_path}
 LogLevelMax=notice
 UMask=0077

@@ -75,8 +75,6 @@ WAIT_SECONDS = 75
 CLIENT_SECONDS = 90
 # A person must log in again before the refresh token ends; so long before that it is announced.
 WARN_SECONDS = 3 * 24 * 3600
-# What a client prints when the vendor has rejected its refresh token. Claude blanks its file, too.
-REJECTED = ("invalid_grant",)
 BLANK = "its file holds no token any more, for the vendor has rejected them or its client has logged out"
 
 PUBLISHED, CANNOT_WRITE, TRY_LATER, REFUSED, CONFIGURATION, BLIND = 0, 74, 75, 77, 78, 79
@@ -206,11 +204,8 @@ def parse(content, rules):
 
 def accept(document, rules):
     """Nothing if a document is a login; raises Refusal if it is none."""
-    required = rules["require"]
-    if not any(
-        isinstance(value, str) and value.strip() for path in required for value in values_at(document, keys_of(path))
-    ):
-        raise Refusal("it holds no login ({} is empty or missing)".format(" and ".join(required)))
+    if not any(tokens_of(document, rules)):
+        raise Refusal("it holds no login ({} is empty or missing)".format(" and ".join(rules["require"])))
     if rules.get("scopes") and not first_at(document, rules["scopes"]):
         raise Refusal("its login has no scopes ({} is empty or missing)".format(rules["scopes"]))
 
@@ -337,22 +332,50 @@ def is_number(value):
 
 
 def end_at(document, path, rules, now):
-    """When a token ends, in seconds since the epoch; None if that is not known, or cannot be."""
-    value = first_at(document, path)
+    """When a token ends, in seconds since the epoch; None if that is not known, or cannot be.
+
+    A login of several tokens, as a path with ``*`` finds them, goes on until the last of them ends.
+    """
+    if not path:
+        return None
+    ends = [end_of(value, rules) for value in values_at(document, keys_of(path))]
+    endless = "*" in keys_of(path) and len(ends) < sum(1 for _token in tokens_of(document, rules))
+    if endless or not all(end is not None and EARLIEST_SECONDS < end < now + LONGEST_SECONDS for end in ends):
+        return None
+    return max(ends, default=None)
+
+
+def end_of(value, rules):
+    """The end that a value tells, in seconds since the epoch, or None: a number, or a JSON Web Token's ``exp``."""
+    if isinstance(value, str) and value.count(".") == 2:
+        # RFC 7519. Whether it is signed well is the vendor's to say.
+        from binascii import a2b_base64
+
+        claims = value.split(".")[1].replace("-", "+").replace("_", "/")
+        try:
+            value = decode(a2b_base64(claims + "=" * (-len(claims) % 4)).decode("utf-8"))["exp"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return None
+        return value if is_number(value) else None
     if not is_number(value):
         return None
-    end = value if rules.get("expires_unit") == "s" else value / 1000
-    return end if EARLIEST_SECONDS < end < now + LONGEST_SECONDS else None
+    return value if rules.get("expires_unit") == "s" else value / 1000
+
+
+def tokens_of(document, rules):
+    """(path, token) of each token that makes a document a login."""
+    for path in rules["require"]:
+        for place, value in found_at(document, keys_of(path)):
+            if isinstance(value, str) and value.strip():
+                yield place, value
 
 
 def logins_of(document, rules):
     """What distinguishes a document's logins from others: a digest of each token, by a digest of its place."""
     found = {}
-    for path in rules["require"]:
-        for place, value in found_at(document, keys_of(path)):
-            if isinstance(value, str) and value.strip():
-                name = "\0".join(place)
-                found[digest(name)] = digest(f"{name}\0{value}")
+    for place, value in tokens_of(document, rules):
+        name = "\0".join(place)
+        found[digest(name)] = digest(f"{name}\0{value}")
     return found if len(found) <= PLACES else {"": digest("".join(sorted(found.values())))}
 
 
@@ -445,6 +468,12 @@ def lead_of(login):
     return min(LEAD_SECONDS, (login["ends"] - login["read"]["time"]) / 2)
 
 
+def notice_of(login):
+    """How long before its end a login that nobody renews is announced: in the last tenth of its life."""
+    life_seconds = 0 if login["read"] is None else login["ends"] - login["read"]["time"]
+    return min(WARN_SECONDS, max(LEAD_SECONDS, life_seconds / 10))
+
+
 def is_dead(login, renewal, now):
     """Whether nobody can renew a login: the vendor has rejected its refresh token, or that has ended."""
     rejected = renewal is not None and renewal["login"] == login["id"] and renewal["rejected"]
@@ -517,7 +546,7 @@ def life(login, renewal, is_there, unrenewed, now):
         return "log_in", f"log in again before {utc(login['refresh_ends'])}: nobody can renew it after that", True
     if left is None:
         return "good", "good, its end is unknown", True
-    if left <= LEAD_SECONDS and unrenewed:
+    if left <= notice_of(login) and unrenewed:
         return "ending", f"ends in {span(left)}: {unrenewed}", True
     return "good", f"good until {utc(end)}" + (f"; {unrenewed}" if unrenewed else ""), True
 
@@ -1241,7 +1270,10 @@ class Warmer:
                 # In short steps: the clock of sleep stands still in a suspend.
                 pause(min(wait, 5))
             else:
-                status = self.renew(login, renewal)
+                with Termination() as termination:
+                    status = self.renew(login, renewal)
+                if termination.is_asked_for:
+                    return status
 
     def login(self, now):
         """What is known of the source's login; None if there is none that could be renewed."""
@@ -1321,6 +1353,28 @@ class Warmer:
                 mirror.keep_state(state)
 
 
+class Termination:
+    """Puts SIGTERM off in a ``with`` block, at a logout or a shutdown for instance.
+
+    A client that has sent the refresh token is about to save what it gets for it: without it the login is lost.
+    """
+
+    def __enter__(self):
+        import signal
+
+        self.is_asked_for = False
+        self.before = signal.signal(signal.SIGTERM, self.ask)
+        return self
+
+    def __exit__(self, *_error):
+        import signal
+
+        signal.signal(signal.SIGTERM, self.before)
+
+    def ask(self, _number, _frame):
+        self.is_asked_for = True
+
+
 def in_workplace(config, lock, act):
     """What ``act(config, lock, environment, place)`` returns: ``environment`` is the client's, ``place`` a directory of
     its own. (None, why) if it cannot be had.
@@ -1383,7 +1437,7 @@ def run_client(config, lock, environment, place):
     command = [client, *config["keep_warm"][1:]]
     reason = run_program(command, environment, os.path.join(place, "work"), output, lock)
     said = read_end(output)
-    return any(word in said for word in REJECTED), reason
+    return any(words in said for words in config["rules"].get("keep_warm_rejected") or ()), reason
 
 
 def run_program(command, environment, directory, output, lock):

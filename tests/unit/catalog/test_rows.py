@@ -154,3 +154,10 @@ def test_the_version_that_a_cli_prints(printed: str, version: str | None) -> Non
 )
 def test_versions_are_compared_as_numbers(version: str, minimum: str, below: bool) -> None:
     assert _cli.is_below(version, minimum) is below
+
+
+@pytest.mark.parametrize("cli", [row.name for row in CATALOG.values() if row.mirror.keep_warm])
+def test_a_login_that_is_kept_warm_tells_its_end_and_its_client_a_rejection(cli: str) -> None:
+    """Else it is never due, or a refresh token that the vendor has rejected is sent for ever."""
+    rules = CATALOG[cli].mirror
+    assert rules.expires and rules.keep_warm_since and rules.keep_warm_install and rules.keep_warm_rejected

@@ -18,8 +18,9 @@ from ansible_collections.agentops.credentials.plugins.module_utils._agents impor
 from ansible_collections.agentops.credentials.plugins.module_utils._base.errors import ConfigError
 from ansible_collections.agentops.credentials.plugins.module_utils._base.printable import printable, printable_data
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.cli import is_below, version_of
+from ansible_collections.agentops.credentials.plugins.module_utils._catalog.login_end import expiry
 from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
-from ansible_collections.agentops.credentials.plugins.module_utils._containers import info, prove
+from ansible_collections.agentops.credentials.plugins.module_utils._containers import prove
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.judgement import judge
 
 CONTEXT = config.ConfigContext("agents.json", "/home/mal", owner_uid=1000)
@@ -166,4 +167,4 @@ def test_any_state_file(content: bytes) -> None:
 @example(b"[" * 200000)
 def test_any_login(content: bytes) -> None:
     for cli in CATALOG.values():
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", info.expiry(content, cli) or "2026-01-01T00:00:00Z")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", expiry(content, cli) or "2026-01-01T00:00:00Z")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ansible_collections.agentops.credentials.plugins.filter.agent_table import agent_table
-from ansible_collections.agentops.credentials.plugins.module_utils._catalog.rows import CATALOG
 from ansible_collections.agentops.credentials.plugins.module_utils._containers import info, report
 from ansible_collections.agentops.credentials.plugins.module_utils._containers.verdict import Diagnosis, Remedy, Verdict
 
@@ -51,28 +50,6 @@ def test_the_diff_shows_what_changes_and_nothing_else(world: World) -> None:
 def test_without_a_change_there_is_no_diff(world: World) -> None:
     world.run()
     assert report.diff(world.run()) == []
-
-
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b'{"claudeAiOauth": {"expiresAt": 1900000000000}}', "2030-03-17T17:46:40Z"),
-        (b'{"claudeAiOauth": {"expiresAt": "soon"}}', None),
-        (b'{"claudeAiOauth": {"expiresAt": 1e300}}', None),
-        (b'{"claudeAiOauth": []}', None),
-        (b"{", None),
-        (None, None),
-    ],
-)
-def test_the_expiry_of_what_is_published(content: bytes | None, expected: str | None) -> None:
-    assert info.expiry(content, CATALOG["claude"]) == expected
-
-
-def test_an_end_in_seconds_is_read_as_such() -> None:
-    claude = CATALOG["claude"]
-    rules = dataclasses.replace(claude.mirror, expires_unit="s")
-    content = b'{"claudeAiOauth": {"expiresAt": 1900000000}}'
-    assert info.expiry(content, dataclasses.replace(claude, mirror=rules)) == "2030-03-17T17:46:40Z"
 
 
 def test_the_table_names_each_agent_and_says_which_can_work() -> None:

@@ -207,6 +207,25 @@ def test_the_lock_lives_as_long_as_the_client(site: Site, client: Client) -> Non
     assert not list(left.glob(f"creds-mirror-{inode}-*")), "the next run sweeps what was left"
 
 
+def test_a_client_that_is_at_work_is_not_ended_with_the_program(site: Site, client: Client) -> None:
+    """The refresh token is spent by then: what the vendor answers must be saved, at a logout or a shutdown too."""
+    new = site.source.with_name("answer")
+    new.write_bytes(login("0002", expires=in_seconds(60)))  # due again at once
+    client.does.write_text(f"sleep 1; [ ! -e {new} ] || mv {new} {site.source}")
+    site.write(login(expires=in_seconds(60)))
+    child = os.fork()
+    if child == 0:
+        os._exit(creds_mirror.keep_warm(site.config))
+    end = time.monotonic() + 20
+    while client.times == 0:
+        assert time.monotonic() < end
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert b"0002" in site.source.read_bytes()
+    assert client.times == 1, "it ends then, and does not begin anew"
+    assert site.state["counts"]["renewed"] == 1
+
+
 @pytest.mark.parametrize(
     ("versions", "words"),
     [

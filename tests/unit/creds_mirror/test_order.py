@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import pathlib
 import tempfile
-import time
 from typing import Any
 
 import pytest
@@ -265,35 +264,3 @@ def test_each_token_of_a_file_has_its_own_order(case: str, tmp_path: pathlib.Pat
     site = Site(tmp_path, cli)
     for number, document in enumerate(files):
         assert step(site, json.dumps(document).encode()) == (75 if number in refused else 0), number
-
-
-ENDS: dict[str, tuple[Any, str, float | None]] = {
-    "milliseconds": (1_800_000_000_000, "ms", 1_800_000_000),
-    "seconds": (1_800_000_000, "s", 1_800_000_000),
-    "with a fraction": (1_800_000_000.5, "s", 1_800_000_000.5),
-    "seconds for milliseconds": (1_800_000_000, "ms", None),
-    "milliseconds for seconds": (1_800_000_000_000, "s", None),
-    "microseconds": (1_800_000_000_000_000, "ms", None),
-    "400 days": (1_834_559_999_000, "ms", 1_834_559_999),
-    "more than 400 days": (1_834_560_001_000, "ms", None),
-    "four hundred digits": (10**400, "ms", None),
-    "four hundred digits of seconds": (-(10**400), "s", None),
-    "long ended": (1_500_000_000_000, "ms", 1_500_000_000),
-    "zero": (0, "ms", None),
-    "negative": (-1, "ms", None),
-    "text": ("1800000000000", "ms", None),
-    "a truth value": (True, "s", None),
-    "null": (None, "ms", None),
-}
-
-
-@pytest.mark.parametrize("case", ENDS)
-def test_an_end_that_cannot_be_is_unknown(case: str) -> None:
-    value, unit, end = ENDS[case]
-    assert creds_mirror.end_at({"a": {"b": value}}, "a.b", {"expires_unit": unit}, 1_800_000_000) == end
-
-
-def test_an_end_of_the_catalogues_rows_is_in_milliseconds() -> None:
-    now = time.time()
-    assert creds_mirror.end_at(json.loads(login()), RULES["claude"]["expires"], RULES["claude"], now) == END / 1000
-    assert creds_mirror.end_at({}, None, RULES["codex"], now) is None

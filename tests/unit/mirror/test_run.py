@@ -81,7 +81,7 @@ def test_wrong_settings_are_told_in_one_sentence(case: str) -> None:
 
 
 def test_a_cli_whose_client_cannot_renew_its_login_is_not_kept_warm() -> None:
-    specs = specifications({**OPTIONS, "clis": ["claude", "codex"]}, DEV)
+    specs = specifications({**OPTIONS, "clis": ["claude", "opencode"]}, DEV)
     require(specs)
     assert [spec.keep_warm for spec in specs] == [True, False]
 

@@ -31,7 +31,8 @@ NO_CLIENT = {"client": {"path": None, "problem": "there is no program claude on 
 
 SAID: dict[str, tuple[bool, dict[str, Any], str]] = {
     "all is well": (True, life("good", "good until T", True), ""),
-    "renewed soon": (True, life("ending", "ends in 4 min: nobody is asked to renew it", True), ""),
+    "nobody is asked": (True, life("ending", "ends in 4 min: nobody is asked to renew it", True), "the login of dev: ends in 4 min"),
+    "nobody could be asked": (True, {**life("ending", "ends in 4 min: nobody can", True), **NO_CLIENT}, "claude: nobody renews the login"),
     "never a login": (False, life("none", "there is no login yet", False), "no login exists yet"),
     "logged out": (False, life("logged_out", "logged out: agents keep the last login", False), "the login of dev: logged out"),
     "ended": (True, life("ended", "ended 3 h ago; log in again", False), "claude: the login of dev: ended 3 h ago"),
