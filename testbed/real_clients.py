@@ -103,6 +103,12 @@ class Clients:
         self.accept(cli, serial)
         return serial
 
+    def status(self, cli: str) -> dict[str, Any]:
+        """What the mirror says of a login."""
+        said = self.host.run("runuser -l clients -c '~/.local/bin/creds-mirror status --json'").stdout
+        (status,) = [report for report in json.loads(said) if report["cli"] == cli]
+        return dict(status)
+
     def accept(self, cli: str, serial: int) -> None:
         path = f"{HOME}/vendors/valid.json"
         valid = json.loads(self.host.check_output(f"cat {path}")) | {cli: serial}

@@ -51,9 +51,7 @@ class Host:
         wait_until(lambda: self.holds_renewed(self.published, serial), f"login {serial} is not renewed", 150)
 
     def life(self) -> dict[str, Any]:
-        status = self.clients.host.run("runuser -l clients -c '~/.local/bin/creds-mirror status --json'").stdout
-        (life,) = [report for report in json.loads(status) if report["cli"] == self.cli]
-        return dict(life)
+        return self.clients.status(self.cli)
 
     def renewals(self, since: int) -> list[tuple[int, int]]:
         """(serial of the refresh token, status) of each request that sent one."""
