@@ -43,7 +43,7 @@ molecule: venv ## The behaviours on real systemd and real engines (SCENARIO=name
 molecule-full: venv ## The long forms of the scenarios that have one (more than an hour; see molecule/README.md)
 	@scripts/host-image
 	@scripts/clients-image
-	@FULL=1 scripts/molecule attacks carry clients drift fidelity field_reports life power_cut rollback user_names
+	@FULL=1 scripts/molecule attacks clients drift fidelity field_reports life power_cut rollback user_names
 
 .PHONY: test-attacks
 test-attacks: venv ## All that a hostile user or container tries (scenario attacks, its long form; more than an hour)

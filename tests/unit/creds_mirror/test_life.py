@@ -49,10 +49,22 @@ LIVES: dict[str, tuple[Any, Any, bool, str | None, str, str, bool]] = {
     "good, and not renewed": (known(8 * HOUR), None, True, NOT_ASKED, "good", "good until 2027-01-15T16:00:00Z; nobody is asked to renew it", True),
     "no known end": (known(None, None), None, True, None, "good", "good, its end is unknown", True),
     "soon, and renewed": (known(250), None, True, None, "good", "good until 2027-01-15T08:04:10Z", True),
-    "in the last tenth of its life, and not renewed": (known(45 * 60, read=8 * HOUR), None, True, NOT_ASKED, "ending", "ends in 45 min: nobody is asked to renew it", True),
-    "before that": (known(60 * 60, read=8 * HOUR), None, True, NOT_ASKED, "good", "good until 2027-01-15T09:00:00Z; nobody is asked to renew it", True),
-    "in the last days of a long life": (known(4 * DAY, read=86 * DAY), None, True, NOT_ASKED, "good", "good until 2027-01-19T08:00:00Z; nobody is asked to renew it", True),
-    "in the last three of them": (known(3 * DAY, read=87 * DAY), None, True, NOT_ASKED, "ending", "ends in 3 d: nobody is asked to renew it", True),
+    "in the last tenth of its life, and not renewed": (
+        known(45 * 60, read=8 * HOUR), None, True, NOT_ASKED, "ending",
+        "ends in 45 min: nobody is asked to renew it", True,
+    ),
+    "before that": (
+        known(60 * 60, read=8 * HOUR), None, True, NOT_ASKED, "good",
+        "good until 2027-01-15T09:00:00Z; nobody is asked to renew it", True,
+    ),
+    "in the last days of a long life": (
+        known(4 * DAY, read=86 * DAY), None, True, NOT_ASKED, "good",
+        "good until 2027-01-19T08:00:00Z; nobody is asked to renew it", True,
+    ),
+    "in the last three of them": (
+        known(3 * DAY, read=87 * DAY), None, True, NOT_ASKED, "ending",
+        "ends in 3 d: nobody is asked to renew it", True,
+    ),
     "soon, and not renewed": (known(250), None, True, NOT_ASKED, "ending", "ends in 4 min: nobody is asked to renew it", True),
     "failed once": (known(1200), failed(1), True, None, "ending", "ends in 20 min, renewal failed once: REASON", False),
     "failed twice": (known(1200), failed(2), True, None, "ending", "ends in 20 min, renewal failed twice: REASON", False),
