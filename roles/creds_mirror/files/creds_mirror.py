@@ -73,6 +73,8 @@ RETRY_SECONDS = (5, 15, 30, 60, 120, 300, 600)
 # One run waits for a try that is due so soon after its start; the timer starts the next one a minute after its end.
 WAIT_SECONDS = 75
 CLIENT_SECONDS = 90
+# What a client writes when it renews: the login, and its own files.
+ROOM_BYTES = 16 << 20
 # A person must log in again before the refresh token ends; so long before that it is announced.
 WARN_SECONDS = 3 * 24 * 3600
 BLANK = "its file holds no token any more, for the vendor has rejected them or its client has logged out"
@@ -1303,7 +1305,10 @@ class Warmer:
 
     def renew(self, login, renewal):
         """One try. Returns the exit status."""
-        rejected, reason = in_workplace(self.config, self.lock, run_client)
+        # A client that cannot save what it gets for the refresh token has spent it, and ends well.
+        rejected, reason = False, cannot_be_saved(self.config["source"])
+        if reason is None:
+            rejected, reason = in_workplace(self.config, self.lock, run_client)
         now = clock()
         after = self.login(now)
         if after is not None and after["id"] != login["id"]:
@@ -1353,6 +1358,39 @@ class Warmer:
                 mirror.keep_state(state)
 
 
+def cannot_be_saved(source):
+    """Why a client could not save a new login, or None; it writes beside the file, or beside what that is a link to."""
+    for place in sorted({os.path.dirname(source), os.path.dirname(os.path.realpath(source))}):
+        problem = no_room(place)
+        if problem:
+            return f"a new login could not be saved in {place}: {problem}"
+    return None
+
+
+def no_room(directory):
+    """Why a client could not write in a directory, or None."""
+    import errno
+
+    try:
+        # Without a name: nothing of it is seen, or left.
+        descriptor = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+            return error.strerror
+        # A file system that has no such files: NFS, for instance.
+        free = os.statvfs(directory)
+        if not os.access(directory, os.W_OK):
+            return os.strerror(errno.EACCES)
+        return None if free.f_bavail * free.f_frsize >= ROOM_BYTES else os.strerror(errno.ENOSPC)
+    try:
+        os.posix_fallocate(descriptor, 0, ROOM_BYTES)
+    except OSError as error:
+        return error.strerror
+    finally:
+        os.close(descriptor)
+    return None
+
+
 class Termination:
     """Puts SIGTERM off in a ``with`` block, at a logout or a shutdown for instance.
 
@@ -1396,6 +1434,9 @@ def in_workplace(config, lock, act):
         places = {"{empty}": os.path.join(place, "empty"), "{store}": os.path.dirname(config["source"])}
         os.mkdir(places["{empty}"])
         os.mkdir(os.path.join(place, "work"))
+        problem = no_room(place)
+        if problem:
+            return None, f"it cannot work in {tempfile.gettempdir()}: {problem}"
         environment = client_environment(config.get("keep_warm_environment") or {})
         for name, value in (rules.get("keep_warm_variables") or {}).items():
             environment[name] = places.get(value, value)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Site, creds_mirror, login
+from .conftest import Clock, Site, creds_mirror, login
 
 OLD, NEW = login("0001"), login("0002", more="x" * 3000)
 
@@ -189,6 +189,26 @@ def test_a_rotation_on_a_full_tmpfs_fails_and_the_source_is_untouched(
     (place / "fill").unlink()
     assert creds_mirror.main(["rotate", str(config)]) == 0
     assert source.read_bytes() == LONG and source.stat().st_ino != before.st_ino
+
+
+@pytest.mark.parametrize("lacks", ["room", "the right to write", "nothing"])
+def test_a_login_that_could_not_be_saved_is_not_renewed(
+    mounted: Callable[[str], pathlib.Path], tmp_path: pathlib.Path, moment: Clock, lacks: str
+) -> None:
+    """Claude 2.1.332 and Codex 0.169.0 spend the refresh token there, and lose what they get for it."""
+    place = mounted("size=1m,mode=777" if lacks == "room" else "size=64m,mode=777")
+    client, source = tmp_path / "claude", place / "cred.json"
+    client.write_text(f"#!/bin/sh\necho 2.1.331; [ $1 = --version ] || echo >>{tmp_path}/calls")
+    client.chmod(0o755)
+    site = Site(tmp_path, source=str(source), keep_warm=[str(client), "renew"])
+    source.write_bytes(login(expires=int((moment.time + 60) * 1000)))
+    assert site.publish() == 0
+    if lacks == "the right to write":
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+    assert creds_mirror.keep_warm(site.config) == 75
+    assert (tmp_path / "calls").exists() == (lacks == "nothing")
+    words = {"room": "No space left on device", "the right to write": "Read-only file system", "nothing": "ended well"}
+    assert words[lacks] in site.state["life"]["sentence"]
 
 
 def full(place: pathlib.Path) -> None:
