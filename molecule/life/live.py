@@ -94,6 +94,14 @@ def renewed(lifetime: int) -> None:
     SEEN["renewed"] = user.status()[1]["state"]
 
 
+def renewed_by_the_host(lifetime: int) -> None:
+    """The same by the host's systemd."""
+    user = Mirrored("life-host")
+    user.vendor("ok", lifetime)
+    user.log_in(100, lifetime)
+    SEEN["renewed by the host's systemd"] = user.seconds_until_published(101, lifetime)
+
+
 def states() -> None:
     """Every state of a login, one after the other."""
     user = Mirrored("life")
@@ -199,7 +207,8 @@ def cover(user: Mirrored, systemctl: tuple[str, ...], unit: str, whose: str) -> 
 
 
 def main() -> None:
-    works = ((renewed, (int(sys.argv[1]),)), (states, ()), (watch, ()), (watch_of_the_host, ()))
+    lifetime = (int(sys.argv[1]),)
+    works = ((renewed, lifetime), (renewed_by_the_host, lifetime), (states, ()), (watch, ()), (watch_of_the_host, ()))
     threads = [threading.Thread(target=work, args=arguments) for work, arguments in works]
     for thread in threads:
         thread.start()

@@ -46,6 +46,7 @@ def test_no_container_sees_an_ended_token_while_the_vendor_is_up(seen: dict[str,
     looks, ended, logins = seen["while the vendor is up"]
     assert seen["renewed"] == "good"
     assert ended == 0 and looks > 100 and logins >= 2
+    assert seen["renewed by the host's systemd"] is not None
 
 
 @pytest.mark.parametrize("name", STATES)
