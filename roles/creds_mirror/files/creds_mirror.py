@@ -64,7 +64,7 @@ LONGEST_SECONDS = 400 * 24 * 3600
 EARLIEST_SECONDS = 100_000_000
 STATUS = "status.json"
 LOGINS = "logins.json"
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 WARM_LOCK = "keep-warm.lock"
 # Clients refresh a token that ends within about five minutes; one that lives shorter is refreshed half-way.
 LEAD_SECONDS = 290
