@@ -1374,21 +1374,19 @@ def no_room(directory):
     try:
         # Without a name: nothing of it is seen, or left.
         descriptor = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, ROOM_BYTES)
+        finally:
+            os.close(descriptor)
+        return None
     except OSError as error:
-        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+        # NFS, for instance, has no such files.
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             return error.strerror
-        # A file system that has no such files: NFS, for instance.
-        free = os.statvfs(directory)
-        if not os.access(directory, os.W_OK):
-            return os.strerror(errno.EACCES)
-        return None if free.f_bavail * free.f_frsize >= ROOM_BYTES else os.strerror(errno.ENOSPC)
-    try:
-        os.posix_fallocate(descriptor, 0, ROOM_BYTES)
-    except OSError as error:
-        return error.strerror
-    finally:
-        os.close(descriptor)
-    return None
+    free = os.statvfs(directory)
+    if not os.access(directory, os.W_OK):
+        return os.strerror(errno.EACCES)
+    return None if free.f_bavail * free.f_frsize >= ROOM_BYTES else os.strerror(errno.ENOSPC)
 
 
 class Termination:
@@ -1434,9 +1432,6 @@ def in_workplace(config, lock, act):
         places = {"{empty}": os.path.join(place, "empty"), "{store}": os.path.dirname(config["source"])}
         os.mkdir(places["{empty}"])
         os.mkdir(os.path.join(place, "work"))
-        problem = no_room(place)
-        if problem:
-            return None, f"it cannot work in {tempfile.gettempdir()}: {problem}"
         environment = client_environment(config.get("keep_warm_environment") or {})
         for name, value in (rules.get("keep_warm_variables") or {}).items():
             environment[name] = places.get(value, value)
@@ -1474,6 +1469,9 @@ def run_client(config, lock, environment, place):
     client, problem = choose_client(config, lock, environment, place)
     if client is None:
         return False, problem
+    problem = no_room(place)
+    if problem:
+        return False, f"it cannot work in {os.path.dirname(place)}: {problem}"
     output = os.path.join(place, "output")
     command = [client, *config["keep_warm"][1:]]
     reason = run_program(command, environment, os.path.join(place, "work"), output, lock)

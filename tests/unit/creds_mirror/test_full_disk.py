@@ -211,6 +211,22 @@ def test_a_login_that_could_not_be_saved_is_not_renewed(
     assert words[lacks] in site.state["life"]["sentence"]
 
 
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL])
+@pytest.mark.parametrize(("room", "problem"), [(1, None), (1 << 60, "No space left on device")])
+def test_where_files_have_a_name_the_free_blocks_are_asked(
+    tmp_path: pathlib.Path, number: int, room: int, problem: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On NFS, for instance."""
+    monkeypatch.setattr(creds_mirror, "ROOM_BYTES", room)
+
+    def refuse(*_arguments: Any, **_options: Any) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(creds_mirror.os, "open", refuse)
+        assert creds_mirror.no_room(str(tmp_path)) == problem
+
+
 def full(place: pathlib.Path) -> None:
     fill(place, 0)
 
