@@ -209,7 +209,7 @@ mirrors:
       description: The program that renews the login, or V(none).
       type: str
     no_client:
-      description: Why there is none, or V(none).
+      description: Why there is none, or V(none). Nothing is said of a login that has no known end.
       type: str
 """
 

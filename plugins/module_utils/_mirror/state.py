@@ -20,7 +20,9 @@ def observe(spec: MirrorSpec) -> dict[str, Any]:
     state = _state(spec)
     life = state.get("life")
     is_known = isinstance(life, dict) and all(isinstance(life.get(key), str) for key in ("state", "sentence"))
-    refusal, client = (state.get(key) for key in ("refusal", "client"))
+    refusal, client, login = (state.get(key) for key in ("refusal", "client", "login"))
+    # Such as an API key: nobody needs to renew it.
+    is_endless = isinstance(login, dict) and login.get("ends") is None
     return {
         "source": spec.source.path,
         "directory": spec.directory,
@@ -31,7 +33,7 @@ def observe(spec: MirrorSpec) -> dict[str, Any]:
         if is_known and isinstance(life, dict)
         else None,
         "client": _text(client, "path") if spec.keep_warm else None,
-        "no_client": _text(client, "problem") if spec.keep_warm else None,
+        "no_client": _text(client, "problem") if spec.keep_warm and not is_endless else None,
     }
 
 

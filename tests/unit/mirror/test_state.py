@@ -45,6 +45,7 @@ SAID: dict[str, tuple[bool, dict[str, Any], str]] = {
         "answer 401 until somebody logs in. Install a client as dev (npm install --global --prefix ~/.local "
         "@anthropic-ai/claude-code), or set creds_mirror_keep_warm to false",
     ),
+    "nobody needs to": (True, {**life("good", "good, its end is unknown", True), **NO_CLIENT, "login": {"ends": None}}, ""),
     "an escape sequence": (True, life("ended", "a\x1b[2Jb", False), "a\\x1b[2Jb"),
 }  # fmt: skip
 
