@@ -86,6 +86,8 @@ BLIND_SECONDS = 5
 CLIENT_KNOWN_SECONDS = 3600
 NOTIFIED = "notified.json"
 NOTIFY_SECONDS = 60
+# The timer's runs are a little more than a minute apart.
+HOURLY_SECONDS = 75
 
 # --------------------------------------------------------------------------------------------------------------------
 # Pure: rules over documents. No I/O below this line until the next one.
@@ -1532,23 +1534,43 @@ def notify(config):
 def tell(config, mirror):
     """Run the operator's command if there is news. Returns the exit status."""
     now = clock()
-    message = notification(with_life(mirror.state(), config, now), config)
+    state = with_life(mirror.state(), config, now)
+    message = notification(state, config)
     told = as_told(read_small(NOTIFIED, mirror.staging))
     is_news, level = news(told["level"], severity(message["state"], message["well"], bool(message["refusal"])))
-    after, status = {**NOT_TOLD, "level": level, "state": message["state"]}, PUBLISHED
     if is_news:
         failures = told["failures"]
         if failures and elapsed(told["at"], now) < RETRY_SECONDS[min(failures, len(RETRY_SECONDS)) - 1]:
             return PUBLISHED
+        tried = {**told, "failures": failures + 1, "at": now}
+        try:
+            keep_told(config, tried)
+        except OSError:
+            # Where nothing can be kept, on a full disk for instance, nobody is called each minute.
+            if not is_hourly(as_login(state.get("login")), now):
+                raise
         reason = run_notification(config["notify"], {**message, "was": told["state"]})
         if reason:
-            after, status = {**told, "failures": failures + 1, "at": now}, TRY_LATER
             if not failures:
                 say(4, f"{config['cli']}: the command of creds_mirror_notify {reason}; it is tried again")
-    if after != told:
+            return TRY_LATER
+    after = {**NOT_TOLD, "level": level, "state": message["state"]}
+    if is_news or after != told:
+        keep_told(config, after)
+    return PUBLISHED
+
+
+def keep_told(config, told):
+    # Locked no longer than that takes: the operator's command may run for a minute.
+    with Mirror(config) as mirror:
         mirror.lock()
-        mirror.replace(NOTIFIED, (encode(after) + "\n").encode("ascii"))
-    return status
+        mirror.replace(NOTIFIED, (encode(told) + "\n").encode("ascii"))
+
+
+def is_hourly(login, now):
+    """Whether it is about a whole number of hours since the login has ended, or since the boot."""
+    has_ended = login is not None and login["ends"] is not None and login["ends"] <= now["time"]
+    return (now["time"] - login["ends"] if has_ended else now["uptime"]) % 3600 < HOURLY_SECONDS
 
 
 def notification(state, config):

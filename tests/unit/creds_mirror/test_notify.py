@@ -143,6 +143,33 @@ def test_a_command_that_fails_is_reported_once_and_tried_again(
     assert person.told == []
 
 
+def test_where_nothing_can_be_kept_a_person_is_called_once_an_hour(
+    site: Site, person: Person, moment: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, on which a login cannot be renewed either: it must not be a call each minute, nor silence."""
+    site.write(login(expires=int((moment.time + 90) * 1000)))
+    site.publish()
+    assert creds_mirror.notify(site.config) == 0
+    assert states(person.told) == [(None, "ending")]
+
+    def is_full(*_arguments: Any, **_options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(creds_mirror.Mirror, "replace", is_full)
+    for _minute in range(180):
+        moment.sleep(62)
+        creds_mirror.notify(site.config)
+    calls = states(person.told)
+    assert set(calls) == {("ending", "ended")} and 3 <= len(calls) <= 6
+
+
+def test_the_mirror_is_not_held_while_the_command_runs(site: Site, person: Person, moment: Clock, quick: None) -> None:
+    site.write(login(expires=int((moment.time - 60) * 1000)))
+    site.publish()
+    person.answers(f"flock --nonblock {site.staging} true")
+    assert creds_mirror.notify(site.config) == 0
+
+
 def test_a_command_that_is_not_there_is_reported(site: Site, moment: Clock, capfd: Any) -> None:
     site.config["notify"] = ["/nowhere/notify"]
     site.write(login(expires=int((moment.time - 60) * 1000)))
