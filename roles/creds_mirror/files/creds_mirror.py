@@ -1274,9 +1274,9 @@ class Warmer:
                 # In short steps: the clock of sleep stands still in a suspend.
                 pause(min(wait, 5))
             else:
-                with Termination() as termination:
+                with TERMINATION:
                     status = self.renew(login, renewal)
-                if termination.is_asked_for:
+                if TERMINATION.is_asked_for:
                     return status
 
     def login(self, now):
@@ -1392,25 +1392,31 @@ def no_room(directory):
 
 
 class Termination:
-    """Puts SIGTERM off in a ``with`` block, at a logout or a shutdown for instance.
+    """SIGTERM in a ``with`` block, at a logout or a shutdown for instance: the end, unless it is put off.
 
     A client that has sent the refresh token is about to save what it gets for it: without it the login is lost.
     """
 
+    is_asked_for = is_put_off = False
+
     def __enter__(self):
         import signal
 
-        self.is_asked_for = False
         self.before = signal.signal(signal.SIGTERM, self.ask)
-        return self
 
     def __exit__(self, *_error):
         import signal
 
         signal.signal(signal.SIGTERM, self.before)
+        self.is_put_off = False
 
     def ask(self, _number, _frame):
         self.is_asked_for = True
+        if not self.is_put_off:
+            raise SystemExit
+
+
+TERMINATION = Termination()
 
 
 def in_workplace(config, lock, act):
@@ -1476,6 +1482,7 @@ def run_client(config, lock, environment, place):
         return False, f"it cannot work in {os.path.dirname(place)}: {problem}"
     output = os.path.join(place, "output")
     command = [client, *config["keep_warm"][1:]]
+    TERMINATION.is_put_off = True
     reason = run_program(command, environment, os.path.join(place, "work"), output, lock)
     said = read_end(output)
     return any(words in said for words in config["rules"].get("keep_warm_rejected") or ()), reason

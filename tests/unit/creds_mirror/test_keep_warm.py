@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -224,6 +225,27 @@ def test_a_client_that_is_at_work_is_not_ended_with_the_program(site: Site, clie
     assert b"0002" in site.source.read_bytes()
     assert client.times == 1, "it ends then, and does not begin anew"
     assert site.state["counts"]["renewed"] == 1
+
+
+def test_no_renewal_is_begun_once_the_program_is_told_to_end(site: Site, client: Client) -> None:
+    asked = client.path.with_name("asked")
+    client.path.write_text(client.path.read_text().replace("exit;;", f"touch {asked}; sleep 1; exit;;"))
+    site.write(login(expires=in_seconds(60)))
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(SystemExit):
+            creds_mirror.keep_warm(site.config)
+        os._exit(0)
+    end = time.monotonic() + 20
+    for _version in ("when the client is looked for", "before the renewal"):
+        while not asked.exists():
+            assert time.monotonic() < end
+        asked.unlink()
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert client.times == 0
+    inode = (site.staging / "keep-warm.lock").stat().st_ino
+    assert not list(pathlib.Path(tempfile.gettempdir()).glob(f"creds-mirror-{inode}-*"))
 
 
 @pytest.mark.parametrize(
