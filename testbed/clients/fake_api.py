@@ -9,15 +9,13 @@ accepted, all others get a 401; and appends to ``requests.jsonl`` one object for
 it by kind, CLI and serial (see testbed/fake-login), never the tokens themselves. A model's answer is the serial of its
 request's token.
 
-``renewal.json``, if it is there, says how a renewal of Claude's or Codex's login is answered, {"delay": 0.5,
-"failures": 2, "answer": 503, "lifetime": 3600}: after so many seconds, and so many failures. It then gives a serial
-greater by 1000, the only valid one from then on, and accepts no refresh token twice. ``asked`` holds the serial of the
-refresh token that came last, before its answer.
+``renewal.json``, if it is there, says how a renewal of Claude's login is answered, {"delay": 0.5, "failures": 2,
+"answer": 503, "lifetime": 3600}: after so many seconds, and so many failures. It then gives a serial greater by 1000,
+the only valid one from then on, and accepts no refresh token twice. ``asked`` holds the serial that came last.
 """
 
 from __future__ import annotations
 
-import base64
 import http.server
 import json
 import pathlib
@@ -171,14 +169,6 @@ def answer(host: str, path: str, body: str, text: str) -> Answer:
     return (200, {}) if host.endswith("googleapis.com") else (404, {"error": {"message": "not here"}})
 
 
-def web_token(token: str, end: float) -> str:
-    """A JSON Web Token that tells its end; its signature is the token."""
-    parts = [
-        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({}, {"exp": int(end)})
-    ]
-    return ".".join([*parts, token])
-
-
 class Handler(http.server.BaseHTTPRequestHandler):
     """One connection of a CLI; ``host`` is whom it believes to talk to."""
 
@@ -244,8 +234,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         spent = [token for token in tokens if token[0] == "refresh"]
         if not spent:
             return 400, {"error": "invalid_grant", "error_description": "no refresh token"}
-        if spent[0][1] in ("claude", "codex") and self.server.renewal:
-            return self._renewal(*spent[0][1:])
+        if spent[0][1] == "claude" and self.server.renewal:
+            return self._renewal(spent[0][2])
         infix = "" if spent[0][1] == "claude" else f"{spent[0][1]}-"
         serial = self.server.valid(spent[0][1])
         return 200, {
@@ -256,7 +246,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "scope": "user:inference user:profile",
         }
 
-    def _renewal(self, cli: str, serial: int) -> Answer:
+    def _renewal(self, serial: int) -> Answer:
         """As the real vendor: a refresh token is accepted once."""
         renewal, path = self.server.renewal, self.server.state / "renewal.json"
         (self.server.state / "asked").write_text(f"{serial}")
@@ -265,19 +255,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             path.write_text(json.dumps(renewal | {"failures": renewal["failures"] - 1}))
             status = renewal["answer"]
             return status, {"error": "invalid_grant" if status == 400 else "unavailable"}
-        if (cli, serial) in self.server.accepted:
+        if serial in self.server.accepted:
             return 400, {"error": "invalid_grant", "error_description": "spent"}
-        self.server.accepted.add((cli, serial))
-        new, lifetime = serial + 1000, renewal.get("lifetime", 3600)
-        valid = json.loads((self.server.state / "valid.json").read_text()) | {cli: new}
+        self.server.accepted.add(serial)
+        new = serial + 1000
+        valid = json.loads((self.server.state / "valid.json").read_text()) | {"claude": new}
         (self.server.state / "valid.json").write_text(json.dumps(valid))
-        infix = "" if cli == "claude" else f"{cli}-"
-        access = f"fake-token-access-{infix}{new:06d}"
         return 200, {
             "token_type": "Bearer",
-            "access_token": access if cli == "claude" else web_token(access, time.time() + lifetime),
-            "refresh_token": f"fake-token-refresh-{infix}{new:06d}",
-            "expires_in": lifetime,
+            "access_token": f"fake-token-access-{new:06d}",
+            "refresh_token": f"fake-token-refresh-{new:06d}",
+            "expires_in": renewal.get("lifetime", 3600),
             "scope": "user:inference user:profile",
         }
 
@@ -304,7 +292,7 @@ class Vendors(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     def __init__(self, state: pathlib.Path) -> None:
         self.state = state
-        self.accepted: set[tuple[str, int]] = set()
+        self.accepted: set[int] = set()
         (state / "requests.jsonl").touch()
         self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.tls.load_cert_chain(TLS / "vendors.pem", TLS / "vendors.key")

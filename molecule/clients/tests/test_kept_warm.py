@@ -13,7 +13,7 @@ import pytest
 from testbed.hosts import Agents, wait_until
 from testbed.real_clients import HOME, SOURCES, Clients
 
-CLIENTS = ("claude", "claude-2.1.268", "codex")
+CLIENTS = ("claude", "claude-2.1.268")
 TRIES = 10 if os.environ.get("FULL") == "1" else 3
 SOON = 6  # seconds to the end; what lives so short is renewed half-way
 
@@ -85,7 +85,6 @@ def test_it_is_renewed_at_every_try(kept: Host) -> None:
     assert kept.life()["healthy"] is True
 
 
-@pytest.mark.parametrize("kept", ["claude", "codex"], indirect=True)
 @pytest.mark.parametrize("ends", ["its service", "the systemd of its user"])
 def test_what_ends_in_the_middle_of_a_renewal_waits_until_the_new_login_is_saved(kept: Host, ends: str) -> None:
     """At a logout or a shutdown. The refresh token is spent by then."""
@@ -105,7 +104,6 @@ def test_what_ends_in_the_middle_of_a_renewal_waits_until_the_new_login_is_saved
     kept.wait_until_renewed(serial)
 
 
-@pytest.mark.parametrize("kept", ["claude", "codex"], indirect=True)
 def test_two_refusals_of_the_vendor_are_made_good(kept: Host) -> None:
     kept.vendor(failures=2, answer=503)
     mark = kept.clients.mark()
@@ -128,7 +126,6 @@ def test_a_vendor_that_cannot_be_reached_is_asked_again(kept: Host) -> None:
     kept.wait_until_renewed(serial)
 
 
-@pytest.mark.parametrize("kept", ["claude", "codex"], indirect=True)
 def test_a_rejected_refresh_token_is_sent_once_and_a_person_is_asked(kept: Host) -> None:
     kept.vendor(failures=100, answer=400)
     mark = kept.clients.mark()

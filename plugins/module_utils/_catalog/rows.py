@@ -101,14 +101,8 @@ CATALOG: dict[str, AgentCli] = {
                 refresh=("last_refresh",),
                 # A JSON Web Token, which tells it.
                 expires="tokens.access_token",
-                # It renews at its start, and ends with its standard input, which is empty. Not `features list`, which
-                # does not tell a rejection. In the user's own directory, for the client's lock is there; it starts no
-                # server or hook of the user's. Versions from 0.140 renew too, and are silent about a rejection.
-                keep_warm=("codex", "app-server"),
-                keep_warm_since="0.162.0",
-                keep_warm_install="npm install --global --prefix ~/.local @openai/codex",
-                keep_warm_rejected=("Please log out and sign in again",),
-                keep_warm_variables={"CODEX_HOME": "{store}"},
+                # No ``keep_warm``: `features list` and the like do not tell a rejection, and `app-server`, which does,
+                # sends two requests where one fails; once a login was not renewed after that (docs/mirror.md).
             ),
         ),
         AgentCli(
