@@ -43,8 +43,7 @@ class Host:
         self.agents.systemctl("start", *options, self.service)
 
     def holds_renewed(self, path: str, serial: int) -> bool:
-        infix = "" if self.cli == "claude" else f"{self.cli}-"
-        return f"fake-token-access-{infix}{serial + 1000:06d}" in self.clients.host.file(path).content_string
+        return f"fake-token-access-{serial + 1000:06d}" in self.clients.host.file(path).content_string
 
     def wait_until_renewed(self, serial: int) -> None:
         """By the client's own tries, or the next ones of the service."""

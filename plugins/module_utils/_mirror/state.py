@@ -54,8 +54,8 @@ def warnings(spec: MirrorSpec, mirror: Mapping[str, Any]) -> list[str]:
     found = []
     if mirror["refusal"]:
         found.append(f"{name}: {mirror['source']} is not published: {mirror['refusal']}")
-    is_told = ("log_in",) if mirror["no_client"] else ("log_in", "ending")
-    if life and (not life["well"] or life["state"] in is_told) and not mirror["refusal"]:
+    announced = ("log_in",) if mirror["no_client"] else ("log_in", "ending")
+    if life and (not life["well"] or life["state"] in announced) and not mirror["refusal"]:
         found.append(f"{name}: the login of {user}: {life['sentence']}")
     if mirror["no_client"] and mirror["login"]:
         found.append(
